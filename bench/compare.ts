@@ -1,0 +1,89 @@
+/** Modes × invocations of one workload, interleaved so that drift of the machine hits all modes alike. */
+import { CheckError } from './errors.ts';
+import { type Measurement, measure, type OpenHeap, type Plan } from './measure.ts';
+import { seededRandom, shuffled } from './metrics/random.ts';
+import { medianOf } from './metrics/summary.ts';
+import type { Config } from './options.ts';
+import type { Progress } from './progress.ts';
+import type { Run } from './results.ts';
+
+/** What the mutators of every run execute: prepared once, the same for all modes. */
+export interface Program {
+  readonly module: URL;
+  readonly data: unknown;
+}
+
+export interface CompareSurroundings {
+  readonly openHeap: OpenHeap;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** All runs in the order they were made, and why there are no more, or what about them does not hold. */
+export interface Comparison {
+  readonly runs: readonly Run[];
+  readonly failure: Error | null;
+}
+
+/** Runs every mode in every invocation, and stops at the first run that fails. */
+export async function compareModes(
+  config: Config,
+  program: Program,
+  surroundings: CompareSurroundings,
+): Promise<Comparison> {
+  const runs: Run[] = [];
+  const plans = plansOf(config, program);
+  for (const [i, plan] of plans.entries()) {
+    const { run, failure } = await measureShown(plan, `run ${i + 1}/${plans.length}`, surroundings);
+    runs.push(run);
+    if (failure) return { runs, failure };
+  }
+  return { runs, failure: disagreement(runs) };
+}
+
+/** Invocation by invocation, the modes of each in an order that the seed decides. */
+export function plansOf(config: Config, program: Program): readonly Plan[] {
+  const random = seededRandom(config.seed);
+  return Array.from({ length: config.invocations }, (_, i) => i + 1).flatMap((invocation) =>
+    shuffled(config.modes, random).map((mode) => ({ config, mode, invocation, ...program })),
+  );
+}
+
+async function measureShown(plan: Plan, title: string, surroundings: CompareSurroundings): Promise<Measurement> {
+  const { openHeap, signal, progress } = surroundings;
+  const name = `${title}: ${plan.mode}, invocation ${plan.invocation}`;
+  const onOpen = (collections: () => number) =>
+    progress.watch(() => `${name}: ${collections()} collections (${plan.config.cycles} to measure)`);
+  const began = performance.now();
+  const measurement = await measure(plan, { openHeap, signal, onOpen });
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  progress.finished(`${name}: ${describeOutcome(measurement)} in ${seconds} s`);
+  return measurement;
+}
+
+function describeOutcome({ run, failure }: Measurement): string {
+  if (failure) return 'failed';
+  const total = medianOf(run.cycles.map((cycle) => cycle.totalMs)) ?? 0;
+  return `${run.cycles.length} collections, median ${total.toFixed(1)} ms,`;
+}
+
+/**
+ * A checksum depends on workload, seed and number of operations alone: what differs between two runs is a fault
+ * of the collector, or of the workload.
+ */
+export function disagreement(runs: readonly Run[]): CheckError | null {
+  const [first, ...others] = runs;
+  for (const run of others) {
+    for (const [index, mutator] of run.mutators.entries()) {
+      const expected = first?.mutators[index];
+      if (!first || !expected || expected.checksum === mutator.checksum) continue;
+      const facts = (of: Run, { checksum, operations }: { checksum: unknown; operations: number }) =>
+        `${checksum} after ${operations} operations in ${of.mode} (invocation ${of.invocation})`;
+      return new CheckError(
+        `checksums of mutator ${index} differ: ${facts(first, expected)}, ${facts(run, mutator)}; ` +
+          'run again with --verify to find where the heap goes wrong',
+      );
+    }
+  }
+  return null;
+}

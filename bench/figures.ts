@@ -1,0 +1,112 @@
+/** The rows of the table: each a figure of one mode's runs, and how it is written. */
+import { formatBytes } from '../heap/errors.ts';
+import { operationsPerSecond } from './metrics/copy-over-continue.ts';
+import { maxOf, medianOf } from './metrics/summary.ts';
+import type { Cycle, MutatorRun, Run } from './results.ts';
+
+const PAGE_BYTES = 4096;
+/** The requests that publish a page by copying it. */
+const COPYING_IOCTLS = ['UFFDIO_COPY'];
+
+export interface Row {
+  readonly label: string;
+  /** The figure of the runs of one mode; null if they have none. */
+  readonly value: (runs: readonly Run[]) => number | null;
+  readonly format: (value: number) => string;
+}
+
+/** Three digits or more: 0.0123, 1.23, 12.3, 123, 12,345. */
+export function formatNumber(value: number): string {
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');
+  return `${+value.toPrecision(3)}`;
+}
+
+/** All rows that these runs call for: pauses and ioctls have a row where any mode has them. */
+export function rowsOf(runs: readonly Run[]): readonly Row[] {
+  const cycles = runs.flatMap((run) => run.cycles);
+  const pauses = distinct(cycles.flatMap((cycle) => cycle.pauses.map((pause) => pause.name)));
+  const ioctls = distinct(cycles.flatMap((cycle) => Object.keys(cycle.ioctls)));
+  return [
+    row('collections', (of) => medianOf(of.map((run) => run.cycles.length))),
+    row('total per collection, ms', medianCycle((cycle) => [cycle.totalMs])),
+    ...pauses.flatMap(pauseRows),
+    ...stallRows(),
+    ...pageRows(),
+    ...ioctls.flatMap(ioctlRows),
+    row('copied to publish, per collection', medianCycle((cycle) => [copiedBytes(cycle)]), formatBytes),
+    row('userfaults missing', medianCycle((cycle) => [cycle.faults.missing])),
+    row('userfaults minor', medianCycle((cycle) => [cycle.faults.minor])),
+    row('memory peak', (of) => medianOf(of.map((run) => run.memory.peakBytes)), formatBytes),
+    row('mutators, operations/s', (of) => medianOf(present(of.map(operationsPerSecond)))),
+  ];
+}
+
+function row(label: string, value: Row['value'], format: Row['format'] = formatNumber): Row {
+  return { label, value, format };
+}
+
+/** Median over all collections of the runs. A collection may give several values, or none. */
+function medianCycle(extract: (cycle: Cycle) => readonly number[]): Row['value'] {
+  return (runs) => medianOf(runs.flatMap((run) => run.cycles).flatMap(extract));
+}
+
+function longestCycle(extract: (cycle: Cycle) => readonly number[]): Row['value'] {
+  return (runs) => maxOf(runs.flatMap((run) => run.cycles).flatMap(extract));
+}
+
+function pauseRows(name: string): readonly Row[] {
+  const pausesOf = (cycle: Cycle) => cycle.pauses.filter((pause) => pause.name === name);
+  const ms = (cycle: Cycle) => pausesOf(cycle).map((pause) => pause.ms);
+  const safepoint = (cycle: Cycle) => pausesOf(cycle).map((pause) => pause.timeToSafepointMs);
+  return [
+    row(`${name} pause, ms`, medianCycle(ms)),
+    row('  longest', longestCycle(ms)),
+    row('  time to safepoint', medianCycle(safepoint)),
+  ];
+}
+
+/** Stalls of all mutators of a run: the count is their sum, a percentile that of the mutator which fared worst. */
+function stallRows(): readonly Row[] {
+  const worst = (extract: (mutator: MutatorRun) => number | null) => (run: Run) =>
+    maxOf(present(run.mutators.map(extract)));
+  const median = (figure: (run: Run) => number | null): Row['value'] => {
+    return (runs) => medianOf(present(runs.map(figure)));
+  };
+  const count = (run: Run) => run.mutators.reduce((sum, mutator) => sum + mutator.stallsUs.count, 0);
+  const longest: Row['value'] = (runs) => maxOf(present(runs.map(worst((mutator) => mutator.stallsUs.max))));
+  return [
+    row('stalls on a fault, per invocation', median(count)),
+    row('  p50, µs', median(worst((mutator) => mutator.stallsUs.p50))),
+    row('  p99, µs', median(worst((mutator) => mutator.stallsUs.p99))),
+    row('  longest, µs', longest),
+  ];
+}
+
+function pageRows(): readonly Row[] {
+  return [
+    row('pages compacted', medianCycle((cycle) => [cycle.pages.compacted])),
+    row('  slid as they are', medianCycle((cycle) => [cycle.pages.slid])),
+    row('  published by the collector', medianCycle((cycle) => [cycle.pages.publishedByCollector])),
+    row('  published by a fault', medianCycle((cycle) => [cycle.pages.publishedByFault])),
+    row('  untouched', medianCycle((cycle) => [cycle.pages.untouched])),
+  ];
+}
+
+function ioctlRows(name: string): readonly Row[] {
+  return [
+    row(`${name} calls`, medianCycle((cycle) => [cycle.ioctls[name]?.calls ?? 0])),
+    row('  pages', medianCycle((cycle) => [cycle.ioctls[name]?.pages ?? 0])),
+  ];
+}
+
+function copiedBytes(cycle: Cycle): number {
+  return COPYING_IOCTLS.reduce((sum, name) => sum + (cycle.ioctls[name]?.pages ?? 0) * PAGE_BYTES, 0);
+}
+
+function distinct<Value>(values: readonly Value[]): readonly Value[] {
+  return [...new Set(values)];
+}
+
+function present(values: readonly (number | null)[]): readonly number[] {
+  return values.filter((value) => value !== null);
+}

@@ -1,0 +1,141 @@
+/** Measures one configuration once: a fresh heap, its mutators, their collections, and an end in any case. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Heap, HeapOptions, MutatorOutcome } from '../gc/index.ts';
+import { CheckError, codeOf, InterruptedError, isUsage } from './errors.ts';
+import { unlessInterrupted } from './interrupt.ts';
+import { summarize } from './metrics/summary.ts';
+import type { Config, Mode } from './options.ts';
+import type { Cycle, MutatorRun, Run } from './results.ts';
+
+/** Opens a heap: `openHeap` of gc/, or a stand-in. */
+export type OpenHeap = (options: HeapOptions) => Promise<Heap>;
+
+/** One run: which configuration, and the program of its mutators. */
+export interface Plan {
+  readonly config: Config;
+  readonly mode: Mode;
+  /** From 1. */
+  readonly invocation: number;
+  readonly module: URL;
+  readonly data: unknown;
+}
+
+/** What a run needs from outside. */
+export interface Surroundings {
+  readonly openHeap: OpenHeap;
+  readonly signal: AbortSignal;
+  /** Told, once the heap is open, how to ask for the number of collections finished so far. */
+  readonly onOpen?: (collections: () => number) => void;
+}
+
+/** A run, and what ended it early, if something did. */
+export interface Measurement {
+  readonly run: Run;
+  readonly failure: Error | null;
+}
+
+/** What a workload's mutator answers: collections up to number `base` belong to the building of its data. */
+interface WorkerResult {
+  readonly operations: number;
+  readonly seconds: number;
+  readonly checksum: number | string;
+  readonly base: number;
+}
+
+/** The code of the error by which a check of the whole heap fails. */
+const VERIFY_CODE = 'HEAP_INVALID';
+/** How long after the mutators the record of the last collection may come. */
+const RECORD_DEADLINE_MS = 10_000;
+
+/**
+ * Runs the plan. All threads of the heap have ended when it settles.
+ * @throws UsageError (of openHeap) and InterruptedError; what goes wrong in the run itself is in the result
+ */
+export async function measure(plan: Plan, surroundings: Surroundings): Promise<Measurement> {
+  const { signal } = surroundings;
+  signal.throwIfAborted();
+  const heap = await surroundings.openHeap(heapOptions(plan));
+  heap.failure.catch(() => {}); // it is awaited below; it may also reject while nobody does
+  try {
+    surroundings.onOpen?.(() => heap.cycles.length);
+    const mutators = await unlessInterrupted(signal, Promise.race([runMutators(heap, plan), heap.failure]));
+    const base = Math.max(...mutators.map((mutator) => resultOf(mutator).base));
+    await unlessInterrupted(signal, Promise.race([cyclesRecorded(heap, base, plan.config.cycles), heap.failure]));
+    return { run: describeRun(heap, plan, { mutators, base, failure: null }), failure: null };
+  } catch (error) {
+    if (error instanceof InterruptedError || isUsage(error)) throw error;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    return { run: describeRun(heap, plan, { mutators: [], base: 0, failure }), failure };
+  } finally {
+    await heap.close();
+  }
+}
+
+function heapOptions({ config, mode }: Plan): HeapOptions {
+  return {
+    kernel: config.kernel,
+    mode,
+    heapBytes: config.heap,
+    mutators: config.mutators,
+    gcThreads: config.gcThreads,
+    faultThreads: config.faultThreads,
+    batch: config.batch,
+    verify: config.verify,
+  };
+}
+
+async function runMutators(heap: Heap, { config, module, data }: Plan): Promise<readonly MutatorOutcome[]> {
+  const handles = Array.from({ length: config.mutators }, () => heap.spawn(module, data));
+  return Promise.all(handles.map((handle) => handle.done));
+}
+
+/**
+ * Waits until the records of all collections that were asked for are there. The mutators have seen the last one
+ * end before they ended themselves, but its record comes from another thread.
+ */
+async function cyclesRecorded(heap: Heap, base: number, wanted: number): Promise<void> {
+  const measured = () => heap.cycles.filter((cycle) => cycle.number > base).length;
+  const deadline = performance.now() + RECORD_DEADLINE_MS;
+  while (measured() < wanted) {
+    if (performance.now() > deadline) {
+      throw new CheckError(`the workload ended after ${measured()} of ${wanted} collections`);
+    }
+    await sleep(2);
+  }
+}
+
+interface Ending {
+  readonly mutators: readonly MutatorOutcome[];
+  readonly base: number;
+  readonly failure: Error | null;
+}
+
+function describeRun(heap: Heap, { config, mode, invocation }: Plan, { mutators, base, failure }: Ending): Run {
+  const cycles: readonly Cycle[] = heap.cycles;
+  const measured = cycles.filter((cycle) => cycle.number > base);
+  return {
+    kernel: config.kernel,
+    mode,
+    invocation,
+    cycles: measured,
+    warmupCycles: cycles.length - measured.length,
+    mutators: mutators.map(describeMutator),
+    memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
+    verified: config.verify ? verdict(failure) : null,
+  };
+}
+
+/** A run that ended early for another reason has not been checked to its end: neither true nor false. */
+function verdict(failure: Error | null): boolean | null {
+  if (failure === null) return true;
+  return codeOf(failure) === VERIFY_CODE ? false : null;
+}
+
+function resultOf(outcome: MutatorOutcome): WorkerResult {
+  return outcome.result as WorkerResult;
+}
+
+function describeMutator(outcome: MutatorOutcome): MutatorRun {
+  const { operations, seconds, checksum } = resultOf(outcome);
+  return { operations, seconds, checksum, stallsUs: summarize(outcome.stalls), mmu: null };
+}

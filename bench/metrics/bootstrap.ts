@@ -1,0 +1,63 @@
+/**
+ * The ratio of two medians, with a 95 % interval by hierarchical bootstrap.
+ *
+ * Samples have two levels: invocations, and the values within one (a value per collection or per mutator, or one
+ * for the invocation). The statistic of a side is the median over its invocations of the median within each.
+ * A resample draws invocations with replacement, and within each drawn invocation its values with replacement,
+ * for both sides independently; the interval is the 2.5 % and 97.5 % quantiles of the resampled ratios.
+ *
+ * - `ratio` is null if a side has no value, or the denominator is 0.
+ * - `low95` and `high95` are null with it, and where a side has fewer than two values in all: one value says
+ *   nothing of how it varies. With one invocation of several collections the interval exists, and tells of the
+ *   variation within that invocation alone.
+ */
+import { quantileSorted } from 'simple-statistics';
+import type { Ratio } from '../results.ts';
+import { below, type Random, seededRandom } from './random.ts';
+import { medianOf } from './summary.ts';
+
+/** Values of one metric in one mode: those of each invocation. */
+export type Samples = readonly (readonly number[])[];
+
+const RESAMPLES = 4000;
+
+/** Median over invocations of the median within each; null of no values. Invocations without values do not count. */
+export function medianOfMedians(samples: Samples): number | null {
+  return medianOf(samples.map(medianOf).filter((value) => value !== null));
+}
+
+/** The ratio of the medians of two sides, and its interval. */
+export function ratioOfMedians(over: Samples, under: Samples, seed: number): Ratio {
+  const numerator = over.filter((values) => values.length > 0);
+  const denominator = under.filter((values) => values.length > 0);
+  const ratio = quotient(medianOfMedians(numerator), medianOfMedians(denominator));
+  if (ratio === null || numerator.flat().length < 2 || denominator.flat().length < 2) {
+    return { ratio, low95: null, high95: null };
+  }
+  const ratios = resampledRatios(numerator, denominator, seededRandom(seed));
+  if (ratios.length === 0) return { ratio, low95: null, high95: null };
+  return { ratio, low95: quantileSorted(ratios, 0.025), high95: quantileSorted(ratios, 0.975) };
+}
+
+/** Ratios of the resamples, ascending. A resample whose denominator is 0 has no ratio and is left out. */
+function resampledRatios(over: Samples, under: Samples, random: Random): number[] {
+  const ratios: number[] = [];
+  for (let i = 0; i < RESAMPLES; i++) {
+    const ratio = quotient(medianOfMedians(resample(over, random)), medianOfMedians(resample(under, random)));
+    if (ratio !== null) ratios.push(ratio);
+  }
+  return ratios.sort((a, b) => a - b);
+}
+
+function resample(samples: Samples, random: Random): number[][] {
+  return drawn(samples, random).map((values) => drawn(values, random));
+}
+
+/** As many items as there are, drawn with replacement. */
+function drawn<Item>(items: readonly Item[], random: Random): Item[] {
+  return items.map(() => items[below(random, items.length)] as Item);
+}
+
+function quotient(numerator: number | null, denominator: number | null): number | null {
+  return numerator === null || denominator === null || denominator === 0 ? null : numerator / denominator;
+}

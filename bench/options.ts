@@ -1,0 +1,191 @@
+/** The options that measuring commands take: one table of them, and how their texts become a configuration. */
+import { constants } from 'node:buffer';
+import { formatBytes } from '../heap/errors.ts';
+import { HostError, UsageError } from './errors.ts';
+import type { ResultsConfig } from './results.ts';
+import { parsePages, parseSize } from './sizes.ts';
+import { suggestion } from './suggest.ts';
+
+export const MODES = ['continue', 'copy', 'stw'] as const;
+export type Mode = (typeof MODES)[number];
+const KERNELS = ['sim', 'linux', 'auto'];
+export const DEFAULT_WORKLOAD = 'snapshot';
+const PAGE_BYTES = 4096;
+/** A mutator sees the heap through one view, and no view is larger. */
+const MAX_HEAP_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
+const MAX_SEED = 2 ** 32 - 1;
+
+export type CommandName = 'compare' | 'run';
+
+/** Options as the command line gives them: texts by long name. */
+export interface RawOptions {
+  readonly kernel?: string;
+  readonly mode?: string;
+  readonly modes?: string;
+  readonly heap?: string;
+  readonly live?: string;
+  readonly mutators?: string;
+  readonly gcThreads?: string;
+  readonly faultThreads?: string;
+  readonly cycles?: string;
+  readonly invocations?: string;
+  readonly batch?: string;
+  readonly page?: string;
+  readonly seed?: string;
+  readonly set?: readonly string[];
+  readonly json?: string;
+  readonly verify?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** What is measured, as far as options alone decide it. */
+export type Config = Omit<ResultsConfig, 'parameters' | 'liveBytes' | 'modes'> & { readonly modes: readonly Mode[] };
+
+/** A resolved call. */
+export interface Call {
+  readonly config: Config;
+  /** Workload parameters, as --set gives them. */
+  readonly settings: ReadonlyMap<string, string>;
+  /** The file of the results, `-` for standard output, or null. */
+  readonly json: string | null;
+  readonly quiet: boolean;
+  /** What to tell of a choice made for the caller. */
+  readonly note: string | null;
+}
+
+/** Flags and help of each option, in the order of the help. */
+export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
+  ['--kernel <kernel>', 'sim, linux or auto (default: auto)'],
+  ['--mode <mode>', `one of ${MODES.join(', ')}`],
+  ['--modes <modes>', 'several of them, as copy,continue'],
+  ['--heap <size>', 'size of the heap (default: 64MiB)'],
+  ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
+  ['--mutators <n>', 'mutator threads (default: 1)'],
+  ['--gc-threads <n>', 'collector threads (default: 1)'],
+  ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
+  ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
+  ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
+  ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 16)'],
+  ['--page <size>', 'size of a page: 4KiB'],
+  ['--seed <n>', 'seed of all that is random (default: 1)'],
+  ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
+  ['--json <file>', 'write the results as JSON; - is standard output'],
+  ['--verify', 'check the whole heap after every collection'],
+  ['--quiet', 'no progress on standard error'],
+];
+
+/**
+ * The configuration that the options ask for.
+ * @throws UsageError for a value that is wrong, HostError for one this build cannot do
+ */
+export function resolveOptions(command: CommandName, workload: string | undefined, raw: RawOptions): Call {
+  const config: Config = {
+    command,
+    workload: workload ?? DEFAULT_WORKLOAD,
+    kernel: 'sim',
+    modes: resolveModes(command, raw),
+    heap: heapBytes(raw.heap ?? '64MiB'),
+    live: liveFraction(raw.live ?? '0.5'),
+    mutators: integer('--mutators', raw.mutators ?? '1', [1, 64]),
+    gcThreads: integer('--gc-threads', raw.gcThreads ?? '1', [1, 64]),
+    faultThreads: integer('--fault-threads', raw.faultThreads ?? '1', [1, 64]),
+    cycles: integer('--cycles', raw.cycles ?? '5', [1, 1_000_000]),
+    invocations: integer('--invocations', raw.invocations ?? (command === 'compare' ? '3' : '1'), [1, 1000]),
+    batch: integer('--batch', raw.batch ?? '16', [0, 65_536]),
+    page: pageBytes(raw.page ?? '4KiB'),
+    seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
+    verify: raw.verify ?? false,
+  };
+  return {
+    config,
+    settings: parseSettings(raw.set ?? []),
+    json: raw.json ?? null,
+    quiet: raw.quiet ?? false,
+    note: resolveKernel(raw.kernel ?? 'auto'),
+  };
+}
+
+/** Accepts what this build has, the simulated kernel, and says so if it chose it. */
+function resolveKernel(kernel: string): string | null {
+  if (!KERNELS.includes(kernel)) {
+    throw new UsageError(`--kernel ${kernel}: no such kernel${suggestion(kernel, KERNELS)}; use sim, linux or auto`);
+  }
+  if (kernel === 'linux') {
+    throw new HostError('--kernel linux: this build has only the simulated kernel; use --kernel sim');
+  }
+  return kernel === 'auto' ? 'kernel: sim, since this build has no other' : null;
+}
+
+function resolveModes(command: CommandName, raw: RawOptions): readonly Mode[] {
+  if (raw.mode !== undefined && raw.modes !== undefined) {
+    throw new UsageError('--mode and --modes are both given; use one of them');
+  }
+  if (raw.mode !== undefined) return [parseMode('--mode', raw.mode)];
+  if (raw.modes === undefined) return command === 'compare' ? ['stw', 'copy', 'continue'] : ['continue'];
+  const modes = raw.modes.split(',').map((name) => parseMode('--modes', name.trim()));
+  const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
+  if (twice) throw new UsageError(`--modes ${raw.modes}: ${twice} is named twice; name each mode once`);
+  if (command === 'run' && modes.length > 1) {
+    throw new UsageError(`--modes ${raw.modes}: run measures one mode; use --mode, or minorfault compare`);
+  }
+  return modes;
+}
+
+function parseMode(option: string, name: string): Mode {
+  const mode = MODES.find((known) => known === name);
+  if (mode) return mode;
+  const shown = name === '' ? 'an empty mode' : `${name}: no such mode`;
+  throw new UsageError(`${option} ${shown}${suggestion(name, MODES)}; the modes are ${MODES.join(', ')}`);
+}
+
+function heapBytes(text: string): number {
+  const bytes = named('--heap', () => parsePages(text, PAGE_BYTES));
+  if (bytes <= MAX_HEAP_BYTES) return bytes;
+  throw new UsageError(
+    `--heap ${text}: Node ${process.version} maps at most ${formatBytes(MAX_HEAP_BYTES)} in one view; use a smaller heap`,
+  );
+}
+
+function pageBytes(text: string): number {
+  const bytes = named('--page', () => parseSize(text));
+  if (bytes !== PAGE_BYTES) throw new UsageError(`--page ${text}: the only page size so far is 4KiB`);
+  return bytes;
+}
+
+function liveFraction(text: string): number {
+  const live = decimal(text);
+  if (live > 0 && live < 1) return live;
+  throw new UsageError(`--live ${text}: must be a fraction between 0 and 1, as 0.5`);
+}
+
+function integer(option: string, text: string, [least, most]: readonly [number, number]): number {
+  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(`${option} ${text}: must be a whole number from ${least} to ${most}`);
+}
+
+function decimal(text: string): number {
+  return /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/** Puts the option's name before the message of what `parse` finds wrong. */
+function named<Value>(option: string, parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${option} ${error.message}`) : error;
+  }
+}
+
+function parseSettings(texts: readonly string[]): ReadonlyMap<string, string> {
+  const settings = new Map<string, string>();
+  for (const text of texts) {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (name === undefined || value === undefined) {
+      throw new UsageError(`--set ${text}: must be name=value, as --set depth=16`);
+    }
+    if (settings.has(name)) throw new UsageError(`--set ${text}: ${name} is set twice; set it once`);
+    settings.set(name, value);
+  }
+  return settings;
+}

@@ -1,0 +1,81 @@
+/** The command line: commands and options, and from what it finds wrong to one line. Measures nothing itself. */
+import { Command, CommanderError } from 'commander';
+import { UsageError } from './errors.ts';
+import { packageVersion } from './host.ts';
+import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions } from './options.ts';
+
+/** What the commands do; each answers the exit code. */
+export interface Commands {
+  measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
+  listWorkloads(options: { readonly json?: string | true }): Promise<number>;
+}
+
+const MEASURING: readonly (readonly [CommandName, string])[] = [
+  ['compare', 'the same workload under each mode, side by side'],
+  ['run', 'one configuration'],
+];
+
+/**
+ * Parses the arguments (without node and script) and carries the command out.
+ * @returns the exit code
+ * @throws UsageError for a call that is wrong, and whatever the command throws
+ */
+export async function runProgram(args: readonly string[], commands: Commands): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram(commands, (code) => {
+    exitCode = code;
+  });
+  if (args.length === 0) throw new UsageError(`no command; ${commandNames(program)}; see minorfault --help`);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw new UsageError(oneLine(error, program));
+  }
+  return exitCode;
+}
+
+function buildProgram(commands: Commands, exit: (code: number) => void): Command {
+  const program = new Command('minorfault')
+    .description('A concurrent mark-compact collector driven by userfaults: CONTINUE beside COPY')
+    .configureOutput({ outputError: () => {} }) // errors are told once, by whoever catches them
+    .exitOverride()
+    .version(packageVersion(), '--version', 'show the version');
+  for (const [name, summary] of MEASURING) {
+    const command = program
+      .command(name)
+      .description(summary)
+      .argument('[workload]', `which workload, see minorfault workloads (default: ${DEFAULT_WORKLOAD})`)
+      .version(packageVersion(), '--version', 'show the version')
+      .action(async (workload: string | undefined, options: RawOptions) =>
+        exit(await commands.measure(name, workload, options)),
+      );
+    for (const [flags, help] of OPTIONS) addOption(command, flags, help);
+  }
+  program
+    .command('workloads')
+    .description('the workloads, their parameters and defaults')
+    .option('--json [file]', 'as JSON, to a file or standard output')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (options: { json?: string | true }) => exit(await commands.listWorkloads(options)));
+  return program;
+}
+
+function addOption(command: Command, flags: string, help: string): void {
+  if (flags.startsWith('--set ')) {
+    command.option(flags, help, (value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+  } else {
+    command.option(flags, help);
+  }
+}
+
+function commandNames(program: Command): string {
+  return `the commands are ${program.commands.map((command) => command.name()).join(', ')}`;
+}
+
+/** commander's message without its prefix and line breaks, and with what to do. */
+function oneLine(error: CommanderError, program: Command): string {
+  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const remedy = error.code === 'commander.unknownCommand' ? commandNames(program) : 'see minorfault --help';
+  return `${message}; ${remedy}`;
+}

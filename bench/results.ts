@@ -1,0 +1,142 @@
+/**
+ * The result file of `compare` and `run`, as a schema and as the types that follow from it. Fields are the
+ * contract's; whatever else an object carries is allowed and kept.
+ */
+import Type from 'typebox';
+import type { Static, TObject, TProperties } from 'typebox';
+
+export const RESULTS_SCHEMA = 'minorfault/results/1';
+
+const Count = Type.Integer({ minimum: 0 });
+const Milliseconds = Type.Number({ minimum: 0 });
+const Measured = Type.Union([Type.Number({ minimum: 0 }), Type.Null()]);
+
+/** An object with these fields, and any others. */
+function record<Properties extends TProperties>(properties: Properties): TObject<Properties> {
+  return Type.Object(properties);
+}
+
+const Pause = record({ name: Type.String(), ms: Milliseconds, timeToSafepointMs: Milliseconds });
+
+export const CycleSchema = record({
+  number: Type.Integer({ minimum: 1 }),
+  trigger: Type.String(),
+  phasesMs: Type.Record(Type.String(), Milliseconds),
+  totalMs: Milliseconds,
+  pauses: Type.Array(Pause),
+  liveBytes: Count,
+  freedBytes: Count,
+  objects: Count,
+  pages: record({
+    compacted: Count,
+    slid: Count,
+    publishedByCollector: Count,
+    publishedByFault: Count,
+    untouched: Count,
+  }),
+  ioctls: Type.Record(Type.String(), record({ calls: Count, pages: Count })),
+  faults: record({ missing: Count, minor: Count }),
+});
+
+/** In µs; all but the count are null where there was no stall. */
+export const StallSummarySchema = record({
+  count: Count,
+  p50: Measured,
+  p90: Measured,
+  p99: Measured,
+  p999: Measured,
+  max: Measured,
+});
+
+export const MutatorSchema = record({
+  operations: Count,
+  seconds: Type.Number({ minimum: 0 }),
+  checksum: Type.Union([Type.Number(), Type.String()]),
+  stallsUs: StallSummarySchema,
+  mmu: Type.Union([
+    Type.Null(),
+    Type.Array(record({ windowMs: Milliseconds, utilization: Type.Number({ minimum: 0, maximum: 1 }) })),
+  ]),
+});
+
+export const RunSchema = record({
+  kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
+  mode: Type.String(),
+  /** From 1. */
+  invocation: Type.Integer({ minimum: 1 }),
+  /** The measured collections: those after the workload had built what it works on. */
+  cycles: Type.Array(CycleSchema),
+  /** Collections before those. */
+  warmupCycles: Count,
+  mutators: Type.Array(MutatorSchema),
+  memory: record({ peakBytes: Count, heapBytes: Count }),
+  /** Whether every check of the whole heap held; null if none was asked for. */
+  verified: Type.Union([Type.Boolean(), Type.Null()]),
+});
+
+export const HostSchema = record({
+  kernel: Type.String(),
+  cpu: Type.String(),
+  cores: Type.Integer({ minimum: 1 }),
+  node: Type.String(),
+  minorfault: Type.String(),
+  platform: Type.String(),
+  memoryBytes: Count,
+  pageBytes: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+  loadAverage: Type.Array(Type.Number()),
+});
+
+/** Every option as resolved, under its long name; sizes in bytes. */
+export const ConfigSchema = record({
+  command: Type.Union([Type.Literal('compare'), Type.Literal('run')]),
+  workload: Type.String(),
+  parameters: Type.Record(Type.String(), Type.Unknown()),
+  kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
+  modes: Type.Array(Type.String(), { minItems: 1 }),
+  heap: Type.Integer({ minimum: 1 }),
+  live: Type.Number(),
+  /** Bytes that the workload aims to keep alive. */
+  liveBytes: Count,
+  mutators: Type.Integer({ minimum: 1 }),
+  gcThreads: Type.Integer({ minimum: 1 }),
+  faultThreads: Type.Integer({ minimum: 1 }),
+  cycles: Type.Integer({ minimum: 1 }),
+  invocations: Type.Integer({ minimum: 1 }),
+  batch: Count,
+  page: Type.Integer({ minimum: 1 }),
+  seed: Count,
+  verify: Type.Boolean(),
+});
+
+/** A ratio of medians and its bootstrap interval (bench/metrics/bootstrap.ts says when they are null). */
+export const RatioSchema = record({
+  ratio: Type.Union([Type.Number(), Type.Null()]),
+  low95: Type.Union([Type.Number(), Type.Null()]),
+  high95: Type.Union([Type.Number(), Type.Null()]),
+});
+
+export const ResultsSchema = record({
+  schema: Type.Literal(RESULTS_SCHEMA),
+  host: HostSchema,
+  config: ConfigSchema,
+  runs: Type.Array(RunSchema),
+  summary: record({ copyOverContinue: Type.Record(Type.String(), RatioSchema) }),
+  /** What ended the runs early or did not hold, as its message; absent if all is well. */
+  failure: Type.Optional(Type.String()),
+});
+
+/** Read-only through and through: results are made once and then only read. */
+type Fixed<T> = T extends (infer Item)[]
+  ? readonly Fixed<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Fixed<T[Key]> }
+    : T;
+
+export type Cycle = Fixed<Static<typeof CycleSchema>>;
+export type StallSummary = Fixed<Static<typeof StallSummarySchema>>;
+export type MutatorRun = Fixed<Static<typeof MutatorSchema>>;
+export type Run = Fixed<Static<typeof RunSchema>>;
+export type Host = Fixed<Static<typeof HostSchema>>;
+export type ResultsConfig = Fixed<Static<typeof ConfigSchema>>;
+export type Ratio = Fixed<Static<typeof RatioSchema>>;
+export type Results = Fixed<Static<typeof ResultsSchema>>;

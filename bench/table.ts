@@ -1,0 +1,113 @@
+/** Results as a table that a person reads: a column per mode, a row per figure, the ratio to COPY beside it. */
+import Table from 'cli-table3';
+import { styleText } from 'node:util';
+import { formatBytes } from '../heap/errors.ts';
+import { formatNumber, type Row, rowsOf } from './figures.ts';
+import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
+
+const NO_BOX = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+};
+
+/** How a piece of text looks; without colours it stays as it is. */
+type Paint = (style: 'bold' | 'dim', text: string) => string;
+
+/** The whole report on standard output: what was run, the table, and COPY over CONTINUE. */
+export function renderResults(results: Results, colour: boolean): string {
+  const paint: Paint = colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
+  const { config, runs, summary } = results;
+  const ratios = Object.entries(summary.copyOverContinue);
+  return [
+    ...headline(config).map((line, i) => (i === 0 ? paint('bold', line) : line)),
+    '',
+    renderTable(config, runs, paint),
+    ...(ratios.length > 0 ? ['', 'COPY over CONTINUE, with 95 % intervals (bootstrap):', renderRatios(ratios)] : []),
+  ].join('\n');
+}
+
+function headline(config: ResultsConfig): string[] {
+  const parameters = Object.entries(config.parameters).map(([name, value]) => `${name}=${value}`);
+  const kernel = config.kernel === 'sim' ? 'simulated kernel: times are of the simulation' : 'linux kernel';
+  const counts = [
+    plural(config.mutators, 'mutator'),
+    plural(config.gcThreads, 'collector thread'),
+    plural(config.faultThreads, 'fault thread'),
+    `batch ${config.batch}`,
+    `seed ${config.seed}`,
+    ...(config.verify ? ['heap verified after every collection'] : []),
+  ];
+  const compared = config.modes.includes('copy') && config.modes.length > 1;
+  return [
+    `${config.workload}${parameters.length > 0 ? ` (${parameters.join(', ')})` : ''}, ${kernel}`,
+    `heap ${formatBytes(config.heap)}, ${formatBytes(config.liveBytes)} live, ${counts.join(', ')}`,
+    `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, 'collection')}` +
+      (compared ? '; in parentheses the ratio to COPY' : ''),
+  ];
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function renderTable(config: ResultsConfig, runs: readonly Run[], paint: Paint): string {
+  const modes = config.modes;
+  const table = plainTable(modes.length);
+  const label = config.kernel === 'sim' ? ' (simulated)' : '';
+  table.push(['', ...modes.map((mode) => paint('bold', `${mode}${label}`))]);
+  for (const row of rowsOf(runs)) {
+    table.push([row.label, ...modes.map((mode) => renderCell(row, mode, { modes, runs, paint }))]);
+  }
+  return withoutTrailingSpaces(table.toString());
+}
+
+interface Columns {
+  readonly modes: readonly string[];
+  readonly runs: readonly Run[];
+  readonly paint: Paint;
+}
+
+function renderCell(row: Row, mode: string, { modes, runs, paint }: Columns): string {
+  const valueIn = (of: string) => row.value(runs.filter((run) => run.mode === of));
+  const value = valueIn(mode);
+  const shown = value === null ? '–' : row.format(value);
+  if (mode === 'copy' || !modes.includes('copy')) return shown;
+  const copy = valueIn('copy');
+  const ratio = value === null || copy === null || copy === 0 ? '–' : formatNumber(value / copy);
+  return `${shown} ${paint('dim', `(${ratio})`)}`;
+}
+
+function renderRatios(ratios: readonly (readonly [string, Ratio])[]): string {
+  const table = plainTable(2);
+  for (const [metric, { ratio, low95, high95 }] of ratios) {
+    const interval = low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
+    table.push([metric, ratio === null ? '–' : formatNumber(ratio), interval]);
+  }
+  return withoutTrailingSpaces(table.toString());
+}
+
+/** A label column, and that many columns of figures to the right of it. */
+function plainTable(figures: number): Table.Table {
+  return new Table({
+    chars: NO_BOX,
+    colAligns: ['left', ...Array.from({ length: figures }, () => 'right' as const)],
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+  });
+}
+
+function withoutTrailingSpaces(text: string): string {
+  return text.replaceAll(/ +$/gm, '');
+}

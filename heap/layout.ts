@@ -1,0 +1,128 @@
+/**
+ * Every size and every table of the heap, computed in a chain: each table starts where the one before it ends, so
+ * tables cannot overlap. All metadata lives in one SharedArrayBuffer beside the heap, never in registered memory.
+ */
+import { LOG_PAGE_WORDS, PAGE_BYTES } from '../uffd/kernel.ts';
+import { GRANULE_BYTES, LOG_PAGE_GRANULES } from './object.ts';
+
+/** Granules that share one word of a bitmap, and one entry of the offset vector: 256 bytes of heap. */
+export const LOG_CHUNK_GRANULES = 5;
+
+/** What the sizes follow from. */
+export interface HeapGeometry {
+  /** Capacity of the moving space in bytes: a multiple of the page size. */
+  readonly heapBytes: number;
+  /** How many mutators may be attached over the heap's life. */
+  readonly mutators: number;
+  /** Root slots of each mutator: named ones and its shadow stack together. */
+  readonly rootSlots: number;
+  /** Size of a thread-local allocation buffer in pages. */
+  readonly tlabPages: number;
+}
+
+// Control words by which mutators and collector meet. Each is alone in its cache line.
+const LINE_WORDS = 16;
+const CONTROL_NAMES = [
+  'mutatorLock', // two words: a reader-writer lock, held shared by every running mutator
+  'top', // first page not handed out yet
+  'requested', // number of the newest collection asked for
+  'started', // number of the collection begun last
+  'flipped', // number of the collection whose compaction pause ended last
+  'finished', // number of the collection that ended last
+  'freeAtFlip', // pages free right after the last flip
+  'liveGranules', // granules that the collection before found live
+] as const;
+
+/** Index of each control word. */
+export const CONTROL = Object.fromEntries(CONTROL_NAMES.map((name, i) => [name, i * LINE_WORDS])) as {
+  readonly [name in (typeof CONTROL_NAMES)[number]]: number;
+};
+const CONTROL_WORDS = CONTROL_NAMES.length * LINE_WORDS;
+
+/** Root slots of one mutator: word 0 counts the slots in use, the slots follow. */
+export const ROOT_COUNT_WORDS = 1;
+
+interface Table {
+  readonly name: string;
+  readonly words: number;
+  readonly offset: number;
+}
+
+/** The tables of a heap: word views into its metadata. */
+export interface HeapTables {
+  readonly geometry: HeapGeometry;
+  readonly pages: number;
+  readonly control: Int32Array;
+  /** [count, slots…] of each mutator. */
+  readonly roots: readonly Int32Array[];
+  /** One bit a granule, set where a marked object starts. */
+  readonly markBits: Int32Array;
+  /**
+   * Two words per chunk of 32 granules: [live bits: set for every granule of a marked object; live granules in all
+   * chunks below]. Side by side, so that forwarding a reference touches one cache line.
+   */
+  readonly liveness: Int32Array;
+  /** For each heap page, the object that covers its first granule: the crossing map, kept by allocation. */
+  readonly objectAtPage: Int32Array;
+  /** For each to-space page, the first live granule that lands on it (a granule of from-space). */
+  readonly firstGranule: Int32Array;
+  /** For each to-space page, the from-space object which that granule belongs to. */
+  readonly firstObject: Int32Array;
+  /** For each to-space page, its state (gc/page-state). */
+  readonly pageStates: Int32Array;
+}
+
+function tablesOf(geometry: HeapGeometry): readonly Table[] {
+  const granules = geometry.heapBytes / GRANULE_BYTES;
+  const pages = geometry.heapBytes / PAGE_BYTES;
+  const rows: readonly (readonly [string, number])[] = [
+    ['control', CONTROL_WORDS],
+    ['roots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
+    ['markBits', granules >>> LOG_CHUNK_GRANULES],
+    ['liveness', 2 * (granules >>> LOG_CHUNK_GRANULES)],
+    ['objectAtPage', pages],
+    ['firstGranule', pages + 1],
+    ['firstObject', pages + 1],
+    ['pageStates', pages],
+  ];
+  let offset = 0;
+  return rows.map(([name, words]) => {
+    const table = { name, words, offset };
+    offset += (words + LINE_WORDS - 1) & -LINE_WORDS;
+    return table;
+  });
+}
+
+/** A new metadata buffer for a heap of this geometry, all zero: an empty heap. */
+export function allocateMetadata(geometry: HeapGeometry): SharedArrayBuffer {
+  const last = tablesOf(geometry).at(-1) as Table;
+  return new SharedArrayBuffer(4 * (last.offset + last.words + LINE_WORDS));
+}
+
+/** The tables in a metadata buffer that {@link allocateMetadata} made for the same geometry. */
+export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry): HeapTables {
+  const view = Object.fromEntries(
+    tablesOf(geometry).map((t) => [t.name, new Int32Array(metadata, 4 * t.offset, t.words)]),
+  ) as Record<string, Int32Array>;
+  const table = (name: string): Int32Array => view[name] as Int32Array;
+  const rootWords = ROOT_COUNT_WORDS + geometry.rootSlots;
+  return {
+    geometry,
+    pages: geometry.heapBytes / PAGE_BYTES,
+    control: table('control'),
+    roots: Array.from({ length: geometry.mutators }, (_, i) =>
+      table('roots').subarray(i * rootWords, (i + 1) * rootWords),
+    ),
+    markBits: table('markBits'),
+    liveness: table('liveness'),
+    objectAtPage: table('objectAtPage'),
+    firstGranule: table('firstGranule'),
+    firstObject: table('firstObject'),
+    pageStates: table('pageStates'),
+  };
+}
+
+// A page is the same number of granules whether counted by bytes or by words.
+if (1 << LOG_PAGE_GRANULES !== PAGE_BYTES / GRANULE_BYTES || 1 << LOG_PAGE_WORDS !== PAGE_BYTES / 4) {
+  throw new RangeError('layout: page, word and granule sizes do not agree');
+}

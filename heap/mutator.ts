@@ -1,0 +1,344 @@
+/**
+ * The mutator API: what a program that lives in the managed heap may do.
+ *
+ * The one rule: **a reference held in a local is good until the next safepoint** (`alloc…`, `safepoint`,
+ * `blocked`, `waitForCollection`, and nothing else), since a collection may move its object there. What must survive one is
+ * kept in a root slot, on the shadow stack, or in another object.
+ */
+import { type MutatorView } from '../uffd/kernel.ts';
+import { HeapOutOfMemoryError, MutatorError } from './errors.ts';
+import { CONTROL, type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
+import {
+  ARRAY_HEADER_WORDS,
+  ARRAY_REFERENCES_WORD,
+  ARRAY_SIZE_WORD,
+  arrayHeader,
+  fillerHeader,
+  fitsRecord,
+  GRANULE_BYTES,
+  granulesFor,
+  headerWords,
+  LOG_PAGE_GRANULES,
+  PAGE_GRANULES,
+  RECORD_HEADER_WORDS,
+  type Ref,
+  recordGranules,
+  recordHeader,
+  recordReferences,
+} from './object.ts';
+import { awaitStage, newestAt, requestCollection, requestNewCollection } from './requests.ts';
+import { enterRunning, isStopRequested, leaveRunning } from './safepoint.ts';
+import { type Field, type Shape, UNTYPED_SHAPE } from './shape.ts';
+import { takePages } from './spaces.ts';
+
+/** An object at least this large gets pages of its own. */
+const LARGE_GRANULES = 2 * PAGE_GRANULES;
+
+function pagesFor(granules: number): number {
+  return (granules + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
+}
+
+/** What a mutator thread works with. One per thread; its functions close over the thread's state. */
+export interface Mutator {
+  /** This mutator's number, from 0. */
+  readonly index: number;
+
+  /** A new object of the shape, all its fields 0. A safepoint. @throws HeapOutOfMemoryError */
+  readonly alloc: (shape: Shape) => Ref;
+  /** A new object with that many reference slots and 32-bit data words, for `refAt`, `dataAt` … A safepoint. */
+  readonly allocObject: (references: number, dataWords: number) => Ref;
+
+  /** The reference in a reference field. */
+  readonly ref: (object: Ref, field: Field) => Ref;
+  readonly setRef: (object: Ref, field: Field, value: Ref) => void;
+  /** The 32-bit value (signed) in a data field. */
+  readonly load: (object: Ref, field: Field) => number;
+  readonly store: (object: Ref, field: Field, value: number) => void;
+
+  /** The same by number, for any object: its header is read for where the slots are. */
+  readonly refAt: (object: Ref, slot: number) => Ref;
+  readonly setRefAt: (object: Ref, slot: number, value: Ref) => void;
+  readonly dataAt: (object: Ref, word: number) => number;
+  readonly setDataAt: (object: Ref, word: number, value: number) => void;
+  /** Number of reference slots, and size in bytes (header included). */
+  readonly referencesOf: (object: Ref) => number;
+  readonly bytesOf: (object: Ref) => number;
+
+  /** Root slots: `root(i)` for 0 ≤ i < the number of roots the mutator's definition asked for. */
+  readonly root: (slot: number) => Ref;
+  readonly setRoot: (slot: number, value: Ref) => void;
+  /** The shadow stack: `push` answers the position, which `peek` and `poke` take; `pop` takes the last off. */
+  readonly push: (value: Ref) => number;
+  readonly pop: () => Ref;
+  readonly peek: (position: number) => Ref;
+  readonly poke: (position: number, value: Ref) => void;
+
+  /** Call it in every loop that runs long: lets a collection stop this thread. */
+  readonly safepoint: () => void;
+
+  /** Number of the newest collection begun, and of the newest finished (0: none yet). */
+  readonly collectionsStarted: () => number;
+  readonly collectionsFinished: () => number;
+  /** Asks for all collections up to that number, and does not wait. */
+  readonly requestCollection: (number: number) => void;
+  /** Sleeps until the collection of that number is finished. A safepoint. */
+  readonly waitForCollection: (number: number) => void;
+  /** Runs `wait`, which may sleep but must not touch the heap, while the world can be stopped. A safepoint. */
+  readonly blocked: <T>(wait: () => T) => T;
+}
+
+/** Told of waits of a mutator, with their limits in ms (performance.now): a stop of the world, or for free memory. */
+export type WaitListener = (why: 'safepoint' | 'allocation', beganMs: number, endedMs: number) => void;
+
+/** What {@link attachMutator} needs beside the heap's tables. */
+export interface MutatorOptions {
+  readonly index: number;
+  /** Named root slots; the rest of the heap's root slots is the shadow stack. */
+  readonly roots: number;
+  readonly onWait?: WaitListener;
+}
+
+/** A mutator and what its thread needs to end it. */
+export interface AttachedMutator {
+  readonly mutator: Mutator;
+  /** Gives the allocation buffer back and stops running: the world can be stopped without this thread. */
+  detach(): void;
+}
+
+/**
+ * Makes the calling thread a running mutator of the heap behind `view`.
+ * @throws MutatorError if the definition asks for more root slots than there are
+ */
+export function attachMutator(view: MutatorView, tables: HeapTables, options: MutatorOptions): AttachedMutator {
+  const { index } = options;
+  const { control, objectAtPage } = tables;
+  const { heapBytes, rootSlots, tlabPages } = tables.geometry;
+  const rootWords = tables.roots[index];
+  if (rootWords === undefined) {
+    throw new MutatorError(`mutator ${index}: the heap was opened for ${tables.roots.length} mutators`);
+  }
+  if (options.roots > rootSlots) {
+    throw new MutatorError(`mutator ${index} asks for ${options.roots} roots; the heap has ${rootSlots} a mutator`);
+  }
+  const roots: Int32Array = rootWords;
+  const firstStackSlot = options.roots;
+  const { load: loadWord, store: storeWord } = view;
+  let stackTop = firstStackSlot;
+  let next = 0; // the allocation buffer is granules [next, end)
+  let end = 0;
+  let granted = 0; // pages that pagesOrCollect has just given
+
+  roots.fill(0);
+  roots[0] = firstStackSlot;
+  enterRunning(control);
+  view.enter();
+
+  function stopRunning(): void {
+    fillRest();
+    roots[0] = stackTop;
+    view.leave();
+    leaveRunning(control);
+  }
+
+  function startRunning(): void {
+    enterRunning(control);
+    view.enter();
+  }
+
+  function blocked<T>(wait: () => T): T {
+    stopRunning();
+    const result = wait();
+    startRunning();
+    return result;
+  }
+
+  function waitStopped(why: 'safepoint' | 'allocation', wait: () => void): void {
+    const began = performance.now();
+    blocked(wait);
+    options.onWait?.(why, began, performance.now());
+  }
+
+  function safepoint(): void {
+    if (isStopRequested(control)) waitStopped('safepoint', () => {});
+    else view.quiesce();
+  }
+
+  /** Covers what is left of the allocation buffer with filler, so that the heap parses up to its top. */
+  function fillRest(): void {
+    fill(next, end);
+    next = 0;
+    end = 0;
+  }
+
+  /** Makes [start, stop) one filler. */
+  function fill(start: Ref, stop: number): void {
+    if (start === stop) return;
+    fillerHeader(stop - start).forEach((word, i) => {
+      storeWord(start * 2 + i, word);
+    });
+    recordCrossings(start, stop);
+  }
+
+  /** The object [start, stop) covers the first granule of each page that begins inside it, or with it. */
+  function recordCrossings(start: Ref, stop: number): void {
+    const last = (stop - 1) >>> LOG_PAGE_GRANULES;
+    for (let page = (start + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page <= last; page++) {
+      objectAtPage[page] = start;
+    }
+  }
+
+  /**
+   * Fresh pages: `wanted` of them, or `needed` if so many are not left. Collects, and waits for it, when there
+   * are none. Answers the granule they start at and leaves how many there are in `granted`.
+   */
+  function pagesOrCollect(wanted: number, needed: number, askedGranules: number): Ref {
+    for (;;) {
+      for (granted of wanted > needed ? [wanted, needed] : [needed]) {
+        const page = takePages(tables, granted);
+        if (page >= 0) return page << LOG_PAGE_GRANULES;
+      }
+      const started = newestAt(control, 'started');
+      // A collection whose pause is yet to come will free pages; one past it has given what it had.
+      const number = newestAt(control, 'flipped') < started ? started : requestNewCollection(control);
+      waitStopped('allocation', () => awaitStage(control, 'flipped', number));
+      if (number > started && (control[CONTROL.freeAtFlip] as number) < needed) throw outOfMemory(askedGranules);
+    }
+  }
+
+  function outOfMemory(askedGranules: number): HeapOutOfMemoryError {
+    const liveBytes = (control[CONTROL.liveGranules] as number) * GRANULE_BYTES;
+    return new HeapOutOfMemoryError(heapBytes, liveBytes, askedGranules * GRANULE_BYTES, index);
+  }
+
+  /** Room for an object that the allocation buffer cannot hold. */
+  function allocateSlowly(granules: number): Ref {
+    if (granules * GRANULE_BYTES > heapBytes) throw outOfMemory(granules);
+    safepoint();
+    if (granules >= LARGE_GRANULES) return allocateLarge(granules);
+    fillRest();
+    const at = pagesOrCollect(tlabPages, pagesFor(granules), granules);
+    next = at + granules;
+    end = at + (granted << LOG_PAGE_GRANULES);
+    recordCrossings(at, next);
+    return at;
+  }
+
+  /** Pages of its own for a large object; what the last page has left becomes filler. */
+  function allocateLarge(granules: number): Ref {
+    const pages = pagesFor(granules);
+    const at = pagesOrCollect(pages, pages, granules);
+    recordCrossings(at, at + granules);
+    fill(at + granules, at + (pages << LOG_PAGE_GRANULES));
+    return at;
+  }
+
+  function allocate(granules: number): Ref {
+    const at = next;
+    const after = at + granules;
+    if (after > end) return allocateSlowly(granules);
+    next = after;
+    if ((after - 1) >>> LOG_PAGE_GRANULES !== (at - 1) >>> LOG_PAGE_GRANULES) recordCrossings(at, after);
+    return at;
+  }
+
+  function alloc(shape: Shape): Ref {
+    const at = allocate(shape.granules);
+    storeWord(at * 2, shape.header);
+    return at;
+  }
+
+  function allocObject(references: number, dataWords: number): Ref {
+    if (fitsRecord(references, dataWords)) {
+      const granules = granulesFor(RECORD_HEADER_WORDS + references + dataWords);
+      const at = allocate(granules);
+      storeWord(at * 2, recordHeader(UNTYPED_SHAPE, references, granules));
+      return at;
+    }
+    const granules = granulesFor(ARRAY_HEADER_WORDS + references + dataWords);
+    const at = allocate(granules);
+    storeWord(at * 2 + ARRAY_SIZE_WORD, granules);
+    storeWord(at * 2 + ARRAY_REFERENCES_WORD, references);
+    storeWord(at * 2, arrayHeader(UNTYPED_SHAPE));
+    return at;
+  }
+
+  function referencesOf(object: Ref): number {
+    const header = loadWord(object * 2);
+    return header < 0 ? loadWord(object * 2 + ARRAY_REFERENCES_WORD) : recordReferences(header);
+  }
+
+  function bytesOf(object: Ref): number {
+    const header = loadWord(object * 2);
+    const granules = header < 0 ? loadWord(object * 2 + ARRAY_SIZE_WORD) : recordGranules(header);
+    return granules * GRANULE_BYTES;
+  }
+
+  function slotWord(object: Ref, slot: number): number {
+    return object * 2 + headerWords(loadWord(object * 2)) + slot;
+  }
+
+  function dataWord(object: Ref, word: number): number {
+    return slotWord(object, referencesOf(object) + word);
+  }
+
+  function push(value: Ref): number {
+    if (stackTop >= rootSlots) throw new MutatorError(`mutator ${index}: the shadow stack is full`);
+    const position = stackTop++;
+    roots[ROOT_COUNT_WORDS + position] = value;
+    return position;
+  }
+
+  function pop(): Ref {
+    if (stackTop <= firstStackSlot) throw new MutatorError(`mutator ${index}: the shadow stack is empty`);
+    return roots[ROOT_COUNT_WORDS + --stackTop] as number;
+  }
+
+  const mutator: Mutator = {
+    index,
+    alloc,
+    allocObject,
+    ref: (object, field) => loadWord(object * 2 + field),
+    setRef: (object, field, value) => storeWord(object * 2 + field, value),
+    load: (object, field) => loadWord(object * 2 + field),
+    store: (object, field, value) => storeWord(object * 2 + field, value),
+    refAt: (object, slot) => loadWord(slotWord(object, slot)),
+    setRefAt: (object, slot, value) => storeWord(slotWord(object, slot), value),
+    dataAt: (object, word) => loadWord(dataWord(object, word)),
+    setDataAt: (object, word, value) => storeWord(dataWord(object, word), value),
+    referencesOf,
+    bytesOf,
+    root: (slot) => roots[ROOT_COUNT_WORDS + slot] as number,
+    setRoot: (slot, value) => {
+      if (slot >= firstStackSlot) throw new MutatorError(`setRoot: slot ${slot} of ${firstStackSlot}`);
+      roots[ROOT_COUNT_WORDS + slot] = value;
+    },
+    push,
+    pop,
+    peek: (position) => roots[ROOT_COUNT_WORDS + position] as number,
+    poke: (position, value) => {
+      roots[ROOT_COUNT_WORDS + position] = value;
+    },
+    safepoint,
+    collectionsStarted: () => newestAt(control, 'started'),
+    collectionsFinished: () => newestAt(control, 'finished'),
+    requestCollection: (number) => requestCollection(control, number),
+    waitForCollection: (number) => blocked(() => awaitStage(control, 'finished', number)),
+    blocked,
+  };
+  return { mutator, detach: stopRunning };
+}
+
+/** What a mutator module exports as default: {@link defineMutator}. */
+export interface MutatorDefinition<Data = unknown, Result = unknown> {
+  /** Named root slots. */
+  readonly roots?: number;
+  /** The program. `data` is what `spawn` was given; the result is posted back and must be cloneable. */
+  readonly run: (m: Mutator, data: Data) => Result;
+}
+
+/** Declares a mutator: `export default defineMutator({ roots, run })` in a module of its own. */
+export function defineMutator<Data, Result>(
+  definition: MutatorDefinition<Data, Result>,
+): MutatorDefinition<Data, Result> {
+  return definition;
+}

@@ -1,0 +1,161 @@
+/**
+ * The seam. `Kernel` is the handful of Linux system calls that a collector (or any userfaultfd program) needs,
+ * under Linux's names, with Linux's argument order, flags, binary structures and results. Everything above
+ * `uffd/` talks to memory through it and cannot tell which kernel answers.
+ */
+
+/** Bytes in a page, on both kernels. */
+export const PAGE_BYTES = 4096;
+/** 32-bit words in a page. */
+export const PAGE_WORDS = 1024;
+/** log2 of {@link PAGE_WORDS}: `word >>> LOG_PAGE_WORDS` is a page. */
+export const LOG_PAGE_WORDS = 10;
+/** log2 of {@link PAGE_BYTES}. */
+export const LOG_PAGE_BYTES = 12;
+
+/** What /proc/self/pagemap tells of the page at an address. */
+export interface PageState {
+  readonly present: boolean;
+  readonly writeProtected: boolean;
+  /** true for a page of a file (shmem included), false for private anonymous memory and where nothing is. */
+  readonly file: boolean;
+}
+
+/** What /proc/self/fdinfo tells of a userfaultfd. */
+export interface UffdInfo {
+  /** Faults queued and not yet read. */
+  readonly pending: number;
+  /** Faults queued, or read and still asleep. */
+  readonly total: number;
+  /** Features enabled by the API handshake. */
+  readonly features: bigint;
+}
+
+/** Physical memory behind the machine, in bytes: frames on sim, resident and page-cache pages on linux. */
+export interface MemoryUse {
+  readonly bytes: number;
+  readonly peakBytes: number;
+}
+
+/** A structured-cloneable ticket: `openKernel(handle)` in any thread attaches it to the same machine. */
+export type KernelHandle = {
+  readonly minorfault: 'sim' | 'linux';
+  /** The simulated machine's memory and state. */
+  readonly machine?: SharedArrayBuffer;
+};
+
+/** Told after an access has slept in a userfault: the byte address, and when it began and ended (ms, performance.now). */
+export type StallListener = (address: number, beganMs: number, endedMs: number) => void;
+
+/**
+ * A range of machine memory as a mutator sees it. Every access is one the memory management unit checks: it may
+ * fault, sleep until the fault is served, and is then retried. Word indices count 32-bit words from the start of
+ * the range. Loads and stores are plain (relaxed); they are ordered after the page-table entry they depend on.
+ *
+ * Between {@link MutatorView.enter} and {@link MutatorView.leave} the thread may hold translations, and owes the
+ * kernel a {@link MutatorView.quiesce} now and then (a safepoint), or frames that were freed are not reused.
+ */
+export interface MutatorView {
+  readonly load: (word: number) => number;
+  readonly store: (word: number, value: number) => void;
+  enter(): void;
+  quiesce(): void;
+  leave(): void;
+  /** The listener for stalls of this view, or null. One at a time. */
+  onStall: StallListener | null;
+}
+
+/**
+ * A range of machine memory for a thread that works page by page and must never meet a userfault: a collector's
+ * alias. `words[readable(page) + i]` is word i of the page. Indices are good until the page is unmapped or moved,
+ * which whoever uses the view must rule out by protocol.
+ */
+export interface PageView {
+  readonly words: Int32Array;
+  /** Index of the page's first word, faulted in for reading (demand paging, not userfault). */
+  readonly readable: (page: number) => number;
+  /** Index of the page's first word, faulted in for writing. */
+  readonly writable: (page: number) => number;
+}
+
+/**
+ * System calls answer a value ≥ 0, or −errno; they do not throw for what Linux answers with an errno. Addresses,
+ * lengths, offsets, flags and descriptors are plain numbers (bytes). All are synchronous and none needs an event
+ * loop. Any method throws {@link MachineGoneError} once the opener has disposed of the machine.
+ */
+export interface Kernel {
+  readonly kind: 'sim' | 'linux';
+
+  userfaultfd(flags: number): number;
+  /**
+   * `arg` is the packed structure, written back in place. null or shorter than the size in the request number:
+   * −EFAULT. Longer is fine.
+   */
+  ioctl(fd: number, request: number, arg: Uint8Array | null): number;
+  /** Blocks unless O_NONBLOCK. Fills 32-byte `uffd_msg` records and answers bytes. */
+  read(fd: number, into: Uint8Array): number;
+  /** revents; 0 after the timeout (ms); −1 waits for ever. POLLERR on a userfaultfd without O_NONBLOCK. */
+  poll(fd: number, events: number, timeoutMs: number): number;
+  close(fd: number): number;
+  dup(fd: number): number;
+  fcntl(fd: number, command: number, value: number): number;
+
+  memfd_create(name: string, flags: number): number;
+  ftruncate(fd: number, length: number): number;
+  fallocate(fd: number, mode: number, offset: number, length: number): number;
+  /** A file against machine memory: a kernel-mode access to `addr`. */
+  pread(fd: number, addr: number, length: number, offset: number): number;
+  pwrite(fd: number, addr: number, length: number, offset: number): number;
+
+  mmap(addr: number, length: number, prot: number, flags: number, fd: number, offset: number): number;
+  munmap(addr: number, length: number): number;
+  mremap(old: number, oldLength: number, newLength: number, flags: number, newAddr: number): number;
+  mprotect(addr: number, length: number, prot: number): number;
+  madvise(addr: number, length: number, advice: number): number;
+
+  /**
+   * An access by the calling thread: it faults, sleeps and is retried as a C program's would be. `addr` is 4-byte
+   * aligned; values are unsigned. Throws {@link AccessError} (`code` SIGSEGV or SIGBUS) on sim; on linux the
+   * process dies of it.
+   */
+  load32(addr: number): number;
+  store32(addr: number, value: number): void;
+  copyIn(addr: number, bytes: Uint8Array): void;
+  copyOut(addr: number, bytes: Uint8Array): void;
+
+  pagemap(addr: number): PageState;
+  /** −EBADF for what is no open userfaultfd. */
+  fdinfo(fd: number): UffdInfo | number;
+  gettid(): number;
+
+  /** A mutator's view of [addr, addr + length): page-aligned, and at most 4 GiB. */
+  mutatorView(addr: number, length: number): MutatorView;
+  /** A collector's view of [addr, addr + length): page-aligned. */
+  pageView(addr: number, length: number): PageView;
+  memory(): MemoryUse;
+
+  handle(): KernelHandle;
+  /** By the opener: wakes and ends what sleeps, with an error, and frees all. By an attached thread: detaches it. */
+  dispose(): void;
+}
+
+/** An access that Linux answers with a signal. */
+export class AccessError extends Error {
+  readonly code: 'SIGSEGV' | 'SIGBUS';
+  readonly address: number;
+  constructor(code: 'SIGSEGV' | 'SIGBUS', address: number, why: string) {
+    super(`${code} at 0x${address.toString(16)}: ${why}`);
+    this.name = 'AccessError';
+    this.code = code;
+    this.address = address;
+  }
+}
+
+/** The machine was disposed of while this thread used it, or slept in it. */
+export class MachineGoneError extends Error {
+  readonly code = 'MACHINE_GONE';
+  constructor() {
+    super('the machine was disposed of: its opener has ended it while this thread still used it');
+    this.name = 'MachineGoneError';
+  }
+}

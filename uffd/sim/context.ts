@@ -1,0 +1,201 @@
+/**
+ * userfaultfd contexts: the queue of faults nobody has read yet (pending, first in first out), the faults read and
+ * still asleep, and who waits for them. Queue nodes are the task slots of the faulting threads.
+ *
+ * No wake is lost: a faulting thread queues itself, *then* looks at its page-table entry again, *then* sleeps; a
+ * resolver installs the entry, *then* looks for sleepers. Whichever came second sees the other.
+ */
+import {
+  cas,
+  exchange,
+  fetchAdd,
+  loadAcquire,
+  lock,
+  sleepWhile,
+  storeRelease,
+  unlock,
+  wake,
+} from '../sync.ts';
+import { CONTEXT_WORDS, checkAlive, type Machine, MAX_CONTEXTS } from './machine.ts';
+import { LIST, TASK, taskWord, wakeTask } from './tasks.ts';
+
+/** Words of a context. */
+const CONTEXT = {
+  used: 0,
+  lock: 1,
+  initialised: 2,
+  features: 3, // low 32 bits; the machine offers none above
+  userModeOnly: 4,
+  heads: 5, // one a list: pending is heads + LIST.pending, read is heads + LIST.read
+  tails: 8,
+  sleepers: 12, // faults in either list
+  pending: 13,
+  arrivals: 14, // moves with every fault queued; readers and pollers sleep on it
+} as const;
+
+function contextWord(context: number, word: number): number {
+  return context * CONTEXT_WORDS + word;
+}
+
+/** A new context, not yet through the API handshake, or −1 if the table is full. */
+export function createContext(m: Machine, userModeOnly: boolean): number {
+  for (let context = 0; context < MAX_CONTEXTS; context++) {
+    const base = contextWord(context, 0);
+    if (!cas(m.contexts, base, 0, 1)) continue;
+    m.contexts.fill(0, base + 1, base + CONTEXT_WORDS);
+    storeRelease(m.contexts, contextWord(context, CONTEXT.userModeOnly), userModeOnly ? 1 : 0);
+    return context;
+  }
+  return -1;
+}
+
+export function freeContext(m: Machine, context: number): void {
+  storeRelease(m.contexts, contextWord(context, CONTEXT.used), 0);
+}
+
+/** The handshake's last step: enables features, once. False if it was done before. */
+export function initialise(m: Machine, context: number, features: number): boolean {
+  if (exchange(m.contexts, contextWord(context, CONTEXT.initialised), 1) === 1) return false;
+  storeRelease(m.contexts, contextWord(context, CONTEXT.features), features);
+  return true;
+}
+
+export function isInitialised(m: Machine, context: number): boolean {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.initialised)) === 1;
+}
+
+export function featuresOf(m: Machine, context: number): number {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.features));
+}
+
+export function isUserModeOnly(m: Machine, context: number): boolean {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.userModeOnly)) === 1;
+}
+
+/** Queues the calling task's fault on `page`. The mm lock is held shared, so that no UNREGISTER slips in between. */
+export function queueFault(m: Machine, context: number, task: number, page: number, flags: number): void {
+  storeRelease(m.tasks, taskWord(task, TASK.awake), 0);
+  storeRelease(m.tasks, taskWord(task, TASK.page), page);
+  storeRelease(m.tasks, taskWord(task, TASK.flags), flags);
+  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  append(m, context, task, LIST.pending);
+  fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), 1);
+  fetchAdd(m.contexts, contextWord(context, CONTEXT.sleepers), 1);
+  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  announce(m, context);
+}
+
+/** Takes a fault out of its list, if it still is in one: the page turned out to be there. */
+export function withdrawFault(m: Machine, context: number, task: number): void {
+  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  if (loadAcquire(m.tasks, taskWord(task, TASK.list)) !== LIST.none) unlink(m, context, task);
+  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+}
+
+/** Lets readers and pollers look again. */
+export function announce(m: Machine, context: number): void {
+  fetchAdd(m.contexts, contextWord(context, CONTEXT.arrivals), 1);
+  wake(m.contexts, contextWord(context, CONTEXT.arrivals));
+}
+
+/** A fault as it is told to the reader. */
+export interface FaultMessage {
+  readonly task: number;
+  readonly page: number;
+  readonly flags: number;
+}
+
+/** Takes the oldest unread fault and leaves its thread asleep; null if there is none. */
+export function takeMessage(m: Machine, context: number): FaultMessage | null {
+  if (pendingFaults(m, context) === 0) return null;
+  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  const task = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + LIST.pending)) - 1;
+  if (task >= 0) {
+    unlinkFrom(m, context, task, LIST.pending);
+    fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), -1);
+    append(m, context, task, LIST.read);
+  }
+  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  if (task < 0) return null;
+  const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
+  return { task, page, flags: loadAcquire(m.tasks, taskWord(task, TASK.flags)) };
+}
+
+export function pendingFaults(m: Machine, context: number): number {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.pending));
+}
+
+export function sleepingFaults(m: Machine, context: number): number {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.sleepers));
+}
+
+/** Sleeps until a fault is pending, or the timeout (ms). True if one is. @throws MachineGoneError */
+export function awaitFault(m: Machine, context: number, timeoutMs = Infinity): boolean {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const arrivals = loadAcquire(m.contexts, contextWord(context, CONTEXT.arrivals));
+    checkAlive(m);
+    if (pendingFaults(m, context) > 0) return true;
+    const left = until - performance.now();
+    if (left <= 0) return false;
+    sleepWhile(m.contexts, contextWord(context, CONTEXT.arrivals), arrivals, left);
+  }
+}
+
+/**
+ * Wakes every thread that sleeps in this context on a page in [start, end), and forgets its fault, read or not.
+ * Whether the page is there now is not looked at: a thread that finds it missing faults again.
+ */
+export function wakeRange(m: Machine, context: number, start: number, end: number): void {
+  if (sleepingFaults(m, context) === 0) return;
+  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  for (const list of [LIST.pending, LIST.read]) {
+    let next = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + list));
+    while (next !== 0) {
+      const task = next - 1;
+      next = loadAcquire(m.tasks, taskWord(task, TASK.next));
+      const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
+      if (page < start || page >= end) continue;
+      unlink(m, context, task);
+      wakeTask(m, task);
+    }
+  }
+  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+}
+
+/** The machine ends: lets every reader and poller see it. */
+export function announceAll(m: Machine): void {
+  for (let context = 0; context < MAX_CONTEXTS; context++) announce(m, context);
+}
+
+function unlink(m: Machine, context: number, task: number): void {
+  const list = loadAcquire(m.tasks, taskWord(task, TASK.list));
+  unlinkFrom(m, context, task, list);
+  if (list === LIST.pending) fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), -1);
+  fetchAdd(m.contexts, contextWord(context, CONTEXT.sleepers), -1);
+  storeRelease(m.tasks, taskWord(task, TASK.list), LIST.none);
+}
+
+function append(m: Machine, context: number, task: number, list: number): void {
+  const tail = contextWord(context, CONTEXT.tails + list);
+  const last = loadAcquire(m.contexts, tail);
+  storeRelease(m.tasks, taskWord(task, TASK.list), list);
+  storeRelease(m.tasks, taskWord(task, TASK.previous), last);
+  storeRelease(m.tasks, taskWord(task, TASK.next), 0);
+  setNext(m, context, last, list, task + 1);
+  storeRelease(m.contexts, tail, task + 1);
+}
+
+function unlinkFrom(m: Machine, context: number, task: number, list: number): void {
+  const next = loadAcquire(m.tasks, taskWord(task, TASK.next));
+  const previous = loadAcquire(m.tasks, taskWord(task, TASK.previous));
+  setNext(m, context, previous, list, next);
+  if (next === 0) storeRelease(m.contexts, contextWord(context, CONTEXT.tails + list), previous);
+  else storeRelease(m.tasks, taskWord(next - 1, TASK.previous), previous);
+}
+
+/** Links `next` behind the node `previous` (slot + 1), or at the head of the list if that is 0. */
+function setNext(m: Machine, context: number, previous: number, list: number, next: number): void {
+  if (previous === 0) storeRelease(m.contexts, contextWord(context, CONTEXT.heads + list), next);
+  else storeRelease(m.tasks, taskWord(previous - 1, TASK.next), next);
+}

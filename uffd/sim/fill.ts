@@ -1,0 +1,180 @@
+/**
+ * The ioctls that put pages in place: COPY, ZEROPAGE, CONTINUE. They work in ascending order, page by page, without
+ * rolling back, and wake exactly what they put in place. An error on the first page is told as such; one further
+ * on as EAGAIN, with the bytes done.
+ */
+import {
+  UFFDIO_CONTINUE_MODE_DONTWAKE,
+  UFFDIO_COPY_MODE_DONTWAKE,
+  UFFDIO_COPY_MODE_WP,
+  UFFDIO_ZEROPAGE_MODE_DONTWAKE,
+  uffdioContinue,
+  uffdioCopy,
+  uffdioZeropage,
+} from '../abi.ts';
+import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
+import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
+import { lockShared, unlockShared } from '../sync.ts';
+import { sourcePage } from './access.ts';
+import { wakeRange } from './context.ts';
+import { sharedPte, withProtection } from './fault.ts';
+import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
+import { type Machine, NO_PTE, pageOf, STATE, TASK_SIZE } from './machine.ts';
+import { cachedFrame, cacheFrame, cacheZeroes, filePages } from './page-cache.ts';
+import { ANON, installPte, loadPte, makePte } from './page-table.ts';
+import { findVma, type Vma } from './vmas.ts';
+
+/** Whether [start, start + length) may be the range of an ioctl: whole pages of the user's addresses. */
+export function isRange(start: number, length: number): boolean {
+  return start % PAGE_BYTES === 0 && isUnalignedRange(start, length);
+}
+
+/** The same for COPY's source, which may start anywhere. */
+function isUnalignedRange(start: number, length: number): boolean {
+  return length > 0 && length % PAGE_BYTES === 0 && start < TASK_SIZE && start + length <= TASK_SIZE;
+}
+
+export function copy(m: Machine, context: number, task: number, arg: Uint8Array): number {
+  const { dst, src, len, mode } = uffdioCopy.decode(arg);
+  if (!isUnalignedRange(src, len) || !isRange(dst, len)) return -EINVAL;
+  if (mode > (UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP)) return -EINVAL;
+  const [first, end] = [pageOf(dst), pageOf(dst + len)];
+  // No VMA of this kernel is registered for write protection, which MODE_WP demands.
+  const refusal = (): number => ((mode & UFFDIO_COPY_MODE_WP) !== 0 ? -EINVAL : 0);
+  const spare = new Int32Array(PAGE_WORDS);
+  let stopped = inVma(m, first, end, refusal);
+  let page = first;
+  for (; stopped === 0 && page < end; page++) {
+    // The source may fault, and sleep: read without the lock. Then look the VMA up again.
+    const source = sourcePage(m, task, src + (page - first) * PAGE_BYTES, spare);
+    stopped = source === null ? -EFAULT : inVma(m, page, end, (vma) => copyPage(m, vma, page, source));
+    if (stopped !== 0) break;
+  }
+  const out = finish(m, context, first, page, stopped, (mode & UFFDIO_COPY_MODE_DONTWAKE) === 0);
+  uffdioCopy.put(arg, 'copy', out);
+  return result(out, len);
+}
+
+export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
+  const { start, len, mode } = uffdioZeropage.decode(arg);
+  if (!isRange(start, len) || mode > UFFDIO_ZEROPAGE_MODE_DONTWAKE) return -EINVAL;
+  const out = fillRange(m, context, start, len, mode === 0, (vma, page) => zeroPage(m, vma, page));
+  uffdioZeropage.put(arg, 'zeropage', out);
+  return result(out, len);
+}
+
+export function continueRange(m: Machine, context: number, arg: Uint8Array): number {
+  const { start, len, mode } = uffdioContinue.decode(arg);
+  if (!isRange(start, len) || mode > UFFDIO_CONTINUE_MODE_DONTWAKE) return -EINVAL;
+  const out = fillRange(m, context, start, len, mode === 0, (vma, page) => continuePage(m, vma, page));
+  uffdioContinue.put(arg, 'mapped', out);
+  return result(out, len);
+}
+
+/** Runs `each` on the pages of a range, all under one hold of the lock: bytes done, or −errno. */
+function fillRange(
+  m: Machine,
+  context: number,
+  start: number,
+  length: number,
+  wakes: boolean,
+  each: (vma: Vma, page: number) => number,
+): number {
+  const first = pageOf(start);
+  const end = first + length / PAGE_BYTES;
+  let page = first;
+  const stopped = inVma(m, first, end, (vma) => {
+    for (; page < end; page++) {
+      const errno = each(vma, page);
+      if (errno !== 0) return errno;
+    }
+    return 0;
+  });
+  return finish(m, context, first, page, stopped, wakes);
+}
+
+/** Runs `body` under the lock with the one registered VMA that holds [first, end); −ENOENT if there is none. */
+function inVma(m: Machine, first: number, end: number, body: (vma: Vma) => number): number {
+  lockShared(m.state, STATE.mmLock);
+  try {
+    const vma = findVma(m, first);
+    if (vma === null || vma.context < 0 || vma.end < end) return -ENOENT;
+    return body(vma);
+  } finally {
+    unlockShared(m.state, STATE.mmLock);
+  }
+}
+
+/** What goes into the output field: bytes done if any were, and those are woken; else the error. */
+function finish(m: Machine, context: number, first: number, end: number, stopped: number, wakes: boolean): number {
+  if (end === first) return stopped;
+  if (wakes) wakeRange(m, context, first, end);
+  return (end - first) * PAGE_BYTES;
+}
+
+/** What the call answers, from the output field. */
+function result(out: number, length: number): number {
+  if (out < 0) return out;
+  return out === length ? 0 : -EAGAIN;
+}
+
+function isPastEnd(m: Machine, vma: Vma, page: number): boolean {
+  return filePage(vma, page) >= filePages(m, vma.file);
+}
+
+function filePage(vma: Vma, page: number): number {
+  return vma.filePage + page - vma.start;
+}
+
+function copyPage(m: Machine, vma: Vma, page: number, source: number | Int32Array): number {
+  if (loadPte(m, page) !== NO_PTE) return -EEXIST;
+  if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
+  if (vma.file >= 0 && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
+  const frame = allocateDirtyFrame(m);
+  if (frame === NO_FRAME) return -ENOMEM;
+  copyWords(m, frame, source);
+  const errno = vma.file < 0 ? installAnonymous(m, vma, page, frame) : installCached(m, vma, page, frame);
+  if (errno !== 0) releaseFrame(m, frame, 'data');
+  return errno;
+}
+
+function copyWords(m: Machine, frame: number, source: number | Int32Array): void {
+  const target = frame * PAGE_WORDS;
+  if (typeof source === 'number') m.frames.copyWithin(target, source, source + PAGE_WORDS);
+  else m.frames.set(source, target);
+}
+
+function installAnonymous(m: Machine, vma: Vma, page: number, frame: number): number {
+  const pte = withProtection(makePte(frame, ANON), vma.prot);
+  return installPte(m, page, pte) ? 0 : -EEXIST;
+}
+
+/** The frame becomes the file's page, and is mapped. */
+function installCached(m: Machine, vma: Vma, page: number, frame: number): number {
+  const outcome = cacheFrame(m, vma.file, filePage(vma, page), frame);
+  if (outcome === 'exists') return -EEXIST;
+  if (outcome === 'nomem') return -ENOMEM;
+  // Somebody may have mapped the page in the moment since it is cached: it is there, which is what was asked.
+  installPte(m, page, sharedPte(vma, frame));
+  return 0;
+}
+
+function zeroPage(m: Machine, vma: Vma, page: number): number {
+  if (loadPte(m, page) !== NO_PTE) return -EEXIST;
+  if (vma.file < 0) return installPte(m, page, withProtection(makePte(0, 0), vma.prot)) ? 0 : -EEXIST;
+  if (isPastEnd(m, vma, page)) return -EFAULT;
+  const frame = cacheZeroes(m, vma.file, filePage(vma, page));
+  if (typeof frame === 'string') return frame === 'exists' ? -EEXIST : -ENOMEM;
+  installPte(m, page, sharedPte(vma, frame));
+  return 0;
+}
+
+/** Maps what the page cache has; it makes nothing. The cache is asked before the page table. */
+function continuePage(m: Machine, vma: Vma, page: number): number {
+  if (vma.file < 0) return -EINVAL;
+  if (isPastEnd(m, vma, page)) return -EINVAL;
+  const frame = cachedFrame(m, vma.file, filePage(vma, page));
+  if (frame === NO_FRAME) return -EFAULT;
+  return installPte(m, page, sharedPte(vma, frame)) ? 0 : -EEXIST;
+}
+

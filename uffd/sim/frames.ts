@@ -1,0 +1,145 @@
+/**
+ * Physical memory: who has which frame.
+ *
+ * A frame that was mapped and is no longer goes to limbo, with the epoch from which on no thread can have kept a
+ * translation to it; it is used again only when every thread has passed a quiescent point since (the simulated TLB
+ * shootdown). Frames that nobody could see go straight back to the stack of free ones.
+ */
+import { PAGE_WORDS } from '../kernel.ts';
+import { fetchAdd, loadAcquire, lock, sleepWhile, unlock } from '../sync.ts';
+import { checkAlive, type Machine, STATE } from './machine.ts';
+import { oldestSeen } from './tasks.ts';
+
+/** What a frame is for: data counts as memory in use, a table (of the page cache) does not. */
+export type FrameUse = 'data' | 'table';
+
+/** No frame was to be had. Frame 0 is the zero page, which is never handed out. */
+export const NO_FRAME = 0;
+
+/** A frame whose contents are zero, or NO_FRAME when memory is full. */
+export function allocateZeroedFrame(m: Machine, use: FrameUse): number {
+  const frame = allocateFrame(m, use);
+  if (frame > 0) return zeroFrame(m, frame);
+  return -frame; // never used before: zero already
+}
+
+function zeroFrame(m: Machine, frame: number): number {
+  m.frames.fill(0, frame * PAGE_WORDS, (frame + 1) * PAGE_WORDS);
+  return frame;
+}
+
+/** A frame with any contents, or NO_FRAME. */
+export function allocateDirtyFrame(m: Machine): number {
+  return Math.abs(allocateFrame(m, 'data'));
+}
+
+/** A frame; as a negative number if it was never used (so its contents are zero); NO_FRAME if there is none. */
+function allocateFrame(m: Machine, use: FrameUse): number {
+  for (;;) {
+    lock(m.state, STATE.frameLock);
+    const frame = takeFrame(m);
+    if (frame !== NO_FRAME && use === 'data') countUsed(m);
+    const inLimbo = frame === NO_FRAME && limboSize(m) > 0;
+    unlock(m.state, STATE.frameLock);
+    if (!inLimbo) return frame;
+    awaitGrace(m);
+  }
+}
+
+function takeFrame(m: Machine): number {
+  if (word(m, STATE.freeFrames) === 0) drainLimbo(m);
+  const free = word(m, STATE.freeFrames);
+  if (free > 0) {
+    m.state[STATE.freeFrames] = free - 1;
+    return m.freeStack[free - 1] as number;
+  }
+  const fresh = word(m, STATE.freshFrame);
+  if (fresh === m.frameCount) return NO_FRAME;
+  m.state[STATE.freshFrame] = fresh + 1;
+  return -fresh;
+}
+
+/** Gives back a frame that no page-table entry ever pointed to, or that the page cache's own table was. */
+export function releaseFrame(m: Machine, frame: number, use: FrameUse): void {
+  lock(m.state, STATE.frameLock);
+  pushFree(m, frame);
+  if (use === 'data') m.state[STATE.framesUsed] = word(m, STATE.framesUsed) - 1;
+  unlock(m.state, STATE.frameLock);
+}
+
+/**
+ * Takes frames out of use whose page-table entries were just cleared. The caller holds the mm lock exclusively and
+ * ends with {@link endShootdown}, after its last clear.
+ */
+export function retireFrame(m: Machine, frame: number): void {
+  lock(m.state, STATE.frameLock);
+  const tail = word(m, STATE.limboTail);
+  const slot = 2 * (tail % m.frameCount);
+  m.limbo[slot] = frame;
+  // The epoch that endShootdown is about to begin: whoever has seen it cannot have seen the entry.
+  m.limbo[slot + 1] = loadAcquire(m.state, STATE.epoch) + 1;
+  m.state[STATE.limboTail] = tail + 1;
+  m.state[STATE.framesUsed] = word(m, STATE.framesUsed) - 1;
+  unlock(m.state, STATE.frameLock);
+}
+
+/** Begins a new epoch: translations made before it may be stale. */
+export function endShootdown(m: Machine): void {
+  fetchAdd(m.state, STATE.epoch, 1);
+}
+
+function limboSize(m: Machine): number {
+  return word(m, STATE.limboTail) - word(m, STATE.limboHead);
+}
+
+/** Moves every frame that nobody can see any more from limbo to the free stack. */
+function drainLimbo(m: Machine): void {
+  if (limboSize(m) === 0) return;
+  const oldest = oldestSeen(m);
+  let head = word(m, STATE.limboHead);
+  const tail = word(m, STATE.limboTail);
+  for (; head !== tail; head++) {
+    const slot = 2 * (head % m.frameCount);
+    if ((m.limbo[slot + 1] as number) - oldest > 0) break;
+    pushFree(m, m.limbo[slot] as number);
+  }
+  m.state[STATE.limboHead] = head;
+}
+
+function pushFree(m: Machine, frame: number): void {
+  const free = word(m, STATE.freeFrames);
+  m.freeStack[free] = frame;
+  m.state[STATE.freeFrames] = free + 1;
+}
+
+function countUsed(m: Machine): void {
+  const used = word(m, STATE.framesUsed) + 1;
+  m.state[STATE.framesUsed] = used;
+  if (used > word(m, STATE.framesPeak)) m.state[STATE.framesPeak] = used;
+}
+
+/** Sleeps until some thread has quiesced. The caller itself must be quiescent. */
+function awaitGrace(m: Machine): void {
+  fetchAdd(m.state, STATE.graceWaiters, 1);
+  const ticks = loadAcquire(m.state, STATE.graceTicks);
+  lock(m.state, STATE.frameLock);
+  drainLimbo(m);
+  const free = word(m, STATE.freeFrames);
+  unlock(m.state, STATE.frameLock);
+  if (free === 0) sleepWhile(m.state, STATE.graceTicks, ticks);
+  fetchAdd(m.state, STATE.graceWaiters, -1);
+  checkAlive(m);
+}
+
+/** A word of state under the lock that the caller holds: a plain load. */
+function word(m: Machine, index: number): number {
+  return m.state[index] as number;
+}
+
+/** Frames that hold data now, and at the most so far. */
+export function frameUse(m: Machine): { used: number; peak: number } {
+  lock(m.state, STATE.frameLock);
+  const use = { used: word(m, STATE.framesUsed), peak: word(m, STATE.framesPeak) };
+  unlock(m.state, STATE.frameLock);
+  return use;
+}

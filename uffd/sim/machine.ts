@@ -1,0 +1,189 @@
+/**
+ * The simulated machine: one SharedArrayBuffer that holds all kernel state. This file lays it out; the classes and
+ * functions beside it are views over it, so that any thread that attaches sees the same machine. No kernel state
+ * lives in JavaScript objects.
+ *
+ * Locks, and the order in which they are taken: mmLock (reader-writer: faults and fills take it shared, whatever
+ * changes mappings takes it exclusively) → a context's lock → frameLock. fileLock guards descriptors and
+ * descriptions; it is taken before mmLock.
+ */
+import { LOG_PAGE_WORDS, MachineGoneError, PAGE_BYTES } from '../kernel.ts';
+import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
+
+/** Sizes of a simulated machine. */
+export interface SimOptions {
+  /** Physical memory for pages, in bytes (default 256 MiB). */
+  readonly memoryBytes?: number;
+  /** Addresses that can be mapped: [0, addressBytes) (default 4 × memory). */
+  readonly addressBytes?: number;
+  /** Touch all physical memory at the start, so that no measurement pays the host's page faults (default false). */
+  readonly populate?: boolean;
+}
+
+const LINE = 16; // words in a cache line
+const STATE_NAMES = [
+  'mmLock', // two words
+  'fileLock',
+  'frameLock',
+  'disposed', // 1 once the opener has ended the machine
+  'epoch', // counts the operations that took translations away; starts at 1
+  'graceWaiters', // threads that wait for others to quiesce
+  'graceTicks', // moves when a thread quiesces while somebody waits
+  'freeFrames', // entries on the stack of free frames
+  'limboHead', // the ring of frames that were unmapped but may still be seen: first and last + 1
+  'limboTail',
+  'freshFrame', // frames from here on were never used, and are zero
+  'framesUsed', // frames that hold data now
+  'framesPeak',
+  'vmas', // VMAs in use
+] as const;
+
+/** Index of each word of the machine's own state. */
+export const STATE = Object.fromEntries(STATE_NAMES.map((name, i) => [name, i * LINE])) as {
+  readonly [name in (typeof STATE_NAMES)[number]]: number;
+};
+
+export const MAX_TASKS = 256;
+export const MAX_DESCRIPTORS = 1024;
+export const MAX_FILES = 256;
+export const MAX_CONTEXTS = 128;
+/** As vm.max_map_count. */
+export const MAX_VMAS = 65530;
+
+/** Words of a record in each table. Offsets within a record are with the code that owns the table. */
+export const TASK_WORDS = LINE;
+export const DESCRIPTION_WORDS = 8;
+export const FILE_WORDS = 24;
+export const VMA_WORDS = 8;
+export const CONTEXT_WORDS = 2 * LINE;
+
+/** One past the highest user address, as on x86-64. */
+export const TASK_SIZE = 0x7ffffffff000;
+
+const MAGIC = 0x6d666c74;
+const HEADER_WORDS = 4; // magic, frames, address pages, reserved
+
+/** Views over a machine's memory. */
+export interface Machine {
+  readonly shared: SharedArrayBuffer;
+  readonly frameCount: number;
+  /** Pages that can be mapped. */
+  readonly addressPages: number;
+  readonly state: SharedWords;
+  readonly tasks: SharedWords;
+  /** Descriptor → description + 1, or 0. */
+  readonly descriptors: SharedWords;
+  readonly descriptions: SharedWords;
+  readonly files: SharedWords;
+  readonly vmas: SharedWords;
+  readonly contexts: SharedWords;
+  /** One entry a page of addresses (page-table.ts). */
+  readonly ptes: SharedWords;
+  readonly freeStack: SharedWords;
+  /** Two words an entry: frame, and the epoch from which on nobody can see it. */
+  readonly limbo: SharedWords;
+  /** All of physical memory, as words. Frame f is words [f << 10, (f + 1) << 10). Frame 0 is the zero page. */
+  readonly frames: Int32Array;
+}
+
+function openViews(shared: SharedArrayBuffer): Machine {
+  const header = new Int32Array(shared, 0, HEADER_WORDS);
+  const frameCount = header[1] as number;
+  const addressPages = header[2] as number;
+  let offset = 4 * HEADER_WORDS;
+  const next = (words: number): Int32Array => {
+    offset = (offset + 63) & -64;
+    const view = new Int32Array(shared, offset, words);
+    offset += 4 * words;
+    return view;
+  };
+  const tables = tableWords(frameCount, addressPages).map(([name, words]) => [name, next(words)]);
+  const framesOffset = Math.ceil(offset / PAGE_BYTES) * PAGE_BYTES;
+  return {
+    ...(Object.fromEntries(tables) as Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'frames'>),
+    shared,
+    frameCount,
+    addressPages,
+    frames: new Int32Array(shared, framesOffset, frameCount << LOG_PAGE_WORDS),
+  };
+}
+
+function tableWords(frameCount: number, addressPages: number): readonly (readonly [string, number])[] {
+  return [
+    ['state', STATE_NAMES.length * LINE],
+    ['tasks', MAX_TASKS * TASK_WORDS],
+    ['descriptors', MAX_DESCRIPTORS],
+    ['descriptions', MAX_DESCRIPTORS * DESCRIPTION_WORDS],
+    ['files', MAX_FILES * FILE_WORDS],
+    ['vmas', (MAX_VMAS + 1) * VMA_WORDS],
+    ['contexts', MAX_CONTEXTS * CONTEXT_WORDS],
+    ['ptes', addressPages],
+    ['freeStack', frameCount],
+    ['limbo', 2 * frameCount],
+  ];
+}
+
+/** Bytes of shared memory that a machine of these sizes takes beside its frames. */
+function overheadBytes(frameCount: number, addressPages: number): number {
+  const words = tableWords(frameCount, addressPages).reduce((sum, [, n]) => sum + n + LINE, 0);
+  return 4 * (HEADER_WORDS + words) + 2 * PAGE_BYTES;
+}
+
+// A page-table entry keeps its frame number in 21 bits.
+const MAX_FRAMES = 1 << 21;
+
+/**
+ * Makes a machine.
+ * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share
+ */
+export function createMachine(options: SimOptions): Machine {
+  const memoryBytes = options.memoryBytes ?? 256 * 1024 * 1024;
+  const frameCount = pagesIn('memoryBytes', memoryBytes) + 1; // and the zero page
+  const addressPages = pagesIn('addressBytes', options.addressBytes ?? 4 * memoryBytes);
+  if (frameCount > MAX_FRAMES) {
+    throw new RangeError(`memoryBytes: a simulated machine has at most ${(MAX_FRAMES - 1) * PAGE_BYTES} bytes`);
+  }
+  const bytes = overheadBytes(frameCount, addressPages) + frameCount * PAGE_BYTES;
+  const shared = new SharedArrayBuffer(bytes); // throws RangeError past what this Node can share
+  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, 0]);
+  const machine = openViews(shared);
+  machine.ptes.fill(NO_PTE);
+  storeRelease(machine.state, STATE.epoch, 1);
+  storeRelease(machine.state, STATE.freshFrame, 1);
+  if (options.populate) machine.frames.fill(0);
+  return machine;
+}
+
+/** A page-table entry that maps nothing: the sign bit says "not readable". */
+export const NO_PTE = 1 << 31;
+
+/** Attaches to the machine in `shared`. @throws TypeError if there is none */
+export function attachMachine(shared: SharedArrayBuffer): Machine {
+  if (shared.byteLength < 4 * HEADER_WORDS || new Int32Array(shared, 0, 1)[0] !== MAGIC) {
+    throw new TypeError('openKernel: the handle holds no simulated machine');
+  }
+  return openViews(shared);
+}
+
+function pagesIn(name: string, bytes: number): number {
+  if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % PAGE_BYTES !== 0) {
+    throw new RangeError(`${name}: ${bytes} is no positive multiple of the page size, ${PAGE_BYTES} bytes`);
+  }
+  return bytes / PAGE_BYTES;
+}
+
+/** @throws MachineGoneError once the machine was disposed of */
+export function checkAlive(m: Machine): void {
+  if (loadAcquire(m.state, STATE.disposed) !== 0) throw new MachineGoneError();
+}
+
+/** Pages that `bytes` bytes touch, rounded up. */
+export function pagesOf(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES);
+}
+
+/** The page of a byte address. */
+export function pageOf(address: number): number {
+  return Math.floor(address / PAGE_BYTES);
+}
+

@@ -1,0 +1,155 @@
+/**
+ * Files in memory (memfd, and the anonymous file behind MAP_SHARED | MAP_ANONYMOUS) and their page caches: which
+ * frame holds which page of a file. The index is a radix tree of three levels whose inner nodes are frames.
+ */
+import { LOG_PAGE_WORDS, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
+import { cas, fetchAdd, loadAcquire, storeRelease } from '../sync.ts';
+import { allocateZeroedFrame, NO_FRAME, releaseFrame, retireFrame } from './frames.ts';
+import { FILE_WORDS, type Machine, MAX_FILES } from './machine.ts';
+
+/** Words of a file's record; ROOTS entries of the first level follow. */
+const FILE = { used: 0, references: 1, sizeLow: 2, sizeHigh: 3, roots: 4 } as const;
+const ROOTS = 16;
+const LOG_FANOUT = LOG_PAGE_WORDS;
+const FANOUT_MASK = PAGE_WORDS - 1;
+const MAX_FILE_PAGES = ROOTS << (2 * LOG_FANOUT);
+
+/** Largest size of a file, in bytes. */
+export const MAX_FILE_BYTES = MAX_FILE_PAGES * PAGE_BYTES;
+
+function fileWord(file: number, word: number): number {
+  return file * FILE_WORDS + word;
+}
+
+/** A new empty file with one reference, or −1 if the table is full. */
+export function createFile(m: Machine): number {
+  for (let file = 0; file < MAX_FILES; file++) {
+    if (!cas(m.files, fileWord(file, FILE.used), 0, 1)) continue;
+    storeRelease(m.files, fileWord(file, FILE.references), 1);
+    setFileSize(m, file, 0);
+    return file;
+  }
+  return -1;
+}
+
+/** A description or a VMA begins to hold the file. */
+export function holdFile(m: Machine, file: number): void {
+  fetchAdd(m.files, fileWord(file, FILE.references), 1);
+}
+
+/** A holder lets go; the last one frees the file's pages. The mm lock is held exclusively. */
+export function dropFile(m: Machine, file: number): void {
+  if (fetchAdd(m.files, fileWord(file, FILE.references), -1) > 1) return;
+  discardPages(m, file, 0, MAX_FILE_PAGES);
+  for (let root = 0; root < ROOTS; root++) freeTree(m, m.files, fileWord(file, FILE.roots + root), 2);
+  storeRelease(m.files, fileWord(file, FILE.used), 0);
+}
+
+function freeTree(m: Machine, table: Int32Array, index: number, level: number): void {
+  const node = loadAcquire(table, index);
+  if (node === 0) return;
+  if (level > 1) {
+    for (let i = 0; i < PAGE_WORDS; i++) freeTree(m, m.frames, node * PAGE_WORDS + i, level - 1);
+  }
+  storeRelease(table, index, 0);
+  releaseFrame(m, node, 'table');
+}
+
+/** Size in bytes. */
+export function fileSize(m: Machine, file: number): number {
+  const low = loadAcquire(m.files, fileWord(file, FILE.sizeLow)) >>> 0;
+  return loadAcquire(m.files, fileWord(file, FILE.sizeHigh)) * 2 ** 32 + low;
+}
+
+/** Only under the exclusive mm lock, or before anyone else knows the file. */
+export function setFileSize(m: Machine, file: number, bytes: number): void {
+  storeRelease(m.files, fileWord(file, FILE.sizeLow), bytes | 0);
+  storeRelease(m.files, fileWord(file, FILE.sizeHigh), Math.floor(bytes / 2 ** 32));
+}
+
+/** Pages up to the end of the file, a partly covered last one included. */
+export function filePages(m: Machine, file: number): number {
+  return Math.ceil(fileSize(m, file) / PAGE_BYTES);
+}
+
+/** The frame that caches a page of the file, or NO_FRAME: a hole. */
+export function cachedFrame(m: Machine, file: number, page: number): number {
+  const slot = leafSlot(m, file, page, false);
+  return slot < 0 ? NO_FRAME : loadAcquire(m.frames, slot);
+}
+
+/** Caches a frame for a page, unless the page is cached already or no memory is left for the index. */
+export function cacheFrame(m: Machine, file: number, page: number, frame: number): 'cached' | 'exists' | 'nomem' {
+  const slot = leafSlot(m, file, page, true);
+  if (slot < 0) return 'nomem';
+  // Takes the slot from hole to frame; a thread that filled the same hole first has won.
+  return cas(m.frames, slot, NO_FRAME, frame) ? 'cached' : 'exists';
+}
+
+/** The frame of a page, a zeroed one if the page was a hole; NO_FRAME if memory is full. */
+export function cachedOrZeroed(m: Machine, file: number, page: number): number {
+  const cached = cachedFrame(m, file, page);
+  if (cached !== NO_FRAME) return cached;
+  const made = cacheZeroes(m, file, page);
+  if (typeof made === 'number') return made;
+  return made === 'exists' ? cachedFrame(m, file, page) : NO_FRAME;
+}
+
+/** A hole becomes a page of zeroes: its frame. */
+export function cacheZeroes(m: Machine, file: number, page: number): number | 'exists' | 'nomem' {
+  const frame = allocateZeroedFrame(m, 'data');
+  if (frame === NO_FRAME) return 'nomem';
+  const outcome = cacheFrame(m, file, page, frame);
+  if (outcome === 'cached') return frame;
+  releaseFrame(m, frame, 'data');
+  return outcome;
+}
+
+/**
+ * Makes pages [from, to) holes. The mm lock is held exclusively, no page-table entry points to the pages any more,
+ * and the caller ends with endShootdown.
+ */
+export function discardPages(m: Machine, file: number, from: number, to: number): void {
+  for (let page = from; page < to; ) {
+    const slot = leafSlot(m, file, page, false);
+    if (slot < 0) {
+      page = nextLeaf(m, file, page);
+      continue;
+    }
+    const frame = loadAcquire(m.frames, slot);
+    if (frame !== NO_FRAME) {
+      storeRelease(m.frames, slot, NO_FRAME);
+      retireFrame(m, frame);
+    }
+    page++;
+  }
+}
+
+/** The first page past a missing part of the index. */
+function nextLeaf(m: Machine, file: number, page: number): number {
+  const root = loadAcquire(m.files, fileWord(file, FILE.roots + (page >>> (2 * LOG_FANOUT))));
+  const log = root === 0 ? 2 * LOG_FANOUT : LOG_FANOUT;
+  return ((page >>> log) + 1) << log;
+}
+
+/** Index in physical memory of a page's slot in the lowest level, or −1 if it is not there (or cannot be made). */
+function leafSlot(m: Machine, file: number, page: number, create: boolean): number {
+  const root = fileWord(file, FILE.roots + (page >>> (2 * LOG_FANOUT)));
+  const middle = node(m, m.files, root, create);
+  if (middle === NO_FRAME) return -1;
+  const leaf = node(m, m.frames, middle * PAGE_WORDS + ((page >>> LOG_FANOUT) & FANOUT_MASK), create);
+  if (leaf === NO_FRAME) return -1;
+  return leaf * PAGE_WORDS + (page & FANOUT_MASK);
+}
+
+/** The node that a slot of the level above points to, made if asked for. */
+function node(m: Machine, table: Int32Array, index: number, create: boolean): number {
+  const found = loadAcquire(table, index);
+  if (found !== NO_FRAME || !create) return found;
+  const made = allocateZeroedFrame(m, 'table');
+  if (made === NO_FRAME) return NO_FRAME;
+  // Two threads may make the same node; the loser gives its own back and takes the winner's.
+  if (cas(table, index, NO_FRAME, made)) return made;
+  releaseFrame(m, made, 'table');
+  return loadAcquire(table, index);
+}

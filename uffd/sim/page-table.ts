@@ -1,0 +1,75 @@
+/**
+ * Page-table entries: a frame number plus flags, one 32-bit word a page of addresses.
+ *
+ *      31           30           10  9 … 3   2       1         0
+ *      not readable | frame number  | 0     | anon | writable | present
+ *
+ * The layout serves the load of a mutator: `(pte >>> 10 << 10 | offset) >>> 0` is the index of the word in physical
+ * memory, and for whatever must not be read (sign bit set) it is past the end of it. So one unsigned comparison
+ * with the size of memory is both the present check and the bounds check.
+ */
+import { LOG_PAGE_WORDS, PAGE_WORDS } from '../kernel.ts';
+import { cas, loadAcquire, storeRelease } from '../sync.ts';
+import { type Machine, NO_PTE } from './machine.ts';
+
+export const PRESENT = 1;
+/** A store is allowed: the mapping permits it and the page need not be copied first. */
+export const WRITABLE = 2;
+/** The entry owns its frame (private anonymous memory); without it the frame is the page cache's, or the zero page. */
+export const ANON = 4;
+const NOT_READABLE = 1 << 31;
+
+/** A present entry. */
+export function makePte(frame: number, flags: number): number {
+  return (frame << LOG_PAGE_WORDS) | flags | PRESENT;
+}
+
+export function isPresent(pte: number): boolean {
+  return (pte & PRESENT) !== 0;
+}
+
+export function isWritable(pte: number): boolean {
+  return (pte & WRITABLE) !== 0;
+}
+
+export function isAnon(pte: number): boolean {
+  return (pte & ANON) !== 0;
+}
+
+export function frameOf(pte: number): number {
+  return (pte & ~NOT_READABLE) >>> LOG_PAGE_WORDS;
+}
+
+/** Index in physical memory of the first word of the entry's frame. */
+export function frameWord(pte: number): number {
+  return (pte & ~NOT_READABLE) & -PAGE_WORDS;
+}
+
+/** The entry under other permissions. */
+export function permit(pte: number, readable: boolean, writable: boolean): number {
+  const open = (pte & ~(NOT_READABLE | WRITABLE)) | (writable ? WRITABLE : 0);
+  return readable ? open : open | NOT_READABLE;
+}
+
+export function loadPte(m: Machine, page: number): number {
+  return loadAcquire(m.ptes, page);
+}
+
+/** Publishes an entry where none is. False if another thread installed one first. */
+export function installPte(m: Machine, page: number, pte: number): boolean {
+  return cas(m.ptes, page, NO_PTE, pte);
+}
+
+/** Takes an entry from one value to another. False if another thread changed it first. */
+export function replacePte(m: Machine, page: number, expected: number, pte: number): boolean {
+  return cas(m.ptes, page, expected, pte);
+}
+
+/** Overwrites an entry; the caller holds the mm lock exclusively. */
+export function storePte(m: Machine, page: number, pte: number): void {
+  storeRelease(m.ptes, page, pte);
+}
+
+export function clearPte(m: Machine, page: number): void {
+  storeRelease(m.ptes, page, NO_PTE);
+}

@@ -1,0 +1,119 @@
+/** The ioctls that say what a userfaultfd watches: API, REGISTER, UNREGISTER, WAKE. */
+import {
+  _UFFDIO_CONTINUE,
+  _UFFDIO_COPY,
+  _UFFDIO_WAKE,
+  _UFFDIO_ZEROPAGE,
+  ioctlMask,
+  UFFD_API,
+  UFFD_API_IOCTLS,
+  UFFD_FEATURE_MINOR_SHMEM,
+  UFFD_FEATURE_MISSING_SHMEM,
+  UFFD_FEATURE_THREAD_ID,
+  UFFDIO_REGISTER_MODE_MINOR,
+  UFFDIO_REGISTER_MODE_MISSING,
+  uffdioApi,
+  uffdioRange,
+  uffdioRegister,
+} from '../abi.ts';
+import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
+import { lockExclusive, unlockExclusive } from '../sync.ts';
+import { initialise, wakeRange } from './context.ts';
+import { isRange } from './fill.ts';
+import { type Machine, pageOf, STATE } from './machine.ts';
+import { clip, hasRoom, replaceRange, type Vma, vmasIn } from './vmas.ts';
+
+/** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
+export const SIM_FEATURES = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID;
+const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
+const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
+
+export function api(m: Machine, context: number, arg: Uint8Array): number {
+  const { api: version, features } = uffdioApi.decode(arg);
+  const known = version === UFFD_API && (features & ~SIM_FEATURES) === 0n;
+  if (!known || !initialise(m, context, Number(features))) {
+    arg.fill(0, 0, uffdioApi.size);
+    return -EINVAL;
+  }
+  uffdioApi.encode({ api: UFFD_API, features: SIM_FEATURES, ioctls: UFFD_API_IOCTLS }, arg);
+  return 0;
+}
+
+export function register(m: Machine, context: number, arg: Uint8Array): number {
+  const { start, len, mode } = uffdioRegister.decode(arg);
+  if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isRange(start, len)) return -EINVAL;
+  const errno = exclusively(m, () => registerPages(m, context, pageOf(start), pageOf(start + len), mode));
+  if (errno !== 0) return errno;
+  const minor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0;
+  uffdioRegister.put(arg, 'ioctls', minor ? RANGE_IOCTLS | ioctlMask(_UFFDIO_CONTINUE) : RANGE_IOCTLS);
+  return 0;
+}
+
+/** All or nothing: every VMA is looked at before one is changed. */
+function registerPages(m: Machine, context: number, first: number, end: number, mode: number): number {
+  const vmas = vmasIn(m, first, end);
+  if (vmas.length === 0) return -EINVAL;
+  for (const vma of vmas) {
+    if (vma.file < 0 && (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0) return -EINVAL;
+    if (vma.context >= 0 && vma.context !== context) return -EBUSY;
+  }
+  if (!hasRoom(m, 2)) return -ENOMEM;
+  for (const vma of vmas) {
+    // A subset of what is registered changes nothing; anything else replaces it.
+    if (vma.context === context && (vma.modes & mode) === mode) continue;
+    change(m, clip(vma, first, end), { context, modes: mode });
+  }
+  return 0;
+}
+
+export function unregister(m: Machine, context: number, arg: Uint8Array): number {
+  const { start, len } = uffdioRange.decode(arg);
+  if (!isRange(start, len)) return -EINVAL;
+  return exclusively(m, () => unregisterPages(m, context, pageOf(start), pageOf(start + len)));
+}
+
+function unregisterPages(m: Machine, context: number, first: number, end: number): number {
+  const vmas = vmasIn(m, first, end);
+  if (vmas.length === 0 || vmas.some((vma) => vma.context >= 0 && vma.context !== context)) return -EINVAL;
+  if (!hasRoom(m, 2)) return -ENOMEM;
+  for (const vma of vmas) {
+    if (vma.context < 0) continue;
+    const part = clip(vma, first, end);
+    change(m, part, { context: -1, modes: 0 });
+    // As Linux does: sleepers of a range that was registered for minor faults alone are left asleep.
+    if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, context, part.start, part.end);
+  }
+  return 0;
+}
+
+/** The last descriptor is gone: everything is unregistered and every sleeper tries again. */
+export function releaseContext(m: Machine, context: number): void {
+  exclusively(m, () => {
+    for (const vma of vmasIn(m, 0, m.addressPages)) {
+      if (vma.context === context) change(m, vma, { context: -1, modes: 0 });
+    }
+    wakeRange(m, context, 0, m.addressPages);
+    return 0;
+  });
+}
+
+function change(m: Machine, vma: Vma, to: { context: number; modes: number }): void {
+  replaceRange(m, vma.start, vma.end, [{ ...vma, ...to }]);
+}
+
+export function wake(m: Machine, context: number, arg: Uint8Array): number {
+  const { start, len } = uffdioRange.decode(arg);
+  if (!isRange(start, len)) return -EINVAL;
+  wakeRange(m, context, pageOf(start), pageOf(start + len));
+  return 0;
+}
+
+/** Runs `body` with the address space to itself. */
+export function exclusively(m: Machine, body: () => number): number {
+  lockExclusive(m.state, STATE.mmLock);
+  try {
+    return body();
+  } finally {
+    unlockExclusive(m.state, STATE.mmLock);
+  }
+}

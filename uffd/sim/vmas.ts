@@ -1,0 +1,168 @@
+/**
+ * The address space: VMAs, sorted by address in one table, each a range of pages with one set of attributes.
+ * Whoever reads holds the mm lock shared; whoever changes anything holds it exclusively.
+ */
+import { dropFile, holdFile } from './page-cache.ts';
+import { type Machine, MAX_VMAS, STATE, VMA_WORDS } from './machine.ts';
+
+/** Attributes of a VMA. `file` is −1 for private anonymous memory, `context` −1 where no userfaultfd is registered. */
+export interface Vma {
+  readonly start: number; // first page
+  readonly end: number; // one past the last page
+  readonly prot: number;
+  readonly shared: boolean;
+  readonly file: number;
+  /** The file's page at `start`. */
+  readonly filePage: number;
+  readonly context: number;
+  /** UFFDIO_REGISTER_MODE bits. */
+  readonly modes: number;
+}
+
+// Words of a record, in this order; file and context are kept + 1.
+const WORD = { start: 0, end: 1, prot: 2, shared: 3, file: 4, filePage: 5, context: 6, modes: 7 } as const;
+
+function get(m: Machine, index: number, word: number): number {
+  return m.vmas[index * VMA_WORDS + word] as number;
+}
+
+export function vmaCount(m: Machine): number {
+  return m.state[STATE.vmas] as number;
+}
+
+export function vmaAt(m: Machine, index: number): Vma {
+  return {
+    start: get(m, index, WORD.start),
+    end: get(m, index, WORD.end),
+    prot: get(m, index, WORD.prot),
+    shared: get(m, index, WORD.shared) === 1,
+    file: get(m, index, WORD.file) - 1,
+    filePage: get(m, index, WORD.filePage),
+    context: get(m, index, WORD.context) - 1,
+    modes: get(m, index, WORD.modes),
+  };
+}
+
+function put(m: Machine, index: number, vma: Vma): void {
+  m.vmas.set(
+    [
+      vma.start,
+      vma.end,
+      vma.prot,
+      vma.shared ? 1 : 0,
+      vma.file + 1,
+      vma.filePage,
+      vma.context + 1,
+      vma.modes,
+    ],
+    index * VMA_WORDS,
+  );
+}
+
+/** Index of the first VMA that ends after `page` (the count if there is none). */
+export function indexFrom(m: Machine, page: number): number {
+  let low = 0;
+  let high = vmaCount(m);
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (get(m, middle, WORD.end) > page) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The VMA that holds the page, or null. */
+export function findVma(m: Machine, page: number): Vma | null {
+  const index = indexFrom(m, page);
+  if (index === vmaCount(m) || get(m, index, WORD.start) > page) return null;
+  return vmaAt(m, index);
+}
+
+/** The VMAs that intersect [start, end), in address order. */
+export function vmasIn(m: Machine, start: number, end: number): Vma[] {
+  const found: Vma[] = [];
+  const count = vmaCount(m);
+  for (let i = indexFrom(m, start); i < count && get(m, i, WORD.start) < end; i++) found.push(vmaAt(m, i));
+  return found;
+}
+
+/** A VMA cut down to [start, end). */
+export function clip(vma: Vma, start: number, end: number): Vma {
+  const from = Math.max(vma.start, start);
+  return {
+    ...vma,
+    start: from,
+    end: Math.min(vma.end, end),
+    filePage: vma.file < 0 ? 0 : vma.filePage + from - vma.start,
+  };
+}
+
+/** Whether so many more VMAs fit the table. */
+export function hasRoom(m: Machine, more: number): boolean {
+  return vmaCount(m) + more <= MAX_VMAS;
+}
+
+/**
+ * Replaces what is in [start, end) by `replacement` (VMAs within it, in order; none: a hole). VMAs at the edges
+ * are split, and equal neighbours merged. References to files are counted here.
+ */
+export function replaceRange(m: Machine, start: number, end: number, replacement: readonly Vma[]): void {
+  const first = indexFrom(m, start);
+  const old = vmasIn(m, start, end);
+  for (const vma of replacement) if (vma.file >= 0) holdFile(m, vma.file);
+  const before = old[0];
+  const after = old.at(-1);
+  const edges: Vma[] = [];
+  if (before !== undefined && before.start < start) edges.push(clip(before, before.start, start));
+  edges.push(...replacement);
+  if (after !== undefined && after.end > end) edges.push(clip(after, end, after.end));
+  // The edge pieces keep their file: count them before the old VMAs let go.
+  for (const vma of edges) if (!replacement.includes(vma) && vma.file >= 0) holdFile(m, vma.file);
+  splice(m, first, old.length, edges);
+  mergeAround(m, first, edges.length);
+  for (const vma of old) if (vma.file >= 0) dropFile(m, vma.file);
+}
+
+function splice(m: Machine, index: number, removed: number, added: readonly Vma[]): void {
+  const count = vmaCount(m);
+  const tail = (index + removed) * VMA_WORDS;
+  m.vmas.copyWithin((index + added.length) * VMA_WORDS, tail, count * VMA_WORDS);
+  added.forEach((vma, i) => {
+    put(m, index + i, vma);
+  });
+  m.state[STATE.vmas] = count - removed + added.length;
+}
+
+/** Merges equal neighbours among the VMAs at [index − 1, index + added]. */
+function mergeAround(m: Machine, index: number, added: number): void {
+  for (let i = Math.min(index + added, vmaCount(m) - 1); i >= Math.max(index, 1); i--) {
+    const left = vmaAt(m, i - 1);
+    const right = vmaAt(m, i);
+    if (!mergeable(left, right)) continue;
+    splice(m, i - 1, 2, [{ ...left, end: right.end }]);
+    if (right.file >= 0) dropFile(m, right.file);
+  }
+}
+
+function mergeable(left: Vma, right: Vma): boolean {
+  return (
+    left.end === right.start &&
+    left.prot === right.prot &&
+    left.shared === right.shared &&
+    left.file === right.file &&
+    left.context === right.context &&
+    left.modes === right.modes &&
+    (left.file < 0 || left.filePage + (left.end - left.start) === right.filePage)
+  );
+}
+
+/** The lowest hole of `pages` pages at or above `from`, or −1. */
+export function findHole(m: Machine, from: number, pages: number): number {
+  let start = from;
+  const count = vmaCount(m);
+  for (let i = indexFrom(m, start); i < count; i++) {
+    if (get(m, i, WORD.start) - start >= pages) return start;
+    start = Math.max(start, get(m, i, WORD.end));
+  }
+  return m.addressPages - start >= pages ? start : -1;
+}

@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 /** The `minorfault` command. What measures is loaded only once the arguments are known to be right. */
 import { describeError, exitCodeOf, InterruptedError } from './errors.ts';
-import { tolerateClosedPipes } from './output.ts';
+import { resolveOptions } from './options.ts';
+import { checkWritable, tolerateClosedPipes } from './output.ts';
 import { type Commands, runProgram } from './program.ts';
 
 const commands: Commands = {
-  measure: async (command, workload, options) =>
-    (await import('./commands.ts')).measureCommand(command, workload, options),
+  measure: async (command, workload, options) => {
+    const call = resolveOptions(command, workload, options);
+    if (call.json !== null) checkWritable('--json', call.json);
+    return (await import('./commands.ts')).measureCommand(call);
+  },
   listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
 };
 

@@ -1,32 +1,26 @@
 /** What `compare` and `run` do, from a resolved call to the results on their way out. */
 import { openHeap } from '../gc/index.ts';
-import { formatBytes } from '../heap/errors.ts';
 import { type Comparison, compareModes } from './compare.ts';
 import { describeError, EXIT, exitCodeOf, UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
 import { interruption, unlessInterrupted } from './interrupt.ts';
 import { copyOverContinue } from './metrics/copy-over-continue.ts';
-import { type Call, type CommandName, type Config, type RawOptions, resolveOptions } from './options.ts';
-import { checkWritable, print, wantsColour, writeJson } from './output.ts';
+import type { Call, Config } from './options.ts';
+import { print, wantsColour, writeJson } from './output.ts';
 import { createProgress } from './progress.ts';
-import { RESULTS_SCHEMA, type Results, type ResultsConfig } from './results.ts';
+import { RESULTS_SCHEMA, type Results, type ResultsConfig, type Run } from './results.ts';
 import { suggestion } from './suggest.ts';
 import { renderResults } from './table.ts';
-import { type PreparedWorkload, type Workload, workloads } from './workloads/workload.ts';
+import { workloads } from './workloads/index.ts';
+import type { PreparedWorkload, Workload } from './workloads/workload.ts';
 
 /**
  * Measures, prints and writes.
  * @returns the exit code
- * @throws UsageError, HostError, InterruptedError
+ * @throws UsageError, InterruptedError
  */
-export async function measureCommand(
-  command: CommandName,
-  workloadName: string | undefined,
-  raw: RawOptions,
-): Promise<number> {
-  const call = resolveOptions(command, workloadName, raw);
+export async function measureCommand(call: Call): Promise<number> {
   const workload = findWorkload(call);
-  if (call.json !== null) checkWritable('--json', call.json);
   const signal = interruption();
   const host = describeHost();
   const progress = createProgress(process.stderr, call.quiet);
@@ -43,35 +37,21 @@ export async function measureCommand(
   }
 }
 
-/** The workload of the call, which knows all parameters that the call sets. */
-function findWorkload({ config, settings }: Call): Workload {
+function findWorkload({ config }: Call): Workload {
   const workload = workloads.get(config.workload);
   if (!workload) {
     const names = [...workloads.keys()];
     const near = suggestion(config.workload, names);
-    throw new UsageError(`${config.workload}: no such workload${near}; the workloads are ${names.join(', ')}`);
-  }
-  const known = Object.keys(workload.parameters);
-  const unknown = [...settings.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    const has = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
     throw new UsageError(
-      `--set ${unknown}: no such parameter of ${workload.name}${suggestion(unknown, known)}; ${has}`,
+      `${config.workload}: no such workload${near}; the workloads are ${names.join(', ')}`,
     );
   }
   return workload;
 }
 
-async function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {
+function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {
   const { heap: heapBytes, mutators, live, seed, cycles } = config;
-  const prepared = await workload.prepare({ heapBytes, mutators, live, seed, cycles, settings });
-  if (prepared.liveBytes >= heapBytes) {
-    throw new UsageError(
-      `--heap ${formatBytes(heapBytes)}: too small for ${workload.name}, which keeps ` +
-        `${formatBytes(prepared.liveBytes)} alive; use a larger heap`,
-    );
-  }
-  return prepared;
+  return workload.prepare({ heapBytes, mutators, live, seed, cycles, settings });
 }
 
 function resultsOf(
@@ -90,15 +70,22 @@ function resultsOf(
     host,
     config: resolved,
     runs,
-    summary: { copyOverContinue: copyOverContinue(runs, config.seed) },
+    summary: { copyOverContinue: copyOverContinue(runs.filter(isComplete), config.seed) },
     ...(failure ? { failure: failure.message } : {}),
   };
 }
 
+/** Whether the run got to its end: figures of one that did not are in the file, and in no median. */
+function isComplete(run: Run): boolean {
+  return run.mutators.length > 0;
+}
+
 /** Shows and writes the results, and then says what failed: what was measured until then is not lost. */
 function report({ json }: Call, { failure }: Comparison, results: Results): number {
-  const complete = results.runs.some((run) => run.mutators.length > 0);
-  if (json !== '-' && complete) print(renderResults(results, wantsColour(process.stdout)));
+  const runs = results.runs.filter(isComplete);
+  if (json !== '-' && runs.length > 0) {
+    print(renderResults({ ...results, runs }, wantsColour(process.stdout)));
+  }
   if (json !== null) writeJson('--json', json, results);
   if (!failure) return EXIT.done;
   process.stderr.write(`minorfault: ${describeError(failure)}\n`);

@@ -49,7 +49,11 @@ export function plansOf(config: Config, program: Program): readonly Plan[] {
   );
 }
 
-async function measureShown(plan: Plan, title: string, surroundings: CompareSurroundings): Promise<Measurement> {
+async function measureShown(
+  plan: Plan,
+  title: string,
+  surroundings: CompareSurroundings,
+): Promise<Measurement> {
   const { openHeap, signal, progress } = surroundings;
   const name = `${title}: ${plan.mode}, invocation ${plan.invocation}`;
   const onOpen = (collections: () => number) =>
@@ -57,14 +61,14 @@ async function measureShown(plan: Plan, title: string, surroundings: CompareSurr
   const began = performance.now();
   const measurement = await measure(plan, { openHeap, signal, onOpen });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  progress.finished(`${name}: ${describeOutcome(measurement)} in ${seconds} s`);
+  progress.finished(`${name}: ${describeOutcome(measurement)}, ${seconds} s in all`);
   return measurement;
 }
 
 function describeOutcome({ run, failure }: Measurement): string {
   if (failure) return 'failed';
   const total = medianOf(run.cycles.map((cycle) => cycle.totalMs)) ?? 0;
-  return `${run.cycles.length} collections, median ${total.toFixed(1)} ms,`;
+  return `${run.cycles.length} collections, median ${total.toFixed(1)} ms`;
 }
 
 /**

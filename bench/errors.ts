@@ -40,8 +40,16 @@ export class InterruptedError extends Error {
 
 export const EXIT = { done: 0, failed: 1, usage: 2, host: 3, interrupted: 130, terminated: 143 } as const;
 
+/** Codes by which this host is not able to: ours, and that of a kernel which cannot be opened (uffd/open.ts). */
+const HOST_CODES: ReadonlySet<unknown> = new Set(['HOST', 'KERNEL_UNAVAILABLE']);
+
 /** Codes of errors whose message is the whole story: one line, no stack. */
-const TOLD_IN_ONE_LINE: ReadonlySet<unknown> = new Set(['HOST', 'CHECK', 'INTERRUPTED', 'HEAP_OUT_OF_MEMORY']);
+const TOLD_IN_ONE_LINE: ReadonlySet<unknown> = new Set([
+  ...HOST_CODES,
+  'CHECK',
+  'INTERRUPTED',
+  'HEAP_OUT_OF_MEMORY',
+]);
 
 export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
@@ -55,15 +63,17 @@ export function isUsage(error: unknown): boolean {
 
 export function exitCodeOf(error: unknown): number {
   if (isUsage(error)) return EXIT.usage;
-  if (error instanceof HostError) return EXIT.host;
-  if (error instanceof InterruptedError) return error.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+  if (HOST_CODES.has(codeOf(error))) return EXIT.host;
+  if (error instanceof InterruptedError)
+    return error.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
   return EXIT.failed;
 }
 
 /** What standard error is told: one line where that says all; the stack of whatever died otherwise. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (isUsage(error) || TOLD_IN_ONE_LINE.has(codeOf(error))) return error.message.replaceAll(/\s*\n\s*/g, ' ');
+  if (isUsage(error) || TOLD_IN_ONE_LINE.has(codeOf(error)))
+    return error.message.replaceAll(/\s*\n\s*/g, ' ');
   const cause = error.cause instanceof Error ? `\ncaused by: ${error.cause.stack}` : '';
   return `${error.stack ?? error.message}${cause}`;
 }

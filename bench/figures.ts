@@ -28,14 +28,27 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
   const ioctls = distinct(cycles.flatMap((cycle) => Object.keys(cycle.ioctls)));
   return [
     row('collections', (of) => medianOf(of.map((run) => run.cycles.length))),
-    row('total per collection, ms', medianCycle((cycle) => [cycle.totalMs])),
+    row(
+      'total per collection, ms',
+      medianCycle((cycle) => [cycle.totalMs]),
+    ),
     ...pauses.flatMap(pauseRows),
     ...stallRows(),
     ...pageRows(),
     ...ioctls.flatMap(ioctlRows),
-    row('copied to publish, per collection', medianCycle((cycle) => [copiedBytes(cycle)]), formatBytes),
-    row('userfaults missing', medianCycle((cycle) => [cycle.faults.missing])),
-    row('userfaults minor', medianCycle((cycle) => [cycle.faults.minor])),
+    row(
+      'copied to publish, per collection',
+      medianCycle((cycle) => [copiedBytes(cycle)]),
+      formatBytes,
+    ),
+    row(
+      'userfaults missing',
+      medianCycle((cycle) => [cycle.faults.missing]),
+    ),
+    row(
+      'userfaults minor',
+      medianCycle((cycle) => [cycle.faults.minor]),
+    ),
     row('memory peak', (of) => medianOf(of.map((run) => run.memory.peakBytes)), formatBytes),
     row('mutators, operations/s', (of) => medianOf(present(of.map(operationsPerSecond)))),
   ];
@@ -84,18 +97,39 @@ function stallRows(): readonly Row[] {
 
 function pageRows(): readonly Row[] {
   return [
-    row('pages compacted', medianCycle((cycle) => [cycle.pages.compacted])),
-    row('  slid as they are', medianCycle((cycle) => [cycle.pages.slid])),
-    row('  published by the collector', medianCycle((cycle) => [cycle.pages.publishedByCollector])),
-    row('  published by a fault', medianCycle((cycle) => [cycle.pages.publishedByFault])),
-    row('  untouched', medianCycle((cycle) => [cycle.pages.untouched])),
+    row(
+      'pages compacted',
+      medianCycle((cycle) => [cycle.pages.compacted]),
+    ),
+    row(
+      '  slid as they are',
+      medianCycle((cycle) => [cycle.pages.slid]),
+    ),
+    row(
+      '  published by the collector',
+      medianCycle((cycle) => [cycle.pages.publishedByCollector]),
+    ),
+    row(
+      '  published by a fault',
+      medianCycle((cycle) => [cycle.pages.publishedByFault]),
+    ),
+    row(
+      '  untouched',
+      medianCycle((cycle) => [cycle.pages.untouched]),
+    ),
   ];
 }
 
 function ioctlRows(name: string): readonly Row[] {
   return [
-    row(`${name} calls`, medianCycle((cycle) => [cycle.ioctls[name]?.calls ?? 0])),
-    row('  pages', medianCycle((cycle) => [cycle.ioctls[name]?.pages ?? 0])),
+    row(
+      `${name} calls`,
+      medianCycle((cycle) => [cycle.ioctls[name]?.calls ?? 0]),
+    ),
+    row(
+      '  pages',
+      medianCycle((cycle) => [cycle.ioctls[name]?.pages ?? 0]),
+    ),
   ];
 }
 

@@ -42,8 +42,8 @@ interface WorkerResult {
   readonly base: number;
 }
 
-/** The code of the error by which a check of the whole heap fails. */
-const VERIFY_CODE = 'HEAP_INVALID';
+/** The code of the error by which a check of the whole heap fails (heap/verify.ts). */
+const VERIFY_CODE = 'HEAP_CORRUPT';
 /** How long after the mutators the record of the last collection may come. */
 const RECORD_DEADLINE_MS = 10_000;
 
@@ -60,7 +60,10 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
     surroundings.onOpen?.(() => heap.cycles.length);
     const mutators = await unlessInterrupted(signal, Promise.race([runMutators(heap, plan), heap.failure]));
     const base = Math.max(...mutators.map((mutator) => resultOf(mutator).base));
-    await unlessInterrupted(signal, Promise.race([cyclesRecorded(heap, base, plan.config.cycles), heap.failure]));
+    await unlessInterrupted(
+      signal,
+      Promise.race([cyclesRecorded(heap, base, plan.config.cycles), heap.failure]),
+    );
     return { run: describeRun(heap, plan, { mutators, base, failure: null }), failure: null };
   } catch (error) {
     if (error instanceof InterruptedError || isUsage(error)) throw error;
@@ -110,7 +113,11 @@ interface Ending {
   readonly failure: Error | null;
 }
 
-function describeRun(heap: Heap, { config, mode, invocation }: Plan, { mutators, base, failure }: Ending): Run {
+function describeRun(
+  heap: Heap,
+  { config, mode, invocation }: Plan,
+  { mutators, base, failure }: Ending,
+): Run {
   const cycles: readonly Cycle[] = heap.cycles;
   const measured = cycles.filter((cycle) => cycle.number > base);
   return {

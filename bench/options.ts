@@ -39,7 +39,9 @@ export interface RawOptions {
 }
 
 /** What is measured, as far as options alone decide it. */
-export type Config = Omit<ResultsConfig, 'parameters' | 'liveBytes' | 'modes'> & { readonly modes: readonly Mode[] };
+export type Config = Omit<ResultsConfig, 'parameters' | 'liveBytes' | 'modes'> & {
+  readonly modes: readonly Mode[];
+};
 
 /** A resolved call. */
 export interface Call {
@@ -108,7 +110,9 @@ export function resolveOptions(command: CommandName, workload: string | undefine
 /** Accepts what this build has, the simulated kernel, and says so if it chose it. */
 function resolveKernel(kernel: string): string | null {
   if (!KERNELS.includes(kernel)) {
-    throw new UsageError(`--kernel ${kernel}: no such kernel${suggestion(kernel, KERNELS)}; use sim, linux or auto`);
+    throw new UsageError(
+      `--kernel ${kernel}: no such kernel${suggestion(kernel, KERNELS)}; use sim, linux or auto`,
+    );
   }
   if (kernel === 'linux') {
     throw new HostError('--kernel linux: this build has only the simulated kernel; use --kernel sim');

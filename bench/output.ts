@@ -28,14 +28,16 @@ export function wantsColour(stream: { readonly isTTY?: boolean }): boolean {
  */
 export function checkWritable(option: string, file: string): void {
   if (file === '-') return;
-  if (file === '') throw new UsageError(`${option}: the name of the file is empty; give one, or - for standard output`);
+  if (file === '')
+    throw new UsageError(`${option}: the name of the file is empty; give one, or - for standard output`);
   const folder = dirname(file);
   const found = statSync(folder, { throwIfNoEntry: false });
   if (!found) throw new UsageError(`${option} ${file}: the folder ${folder} does not exist; make it first`);
   if (!found.isDirectory()) throw new UsageError(`${option} ${file}: ${folder} is not a folder`);
   const target = statSync(file, { throwIfNoEntry: false });
   if (target?.isDirectory()) throw new UsageError(`${option} ${file}: is a folder; name a file in it`);
-  if (!isWritable(target ? file : folder)) throw new UsageError(`${option} ${file}: no permission to write there`);
+  if (!isWritable(target ? file : folder))
+    throw new UsageError(`${option} ${file}: no permission to write there`);
 }
 
 function isWritable(path: string): boolean {
@@ -53,7 +55,10 @@ function isWritable(path: string): boolean {
  */
 export function writeJson(option: string, file: string, value: unknown): void {
   const text = JSON.stringify(value, null, 2);
-  if (file === '-') return print(text);
+  if (file === '-') {
+    print(text);
+    return;
+  }
   try {
     writeFileSync(file, `${text}\n`);
   } catch (error) {

@@ -63,7 +63,10 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
 
 function addOption(command: Command, flags: string, help: string): void {
   if (flags.startsWith('--set ')) {
-    command.option(flags, help, (value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+    command.option(flags, help, (value: string, before: readonly string[] | undefined) => [
+      ...(before ?? []),
+      value,
+    ]);
   } else {
     command.option(flags, help);
   }
@@ -75,7 +78,10 @@ function commandNames(program: Command): string {
 
 /** commander's message without its prefix and line breaks, and with what to do. */
 function oneLine(error: CommanderError, program: Command): string {
-  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const message = error.message
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
   const remedy = error.code === 'commander.unknownCommand' ? commandNames(program) : 'see minorfault --help';
   return `${message}; ${remedy}`;
 }

@@ -44,7 +44,7 @@ function rewritingProgress(stream: ProgressStream): Progress {
   const draw = () => {
     if (!describe) return;
     const seconds = Math.floor((performance.now() - began) / 1000);
-    stream.write(`\r\x1b[2K${`${describe()}, ${seconds} s`.slice(0, (stream.columns ?? 80) - 1)}`);
+    stream.write(`\r\x1b[2K${`${describe()}, ${seconds} s`.slice(0, (stream.columns || 80) - 1)}`);
   };
   return {
     note(line) {

@@ -2,8 +2,9 @@
  * The result file of `compare` and `run`, as a schema and as the types that follow from it. Fields are the
  * contract's; whatever else an object carries is allowed and kept.
  */
-import Type from 'typebox';
+
 import type { Static, TObject, TProperties } from 'typebox';
+import Type from 'typebox';
 
 export const RESULTS_SCHEMA = 'minorfault/results/1';
 

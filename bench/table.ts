@@ -1,6 +1,7 @@
 /** Results as a table that a person reads: a column per mode, a row per figure, the ratio to COPY beside it. */
-import Table from 'cli-table3';
+
 import { styleText } from 'node:util';
+import Table from 'cli-table3';
 import { formatBytes } from '../heap/errors.ts';
 import { formatNumber, type Row, rowsOf } from './figures.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
@@ -28,19 +29,25 @@ type Paint = (style: 'bold' | 'dim', text: string) => string;
 
 /** The whole report on standard output: what was run, the table, and COPY over CONTINUE. */
 export function renderResults(results: Results, colour: boolean): string {
-  const paint: Paint = colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
+  const paint: Paint = colour
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_, text) => text;
   const { config, runs, summary } = results;
   const ratios = Object.entries(summary.copyOverContinue);
   return [
     ...headline(config).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
     renderTable(config, runs, paint),
-    ...(ratios.length > 0 ? ['', 'COPY over CONTINUE, with 95 % intervals (bootstrap):', renderRatios(ratios)] : []),
+    ...(ratios.length > 0
+      ? ['', 'COPY over CONTINUE, with 95 % intervals (bootstrap):', renderRatios(ratios)]
+      : []),
   ].join('\n');
 }
 
 function headline(config: ResultsConfig): string[] {
-  const parameters = Object.entries(config.parameters).map(([name, value]) => `${name}=${value}`);
+  const parameters = Object.entries(config.parameters)
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name}=${value}`);
   const kernel = config.kernel === 'sim' ? 'simulated kernel: times are of the simulation' : 'linux kernel';
   const counts = [
     plural(config.mutators, 'mutator'),
@@ -93,7 +100,8 @@ function renderCell(row: Row, mode: string, { modes, runs, paint }: Columns): st
 function renderRatios(ratios: readonly (readonly [string, Ratio])[]): string {
   const table = plainTable(2);
   for (const [metric, { ratio, low95, high95 }] of ratios) {
-    const interval = low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
+    const interval =
+      low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
     table.push([metric, ratio === null ? '–' : formatNumber(ratio), interval]);
   }
   return withoutTrailingSpaces(table.toString());

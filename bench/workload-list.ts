@@ -1,7 +1,8 @@
 /** What `workloads` does: every workload with its parameters and their defaults. */
 import { EXIT } from './errors.ts';
 import { checkWritable, print, writeJson } from './output.ts';
-import { type Workload, workloads } from './workloads/workload.ts';
+import { workloads } from './workloads/index.ts';
+import type { ParameterSpec, Workload } from './workloads/workload.ts';
 
 export async function listWorkloads(options: { readonly json?: string | true }): Promise<number> {
   const all = [...workloads.values()];
@@ -11,8 +12,7 @@ export async function listWorkloads(options: { readonly json?: string | true }):
   }
   const file = options.json === true ? '-' : options.json;
   checkWritable('--json', file);
-  const listed = all.map(({ name, summary, parameters }) => ({ name, summary, parameters }));
-  writeJson('--json', file, { schema: 'minorfault/workloads/1', workloads: listed });
+  writeJson('--json', file, { schema: 'minorfault/workloads/1', workloads: all.map(toJson) });
   return EXIT.done;
 }
 
@@ -20,7 +20,22 @@ function describe({ name, summary, parameters }: Workload): string {
   const entries = Object.entries(parameters);
   const width = Math.max(0, ...entries.map(([parameter]) => parameter.length));
   const lines = entries.map(
-    ([parameter, spec]) => `  --set ${parameter.padEnd(width)}  ${spec.summary} (default: ${spec.default})`,
+    ([parameter, spec]) =>
+      `  --set ${parameter.padEnd(width)}  ${spec.summary} (default: ${defaultInWords(spec)})`,
   );
   return [`${name}: ${summary}`, ...lines].join('\n');
+}
+
+/** `default` is null where it follows from other options; `derived` says how. */
+function toJson({ name, summary, parameters }: Workload): unknown {
+  const listed = Object.entries(parameters).map(([parameter, spec]) => {
+    const fixed = typeof spec.default === 'function' ? null : spec.default;
+    return [parameter, { ...spec, default: fixed }];
+  });
+  return { name, summary, parameters: Object.fromEntries(listed) };
+}
+
+function defaultInWords({ default: value, derived }: ParameterSpec): string {
+  if (value === '') return derived ?? 'none';
+  return derived ?? (typeof value === 'function' ? 'follows from the other options' : `${value}`);
 }

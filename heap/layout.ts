@@ -30,6 +30,7 @@ const CONTROL_NAMES = [
   'flipped', // number of the collection whose compaction pause ended last
   'finished', // number of the collection that ended last
   'freeAtFlip', // pages free right after the last flip
+  'reason', // why the newest collection was asked for: REASON
   'liveGranules', // granules that the collection before found live
 ] as const;
 
@@ -37,6 +38,8 @@ const CONTROL_NAMES = [
 export const CONTROL = Object.fromEntries(CONTROL_NAMES.map((name, i) => [name, i * LINE_WORDS])) as {
   readonly [name in (typeof CONTROL_NAMES)[number]]: number;
 };
+/** Why a collection was asked for. */
+export const REASON = { explicit: 0, allocation: 1 } as const;
 const CONTROL_WORDS = CONTROL_NAMES.length * LINE_WORDS;
 
 /** Root slots of one mutator: word 0 counts the slots in use, the slots follow. */

@@ -7,7 +7,7 @@
  */
 import { type MutatorView } from '../uffd/kernel.ts';
 import { HeapOutOfMemoryError, MutatorError } from './errors.ts';
-import { CONTROL, type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
+import { CONTROL, type HeapTables, REASON, ROOT_COUNT_WORDS } from './layout.ts';
 import {
   ARRAY_HEADER_WORDS,
   ARRAY_REFERENCES_WORD,
@@ -199,7 +199,7 @@ export function attachMutator(view: MutatorView, tables: HeapTables, options: Mu
       }
       const started = newestAt(control, 'started');
       // A collection whose pause is yet to come will free pages; one past it has given what it had.
-      const number = newestAt(control, 'flipped') < started ? started : requestNewCollection(control);
+      const number = newestAt(control, 'flipped') < started ? started : requestNewCollection(control, REASON.allocation);
       waitStopped('allocation', () => awaitStage(control, 'flipped', number));
       if (number > started && (control[CONTROL.freeAtFlip] as number) < needed) throw outOfMemory(askedGranules);
     }

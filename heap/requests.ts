@@ -3,13 +3,14 @@
  * and `finished` are the newest number to have got so far. They only grow.
  */
 import { cas, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
-import { CONTROL } from './layout.ts';
+import { CONTROL, REASON } from './layout.ts';
 
 /** Asks for every collection up to `number` (already requested ones included: nothing happens twice). */
-export function requestCollection(control: SharedWords, number: number): void {
+export function requestCollection(control: SharedWords, number: number, reason: number = REASON.explicit): void {
   for (;;) {
     const newest = loadAcquire(control, CONTROL.requested);
     if (newest >= number) return;
+    storeRelease(control, CONTROL.reason, reason);
     // Takes the request from `newest` to `number`; a thread that raised it meanwhile makes us look again.
     if (cas(control, CONTROL.requested, newest, number)) break;
   }
@@ -17,9 +18,9 @@ export function requestCollection(control: SharedWords, number: number): void {
 }
 
 /** Asks for one collection that begins after this call, and answers its number. */
-export function requestNewCollection(control: SharedWords): number {
+export function requestNewCollection(control: SharedWords, reason: number = REASON.explicit): number {
   const number = loadAcquire(control, CONTROL.started) + 1;
-  requestCollection(control, number);
+  requestCollection(control, number, reason);
   return number;
 }
 

@@ -8,7 +8,9 @@ type Extract = (run: Run) => readonly (number | null)[];
 
 /** Longest pause of a collection, of the given name or of any; null if it had none. */
 export function longestPauseMs(cycle: Cycle, name?: string): number | null {
-  return maxOf(cycle.pauses.filter((pause) => name === undefined || pause.name === name).map((pause) => pause.ms));
+  return maxOf(
+    cycle.pauses.filter((pause) => name === undefined || pause.name === name).map((pause) => pause.ms),
+  );
 }
 
 /** Operations a second of all mutators together. */

@@ -1,0 +1,159 @@
+/**
+ * What every workload's mutators do, whatever the workload: build, meet, then rounds of operations, one round to a
+ * collection.
+ *
+ * Collections are numbered (heap/requests.ts). When all mutators have built, the last of them to arrive waits until
+ * no collection is left running and notes the newest number: the *base*. Then each mutator, for r = 1 … cycles:
+ *
+ *     until collection base + r − 1 is finished:  idle    (uncounted: reads and verifies, or sleeps)
+ *     request collection base + r
+ *     do exactly `operations` operations
+ *
+ * and at the end idles until base + cycles is finished. So
+ *
+ * - every mutator does cycles × operations operations, and collection base + r begins with the round r of the
+ *   mutator that is first to get there: all collections run beside mutators at work;
+ * - a request is for a number. If collection base + r has already been caused, by an allocation that found the heap
+ *   full or by another mutator, asking for it does nothing. Collections may then run ahead of the rounds, and
+ *   more of them be done than were asked for; the number of operations stays what it is;
+ * - what the operations compute follows from workload, parameters, seed, mutator and their number. Idle work may
+ *   follow the timing, so it must leave the graph and the operations' random numbers alone.
+ */
+import { defineMutator, type Mutator, type MutatorDefinition } from '../../heap/mutator.ts';
+import { fetchAdd, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../../uffd/sync.ts';
+import type { WorkloadRequest } from './workload.ts';
+
+/** What a program knows of the run. */
+export interface ProgramContext<Data> {
+  readonly data: Data;
+  readonly seed: number;
+  readonly index: number;
+  readonly mutators: number;
+}
+
+/** A workload, on the mutator's side. Between any two calls there is a safepoint: no Ref may be kept in `State`. */
+export interface Program<Data, State> {
+  /** Named root slots. */
+  readonly roots: number;
+  readonly build: (m: Mutator, context: ProgramContext<Data>) => State;
+  /** One operation; they are numbered from 0, through all rounds. */
+  readonly operate: (m: Mutator, state: State, operation: number) => void;
+  /** A few microseconds of reads between rounds. Without it the mutator sleeps there. */
+  readonly idle?: (m: Mutator, state: State) => void;
+  /** What the operations have computed. The last thing called: the place for a check of all that should be left. */
+  readonly checksum: (m: Mutator, state: State) => number | string;
+}
+
+/** What each mutator of a workload is spawned with. */
+export interface DriverData<Data> {
+  readonly program: Data;
+  readonly seed: number;
+  readonly mutators: number;
+  readonly cycles: number;
+  readonly operations: number;
+  readonly meeting: SharedWords;
+}
+
+/** What a mutator of a workload answers. */
+export interface DriverResult {
+  readonly operations: number;
+  /** Time inside counted operations, safepoints and stalls included. */
+  readonly seconds: number;
+  readonly checksum: number | string;
+  /** Number of the newest collection when the rounds began: base + 1 … are those that ran beside operations. */
+  readonly base: number;
+}
+
+// Words of a meeting: how many mutators have ever arrived, how many meetings are over, the base of the newest.
+const ARRIVED = 0;
+const OPENED = 1;
+const BASE = 2;
+const MEETING_WORDS = 3;
+
+/** For the main thread: the data that the mutators of one workload share. */
+export function driverData<Data>(request: WorkloadRequest, operations: number, program: Data): DriverData<Data> {
+  const { seed, mutators, cycles } = request;
+  const meeting = new Int32Array(new SharedArrayBuffer(4 * MEETING_WORDS));
+  return { program, seed, mutators, cycles, operations, meeting };
+}
+
+/** The mutator that runs a program: a workload module's default export. */
+export function workloadMutator<Data, State>(
+  program: Program<Data, State>,
+): MutatorDefinition<DriverData<Data>, DriverResult> {
+  return defineMutator({ roots: program.roots, run: (m, data: DriverData<Data>) => drive(m, data, program) });
+}
+
+function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program<Data, State>): DriverResult {
+  const { seed, mutators, cycles, operations } = data;
+  const state = program.build(m, { data: data.program, seed, mutators, index: m.index });
+  const base = meet(m, data);
+  let ms = 0;
+  for (let round = 1; round <= cycles; round++) {
+    idleUntilFinished(m, state, program, base + round - 1);
+    m.requestCollection(base + round);
+    const began = performance.now();
+    operateRound(m, state, program, { first: (round - 1) * operations, count: operations });
+    ms += performance.now() - began;
+  }
+  idleUntilFinished(m, state, program, base + cycles);
+  const checksum = program.checksum(m, state);
+  return { operations: cycles * operations, seconds: ms / 1000, checksum, base };
+}
+
+function operateRound<Data, State>(
+  m: Mutator,
+  state: State,
+  { operate }: Program<Data, State>,
+  { first, count }: { readonly first: number; readonly count: number },
+): void {
+  for (let operation = first; operation < first + count; operation++) {
+    operate(m, state, operation);
+    m.safepoint();
+  }
+}
+
+function idleUntilFinished<Data, State>(
+  m: Mutator,
+  state: State,
+  { idle }: Program<Data, State>,
+  number: number,
+): void {
+  if (!idle) return m.waitForCollection(number);
+  while (m.collectionsFinished() < number) {
+    idle(m, state);
+    m.safepoint();
+  }
+}
+
+/** Waits for the other mutators, and answers the base. The words serve one run after the other. */
+function meet(m: Mutator, { meeting, mutators }: DriverData<unknown>): number {
+  const arrival = fetchAdd(meeting, ARRIVED, 1);
+  const meetingNumber = Math.floor(arrival / mutators);
+  if (arrival % mutators === mutators - 1) {
+    storeRelease(meeting, BASE, settledCollections(m));
+    // BASE before OPENED: whoever sees the meeting open reads this meeting's base.
+    storeRelease(meeting, OPENED, meetingNumber + 1);
+    wake(meeting, OPENED);
+  } else {
+    m.blocked(() => awaitMeeting(meeting, meetingNumber));
+  }
+  return loadAcquire(meeting, BASE);
+}
+
+function awaitMeeting(meeting: SharedWords, number: number): void {
+  for (;;) {
+    const opened = loadAcquire(meeting, OPENED);
+    if (opened > number) return;
+    sleepWhile(meeting, OPENED, opened);
+  }
+}
+
+/** The number of the newest collection, once it is finished. */
+function settledCollections(m: Mutator): number {
+  for (;;) {
+    const started = m.collectionsStarted();
+    m.waitForCollection(started);
+    if (m.collectionsStarted() === started) return started;
+  }
+}

@@ -1,0 +1,21 @@
+/** The workloads, by name. The first is the default. */
+import { churn } from './churn.ts';
+import { gcbench } from './gcbench.ts';
+import { randomGraph } from './random-graph.ts';
+import { snapshot } from './snapshot.ts';
+import type { Workload } from './workload.ts';
+
+export { resolveParameters } from './parameters.ts';
+export { smallestHeap } from './room.ts';
+export type {
+  Parameters,
+  ParameterSpec,
+  ParameterValue,
+  PreparedWorkload,
+  Workload,
+  WorkloadRequest,
+} from './workload.ts';
+
+export const workloads: ReadonlyMap<string, Workload> = new Map(
+  [snapshot, gcbench, churn, randomGraph].map((workload) => [workload.name, workload]),
+);

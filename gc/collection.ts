@@ -1,0 +1,123 @@
+/**
+ * One collection from top to bottom: the page to read first. The phases are ART's (art-cmc.md, 2); each is one line
+ * here and one file in phases/.
+ */
+import { CONTROL, type HeapTables } from '../heap/layout.ts';
+import { LOG_PAGE_GRANULES } from '../heap/object.ts';
+import { newestAt, reachStage } from '../heap/requests.ts';
+import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
+import { topPage } from '../heap/spaces.ts';
+import { verifyHeap } from '../heap/verify.ts';
+import { loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
+import { awaitHelpers, CYCLE, closeWork, startHelpers } from './cycle.ts';
+import { EVENT } from './events.ts';
+import type { Maker } from './maker.ts';
+import { compactPages } from './phases/compact.ts';
+import { flip } from './phases/flip.ts';
+import { mark } from './phases/mark.ts';
+import { clearLiveness, prepare } from './phases/prepare.ts';
+import { PAGE, stateOf } from './page-state.ts';
+
+/** The collector thread's own: it is the first of the compactors. */
+export interface Collector {
+  readonly maker: Maker;
+  readonly tables: HeapTables;
+  readonly cycle: SharedWords;
+  readonly markStack: Int32Array;
+  /** Compactors beside the collector. */
+  readonly helpers: number;
+  readonly batch: number;
+  readonly verify: boolean;
+}
+
+/** The phases and pauses of a collection, in order; events name them by their place here. */
+export const PHASES = ['mark', 'prepare', 'flip', 'compact', 'unwatch', 'release', 'verify'] as const;
+export const PAUSES = ['marking', 'compaction'] as const;
+
+export function collect(c: Collector): void {
+  const { maker, tables, cycle } = c;
+  const { thread, mode } = maker;
+  const number = begin(c);
+
+  const black = pause(c, 'marking', () => phase(c, 'mark', () => markLive(c)));
+  const plan = phase(c, 'prepare', () => prepare(tables, black));
+  const pages = pause(c, 'compaction', () => {
+    const flipped = phase(c, 'flip', () => flip(maker, plan, black));
+    if (!mode.concurrent) phase(c, 'compact', () => compactByAll(c));
+    return flipped;
+  });
+  reachStage(tables.control, 'flipped', number);
+  if (mode.concurrent) phase(c, 'compact', () => compactByAll(c));
+  phase(c, 'unwatch', () => {
+    closeWork(cycle);
+    thread.unwatch(pages.used);
+  });
+  phase(c, 'release', () => {
+    thread.release(pages.old);
+    clearLiveness(tables, black);
+  });
+  if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
+  end(c, number, pages.used);
+}
+
+function begin({ maker, tables, cycle }: Collector): number {
+  const number = newestAt(tables.control, 'started') + 1;
+  storeRelease(cycle, CYCLE.number, number);
+  maker.events.emit(EVENT.cycleBegin, tables.control[CONTROL.reason] as number, number);
+  reachStage(tables.control, 'started', number);
+  return number;
+}
+
+/** Marks; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
+function markLive({ maker, tables, cycle, markStack }: Collector): number {
+  const found = mark(maker.thread.livingSpace(), tables, markStack);
+  storeRelease(tables.control, CONTROL.liveGranules, found.granules);
+  maker.events.emit(EVENT.marked, found.objects, loadAcquire(cycle, CYCLE.number), found.granules);
+  return topPage(tables) << LOG_PAGE_GRANULES;
+}
+
+function compactByAll({ maker, cycle, helpers, batch }: Collector): void {
+  startHelpers(cycle, helpers);
+  compactPages(maker, batch);
+  awaitHelpers(cycle);
+}
+
+function verifyStopped({ maker, tables }: Collector, number: number): void {
+  stopTheWorld(tables.control);
+  try {
+    verifyHeap(maker.thread.livingSpace(), tables, `after collection ${number}`);
+  } finally {
+    resumeTheWorld(tables.control);
+  }
+}
+
+function end({ maker, tables }: Collector, number: number, usedPages: number): void {
+  let untouched = 0;
+  for (let page = 0; page < usedPages; page++) {
+    if (stateOf(tables.pageStates, page) === PAGE.processed) untouched++;
+  }
+  maker.events.emit(EVENT.cycleEnd, untouched, number);
+  reachStage(tables.control, 'finished', number);
+}
+
+function phase<T>({ maker, cycle }: Collector, name: (typeof PHASES)[number], run: () => T): T {
+  const [index, number] = [PHASES.indexOf(name), loadAcquire(cycle, CYCLE.number)];
+  maker.events.emit(EVENT.phaseBegin, index, number);
+  const result = run();
+  maker.events.emit(EVENT.phaseEnd, index, number);
+  return result;
+}
+
+/** Runs with no mutator running. */
+function pause<T>({ maker, tables, cycle }: Collector, name: (typeof PAUSES)[number], run: () => T): T {
+  const [index, number] = [PAUSES.indexOf(name), loadAcquire(cycle, CYCLE.number)];
+  maker.events.emit(EVENT.stopRequested, index, number);
+  stopTheWorld(tables.control);
+  maker.events.emit(EVENT.stopped, index, number);
+  try {
+    return run();
+  } finally {
+    resumeTheWorld(tables.control);
+    maker.events.emit(EVENT.resumed, index, number);
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The words by which the threads of one collection meet, in one SharedArrayBuffer: what is being collected, which
+ * pages are left to claim, and who still works on a page.
+ *
+ * Invariant: a thread makes or publishes pages only inside enterWork … leaveWork, and none is inside when the watch
+ * ends (closeWork). `workers` is raised *before* `open` is looked at; the collector clears `open` *before* it looks
+ * at `workers`. So either the worker sees the door closed, or the collector sees the worker.
+ */
+import { fetchAdd, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
+
+const LINE_WORDS = 16;
+const NAMES = [
+  'number', // of the collection
+  'side', // which side holds the heap: changes at each flip
+  'usedPages', // to-space pages to make
+  'compactedPages',
+  'liveGranules',
+  'blackBegin',
+  'blackSlide',
+  'cursor', // pages [0, cursor) are not claimed yet
+  'open', // 1 while fault threads may work
+  'workers', // threads inside enterWork … leaveWork
+  'round', // raised when the helpers shall compact
+  'helpersBusy',
+  'ending', // 1 once the heap is being closed
+  'faultThreads', // fault threads that have not ended
+] as const;
+
+/** Index of each word. */
+export const CYCLE = Object.fromEntries(NAMES.map((name, i) => [name, i * LINE_WORDS])) as {
+  readonly [name in (typeof NAMES)[number]]: number;
+};
+
+export function allocateCycle(): SharedArrayBuffer {
+  return new SharedArrayBuffer(4 * NAMES.length * LINE_WORDS);
+}
+
+export function openCycle(shared: SharedArrayBuffer): SharedWords {
+  return new Int32Array(shared);
+}
+
+/** Begins to work on pages; false if the compaction is over (then there is nothing to leave). */
+export function enterWork(cycle: SharedWords): boolean {
+  fetchAdd(cycle, CYCLE.workers, 1);
+  if (loadAcquire(cycle, CYCLE.open) === 1) return true;
+  leaveWork(cycle);
+  return false;
+}
+
+export function leaveWork(cycle: SharedWords): void {
+  if (fetchAdd(cycle, CYCLE.workers, -1) === 1) wake(cycle, CYCLE.workers);
+}
+
+export function openWork(cycle: SharedWords): void {
+  storeRelease(cycle, CYCLE.open, 1);
+}
+
+/** Lets nobody begin any more, and waits for those who have begun. */
+export function closeWork(cycle: SharedWords): void {
+  storeRelease(cycle, CYCLE.open, 0);
+  awaitZero(cycle, CYCLE.workers);
+}
+
+/** Sleeps until the word is 0. */
+function awaitZero(cycle: SharedWords, word: number): void {
+  for (;;) {
+    const value = loadAcquire(cycle, word);
+    if (value === 0) return;
+    sleepWhile(cycle, word, value);
+  }
+}
+
+/** Claims up to `most` pages from the top down: [first, end), empty when none are left. */
+export function claimPages(cycle: SharedWords, most: number): { first: number; end: number } {
+  // Others subtract too; what a thread gets is the range between its value before and after.
+  const end = fetchAdd(cycle, CYCLE.cursor, -most);
+  return { first: Math.max(0, end - most), end: Math.max(0, end) };
+}
+
+/** Starts the helpers on the pages of this collection. */
+export function startHelpers(cycle: SharedWords, helpers: number): void {
+  storeRelease(cycle, CYCLE.helpersBusy, helpers);
+  fetchAdd(cycle, CYCLE.round, 1);
+  wake(cycle, CYCLE.round);
+}
+
+/** A helper sleeps until round `last + 1` begins; answers the round, or −1 if the heap is being closed. */
+export function awaitRound(cycle: SharedWords, last: number): number {
+  for (;;) {
+    const round = loadAcquire(cycle, CYCLE.round);
+    if (loadAcquire(cycle, CYCLE.ending) === 1) return -1;
+    if (round !== last) return round;
+    sleepWhile(cycle, CYCLE.round, round);
+  }
+}
+
+export function helperDone(cycle: SharedWords): void {
+  if (fetchAdd(cycle, CYCLE.helpersBusy, -1) === 1) wake(cycle, CYCLE.helpersBusy);
+}
+
+export function awaitHelpers(cycle: SharedWords): void {
+  awaitZero(cycle, CYCLE.helpersBusy);
+}
+
+/** Ends the helpers: they find it out in {@link awaitRound}. */
+export function endHelpers(cycle: SharedWords): void {
+  storeRelease(cycle, CYCLE.ending, 1);
+  fetchAdd(cycle, CYCLE.round, 1);
+  wake(cycle, CYCLE.round);
+}

@@ -1,0 +1,134 @@
+/**
+ * Events: the one source of every figure. Each thread writes typed, timestamped records into a ring of its own in
+ * shared memory, without locks and without allocating; the main thread drains the rings. An event that finds its
+ * ring full is counted as lost, and said.
+ *
+ * All threads share one clock: milliseconds of CLOCK_MONOTONIC since the heap was opened.
+ */
+import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
+
+/** Kinds of events, with what their three operands mean. `cycle` is the number of the collection. */
+export const EVENT = {
+  phaseBegin: 1, // phase, cycle
+  phaseEnd: 2, // phase, cycle
+  stopRequested: 3, // pause, cycle
+  stopped: 4, // pause, cycle
+  resumed: 5, // pause, cycle
+  cycleBegin: 6, // trigger, cycle
+  cycleEnd: 7, // 0, cycle
+  marked: 8, // objects, cycle, live bytes
+  planned: 9, // compacted pages, cycle, slid pages
+  filled: 10, // pages, cycle, role of the thread
+  published: 11, // pages, cycle, role of the thread
+  ioctl: 12, // request, cycle, pages
+  fault: 13, // 1 if minor, cycle, page
+  stall: 14, // µs slept in a userfault, cycle 0, page
+  wait: 15, // µs, cycle 0, WAIT
+  freed: 16, // pages that the heap has less after the flip, cycle
+} as const;
+
+/** Who filled or published. */
+export const ROLE = { collector: 0, fault: 1 } as const;
+/** Why a mutator waited. */
+export const WAIT = { safepoint: 0, allocation: 1 } as const;
+
+export interface Event {
+  readonly timeMs: number;
+  readonly kind: number;
+  readonly a: number;
+  readonly cycle: number;
+  readonly b: number;
+}
+
+const RECORD = 5; // doubles
+const DEFAULT_CAPACITY = 1 << 16;
+const HEAD = 0; // next record to read
+const TAIL = 1; // next record to write
+const LOST = 2;
+const CONTROL_BYTES = 64;
+
+/** A ring as it travels to its thread. */
+export interface EventRing {
+  readonly shared: SharedArrayBuffer;
+  readonly capacity: number;
+  /** The heap's zero of time, in ns of CLOCK_MONOTONIC. */
+  readonly zeroNs: bigint;
+}
+
+export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY): EventRing {
+  return { shared: new SharedArrayBuffer(CONTROL_BYTES + capacity * RECORD * 8), capacity, zeroNs };
+}
+
+/** What a thread writes its events with. */
+export interface EventWriter {
+  /** Records an event of now. */
+  emit(kind: number, a: number, cycle: number, b?: number): void;
+  /** Records an event of another moment, in this thread's performance.now(). */
+  emitAt(nowMs: number, kind: number, a: number, cycle: number, b?: number): void;
+}
+
+/** The writing end of a ring; only one thread may have it. */
+export function openWriter(ring: EventRing): EventWriter {
+  const control: SharedWords = new Int32Array(ring.shared, 0, CONTROL_BYTES / 4);
+  const records = new Float64Array(ring.shared, CONTROL_BYTES);
+  const offsetMs = clockOffset(ring.zeroNs);
+
+  function emitAt(nowMs: number, kind: number, a: number, cycle: number, b = 0): void {
+    const tail = control[TAIL] as number; // only this thread writes it
+    if (tail - loadAcquire(control, HEAD) >= ring.capacity) {
+      fetchAdd(control, LOST, 1);
+      return;
+    }
+    const at = (tail % ring.capacity) * RECORD;
+    records[at] = nowMs + offsetMs;
+    records[at + 1] = kind;
+    records[at + 2] = a;
+    records[at + 3] = cycle;
+    records[at + 4] = b;
+    storeRelease(control, TAIL, tail + 1); // publishes the record
+  }
+
+  return { emitAt, emit: (kind, a, cycle, b) => emitAt(performance.now(), kind, a, cycle, b) };
+}
+
+/** What to add to this thread's performance.now() to get the heap's time. */
+function clockOffset(zeroNs: bigint): number {
+  const before = performance.now();
+  const sinceZero = Number(process.hrtime.bigint() - zeroNs) / 1e6;
+  return sinceZero - (before + performance.now()) / 2;
+}
+
+/** The reading end. */
+export interface EventReader {
+  /** Takes every event that is there, oldest first. */
+  drain(): Event[];
+  /** Events that found the ring full so far. */
+  lost(): number;
+}
+
+export function openReader(ring: EventRing): EventReader {
+  const control: SharedWords = new Int32Array(ring.shared, 0, CONTROL_BYTES / 4);
+  const records = new Float64Array(ring.shared, CONTROL_BYTES);
+
+  function recordAt(index: number): Event {
+    const at = (index % ring.capacity) * RECORD;
+    return {
+      timeMs: records[at] as number,
+      kind: records[at + 1] as number,
+      a: records[at + 2] as number,
+      cycle: records[at + 3] as number,
+      b: records[at + 4] as number,
+    };
+  }
+
+  return {
+    drain() {
+      const head = control[HEAD] as number; // only the reader writes it
+      const tail = loadAcquire(control, TAIL);
+      const events = Array.from({ length: tail - head }, (_, i) => recordAt(head + i));
+      storeRelease(control, HEAD, tail);
+      return events;
+    },
+    lost: () => loadAcquire(control, LOST),
+  };
+}

@@ -1,0 +1,13 @@
+/**
+ * The entry point `minorfault`: open a heap, run mutators in it, collect, read what happened, close.
+ */
+export { formatBytes, HeapOutOfMemoryError, MutatorError } from '../heap/errors.ts';
+export { defineMutator, type Mutator, type MutatorDefinition } from '../heap/mutator.ts';
+export type { Ref } from '../heap/object.ts';
+export { type Field, type Shape, shape } from '../heap/shape.ts';
+export { HeapCorruptError } from '../heap/verify.ts';
+export { KernelUnavailableError } from '../uffd/open.ts';
+export { type Heap, type HeapOptions, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
+export { type ModeName, MODES } from './modes/index.ts';
+export type { CycleRecord, PauseRecord } from './records.ts';
+export { ThreadDiedError } from './threads.ts';

@@ -1,0 +1,77 @@
+/**
+ * What a thread needs to make and publish pages: a compactor and a fault thread are both makers. Here is the
+ * protocol of publishing; who makes which page when is with them (phases/compact, fault-service).
+ */
+import type { HeapTables } from '../heap/layout.ts';
+import { EAGAIN, SyscallError } from '../uffd/errno.ts';
+import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import { CYCLE } from './cycle.ts';
+import { EVENT, type EventWriter } from './events.ts';
+import { type FillPage, makeFillPage, type PageSources } from './fill-page.ts';
+import type { MappedThread, MappingMode } from './modes/mode.ts';
+import { advance, PAGE, tryAdvance } from './page-state.ts';
+
+export interface Maker {
+  readonly mode: MappingMode;
+  readonly thread: MappedThread;
+  readonly tables: HeapTables;
+  readonly cycle: SharedWords;
+  readonly events: EventWriter;
+  /** ROLE of the thread, for events. */
+  readonly role: number;
+  readonly fill: FillPage;
+  /** What `fill` reads; {@link beginCycle} renews it. */
+  readonly sources: PageSources;
+}
+
+export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
+  const sources: PageSources = {
+    from: parts.thread.fromSpace(),
+    liveGranules: 0,
+    compactedPages: 0,
+    blackBegin: 0,
+    blackSlide: 0,
+  };
+  return { ...parts, sources, fill: makeFillPage(parts.tables, sources) };
+}
+
+/** Takes over the figures of the collection under way. The caller is inside enterWork, or is a compactor. */
+export function beginCycle({ cycle, sources, thread }: Maker): void {
+  sources.from = thread.fromSpace();
+  sources.liveGranules = loadAcquire(cycle, CYCLE.liveGranules);
+  sources.compactedPages = loadAcquire(cycle, CYCLE.compactedPages);
+  sources.blackBegin = loadAcquire(cycle, CYCLE.blackBegin);
+  sources.blackSlide = loadAcquire(cycle, CYCLE.blackSlide);
+}
+
+/** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */
+export function makePage({ fill, thread }: Maker, page: number, batchFirst: number): void {
+  fill(page, thread.target, thread.slot(page, batchFirst));
+}
+
+/**
+ * Publishes `page`, which this thread has brought to `publishing`, and with it the run of processed pages above it
+ * (below `end`) that it can claim: one ioctl for all. The page somebody may wait for goes first.
+ */
+export function publishFrom(maker: Maker, page: number, end: number, batchFirst: number): void {
+  const { pageStates } = maker.tables;
+  let next = page + 1;
+  // Ascending, and stopping at the first page that another thread has: what is claimed is one run.
+  while (next < end && tryAdvance(pageStates, next, PAGE.processed, PAGE.publishing)) next++;
+  publishRun(maker, page, next, batchFirst);
+}
+
+/** Repeats what was done in part until all of [first, end) is mapped. */
+function publishRun(maker: Maker, first: number, end: number, batchFirst: number): void {
+  const { pageStates } = maker.tables;
+  for (let page = first; page < end; ) {
+    const { done, errno } = maker.thread.publish(page, end - page, batchFirst);
+    for (let left = done / PAGE_BYTES; left > 0; left--) {
+      advance(pageStates, page++, PAGE.publishing, PAGE.published);
+    }
+    // EAGAIN is "do it again", with what is done or because mappings were changing.
+    if (errno !== 0 && errno !== EAGAIN) throw new SyscallError(`publish (${maker.mode.name})`, errno, { page });
+  }
+  maker.events.emit(EVENT.published, end - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+}

@@ -1,0 +1,76 @@
+/**
+ * CONTINUE: the heap's addresses flip between two shared-memory files; the collector has a permanent alias of each.
+ * A page is made through the alias of the incoming file, in its own place, and published by mapping it: no byte is
+ * copied. The alias of the outgoing file *is* from-space. The flip is one mmap and one UFFDIO_REGISTER, whatever
+ * the heap's size; a page that nobody touches needs no call at all.
+ *
+ * The incoming file is empty at every flip (its pages were punched out at the end of the collection before), so a
+ * touched page is a MISSING fault until it is made and a MINOR fault until it is published.
+ *
+ * After ART's minor-fault mode, variant F (art-cmc.md, 1.3), which swapped two memfds.
+ */
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  UFFDIO_REGISTER_MODE_MINOR,
+  UFFDIO_REGISTER_MODE_MISSING,
+} from '../../uffd/abi.ts';
+import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import { checked, inSteps, mapFile } from './mapping.ts';
+import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
+
+const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
+const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
+  const files = [0, 1].map((side) => {
+    const fd = checked('memfd_create', kernel.memfd_create(`heap-${side}`, 0));
+    checked('ftruncate', kernel.ftruncate(fd, heapBytes), { fd, length: heapBytes });
+    return { fd, alias: mapFile(kernel, 0, heapBytes, fd) };
+  });
+  const [a, b] = files as [(typeof files)[0], (typeof files)[0]];
+  const heap = mapFile(kernel, 0, heapBytes, a.fd);
+  return { heap, heapBytes, fd0: a.fd, fd1: b.fd, alias0: a.alias, alias1: b.alias };
+}
+
+function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
+  const { heap, heapBytes } = ranges;
+  const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
+  const aliases = [
+    kernel.pageView(ranges.alias0 as number, heapBytes),
+    kernel.pageView(ranges.alias1 as number, heapBytes),
+  ] as const;
+  const current = () => aliases[side() as 0 | 1];
+  const other = () => aliases[(1 - side()) as 0 | 1];
+  return {
+    livingSpace: current,
+    fromSpace: other,
+    flip(usedPages) {
+      mapFile(kernel, heap, heapBytes, fds[side() as 0 | 1]);
+      uffd.register(heap, usedPages * PAGE_BYTES, MISSING_AND_MINOR);
+    },
+    target: aliases[0].words,
+    slot: (page) => current().writable(page),
+    publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),
+    unwatch(usedPages) {
+      uffd.unregister(heap, usedPages * PAGE_BYTES);
+      // Older kernels leave minor-fault sleepers asleep at UNREGISTER.
+      uffd.wake(heap, usedPages * PAGE_BYTES);
+    },
+    release(oldPages) {
+      const fd = fds[(1 - side()) as 0 | 1];
+      inSteps(oldPages, (offset, length) => {
+        checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
+      });
+    },
+  };
+}
+
+export const continueMode: MappingMode = {
+  name: 'continue',
+  concurrent: true,
+  anyonePublishes: true,
+  needs: ({ heapBytes }) => ({ memoryBytes: 2 * heapBytes, addressBytes: 3 * heapBytes }),
+  reserve,
+  attach,
+};

@@ -1,0 +1,50 @@
+/**
+ * COPY: private anonymous memory. At the flip the heap's page tables are moved to from-space (mremap with
+ * MREMAP_DONTUNMAP) and the emptied range is registered for MISSING faults. A page is made in a buffer of its
+ * thread, and published by UFFDIO_COPY, which allocates a page and copies the buffer's bytes into it. Every page
+ * must be published so, touched or not.
+ *
+ * After ART's COPY mode (art-cmc.md, 1.5 and 3.6).
+ */
+import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
+import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import { mapPrivate, privatePair, reservePrivatePair } from './mapping.ts';
+import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
+
+function bufferBytes({ threads, batch }: Reservation): number {
+  return threads * batch * PAGE_BYTES;
+}
+
+function reserve(kernel: Kernel, r: Reservation): Ranges {
+  return { ...reservePrivatePair(kernel, r), buffers: mapPrivate(kernel, bufferBytes(r)), batch: r.batch };
+}
+
+function attach(context: ThreadContext): MappedThread {
+  const { kernel, uffd, ranges, maker } = context;
+  const { heap } = ranges;
+  const bytes = (ranges.batch as number) * PAGE_BYTES;
+  const buffer = (ranges.buffers as number) + maker * bytes;
+  const view = kernel.pageView(buffer, bytes);
+  const pair = privatePair(context);
+  return {
+    ...pair,
+    flip(usedPages) {
+      pair.flip(usedPages);
+      uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+    },
+    target: view.words,
+    slot: (page, batchFirst) => view.writable(page - batchFirst),
+    publish: (first, pages, batchFirst) =>
+      uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
+    unwatch: (usedPages) => uffd.unregister(heap, usedPages * PAGE_BYTES),
+  };
+}
+
+export const copyMode: MappingMode = {
+  name: 'copy',
+  concurrent: true,
+  anyonePublishes: false,
+  needs: (r) => ({ memoryBytes: 2 * r.heapBytes + bufferBytes(r), addressBytes: 2 * r.heapBytes + bufferBytes(r) }),
+  reserve,
+  attach,
+};

@@ -1,0 +1,81 @@
+/** What the modes have in common: mapping calls that throw, and releasing in steps. */
+import {
+  MADV_DONTNEED,
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  PROT_READ,
+  PROT_WRITE,
+} from '../../uffd/abi.ts';
+import { SyscallError } from '../../uffd/errno.ts';
+import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import type { MappedThread, Ranges, Reservation, ThreadContext } from './mode.ts';
+
+/** Released at a time: small enough that the address space is never locked for long. */
+const RELEASE_STEP_PAGES = 256;
+const READ_WRITE = PROT_READ | PROT_WRITE;
+
+/** Throws what a call answered as −errno; passes everything else on. */
+export function checked(syscall: string, result: number, operands: Record<string, number> = {}): number {
+  if (result < 0) throw new SyscallError(syscall, result, operands);
+  return result;
+}
+
+/** Private memory. @throws SyscallError */
+export function mapPrivate(kernel: Kernel, length: number): number {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  return checked('mmap', kernel.mmap(0, length, READ_WRITE, flags, -1, 0), { length });
+}
+
+/** A shared mapping of a whole file, at `addr` if that is not 0. @throws SyscallError */
+export function mapFile(kernel: Kernel, addr: number, length: number, fd: number): number {
+  const flags = MAP_SHARED | (addr === 0 ? 0 : MAP_FIXED);
+  return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, fd, 0), { addr, length, fd });
+}
+
+/** Moves the pages of one range to another, page tables and all, and leaves the first empty. @throws SyscallError */
+export function movePages(kernel: Kernel, from: number, to: number, length: number): void {
+  const flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  checked('mremap', kernel.mremap(from, length, length, flags, to), { from, to, length });
+}
+
+/** Calls `release` for pages [0, pages) in steps. */
+export function inSteps(pages: number, release: (firstByte: number, bytes: number) => void): void {
+  for (let page = 0; page < pages; page += RELEASE_STEP_PAGES) {
+    release(page * PAGE_BYTES, Math.min(RELEASE_STEP_PAGES, pages - page) * PAGE_BYTES);
+  }
+}
+
+/** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
+export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
+  return {
+    heap: mapPrivate(kernel, r.heapBytes),
+    heapBytes: r.heapBytes,
+    from: mapPrivate(kernel, r.heapBytes),
+  };
+}
+
+/** What two modes over private memory share. */
+export function privatePair(
+  context: ThreadContext,
+): Pick<MappedThread, 'livingSpace' | 'fromSpace' | 'flip' | 'release'> {
+  const { kernel, ranges } = context;
+  const { heap, heapBytes } = ranges;
+  const from = ranges.from as number;
+  const living = kernel.pageView(heap, heapBytes);
+  const old = kernel.pageView(from, heapBytes);
+  return {
+    livingSpace: () => living,
+    fromSpace: () => old,
+    flip: () => movePages(kernel, heap, from, heapBytes),
+    release: (oldPages) =>
+      inSteps(oldPages, (at, bytes) => {
+        checked('madvise', kernel.madvise(from + at, bytes, MADV_DONTNEED), { addr: from + at, length: bytes });
+      }),
+  };
+}

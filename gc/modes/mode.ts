@@ -1,0 +1,66 @@
+/**
+ * A mapping mode is a small strategy, one file each behind this interface: how the flip is mapped, where a page is
+ * made, how made pages are published, how old memory is released. A collection's phases know nothing else of it.
+ */
+import type { Kernel, PageView } from '../../uffd/kernel.ts';
+import type { PageOutcome, Userfaultfd } from '../../uffd/userfaultfd.ts';
+
+/** Addresses, descriptors and sizes that a mode reserved: numbers, so that they can be posted to any thread. */
+export type Ranges = Readonly<Record<string, number>> & {
+  /** First byte of the range that mutators use. */
+  readonly heap: number;
+  readonly heapBytes: number;
+};
+
+/** What a mode reserves for. */
+export interface Reservation {
+  readonly heapBytes: number;
+  /** Threads that make pages: compactors and fault threads. */
+  readonly threads: number;
+  /** Pages that a thread makes before it publishes. */
+  readonly batch: number;
+}
+
+/** What one thread does for a mode. `maker` numbers the threads that make pages. */
+export interface ThreadContext {
+  readonly kernel: Kernel;
+  readonly uffd: Userfaultfd;
+  readonly ranges: Ranges;
+  readonly maker: number;
+  /** Which of two files or sides holds the heap now: 0 or 1; the flip changes it. */
+  readonly side: () => number;
+}
+
+/** A mode, as one thread uses it. Page numbers count from the heap's base. */
+export interface MappedThread {
+  /** All objects between two collections, readable without a userfault. */
+  readonly livingSpace: () => PageView;
+  /** The old objects, between the flip and the release. */
+  readonly fromSpace: () => PageView;
+  /** In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. */
+  readonly flip: (usedPages: number) => void;
+  /** The words in which this thread makes pages. */
+  readonly target: Int32Array;
+  /** Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. */
+  readonly slot: (page: number, batchFirst: number) => number;
+  /** Maps made pages into the heap and wakes who waits for them; a batch may be published in parts. */
+  readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
+  /** Ends the watch: everything still asleep in the range tries again. */
+  readonly unwatch: (usedPages: number) => void;
+  /** Gives the old objects' memory back: pages [0, oldPages). */
+  readonly release: (oldPages: number) => void;
+}
+
+/** A mode, as the collector's policy sees it. */
+export interface MappingMode {
+  readonly name: string;
+  /** false: pages are made while the world is stopped, in their place, and nobody faults. */
+  readonly concurrent: boolean;
+  /** Whether any thread can publish a page that another has made. */
+  readonly anyonePublishes: boolean;
+  /** Physical memory and addresses that the simulated machine needs, in bytes. */
+  readonly needs: (r: Reservation) => { memoryBytes: number; addressBytes: number };
+  /** Maps all ranges, once. @throws SyscallError */
+  readonly reserve: (kernel: Kernel, r: Reservation) => Ranges;
+  readonly attach: (context: ThreadContext) => MappedThread;
+}

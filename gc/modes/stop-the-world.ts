@@ -1,0 +1,28 @@
+/**
+ * Stop the world: the same algorithm without userfaults. Old pages move to from-space as in COPY, and all pages are
+ * made in their place while the mutators are stopped (ART's fallback mode). What the other modes are measured
+ * against, and what is left where there is no userfaultfd.
+ */
+import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
+import { privatePair, reservePrivatePair } from './mapping.ts';
+
+function attach(context: ThreadContext): MappedThread {
+  const pair = privatePair(context);
+  const heap = pair.livingSpace();
+  return {
+    ...pair,
+    target: heap.words,
+    slot: (page) => heap.writable(page),
+    publish: (_first, pages) => ({ done: pages, errno: 0 }),
+    unwatch: () => {},
+  };
+}
+
+export const stopTheWorldMode: MappingMode = {
+  name: 'stw',
+  concurrent: false,
+  anyonePublishes: false,
+  needs: ({ heapBytes }) => ({ memoryBytes: 2 * heapBytes, addressBytes: 2 * heapBytes }),
+  reserve: reservePrivatePair,
+  attach,
+};

@@ -1,0 +1,77 @@
+/**
+ * The compaction pause: everything that refers to objects from outside the heap (roots, the crossing map, the top)
+ * changes to where the objects will be, and the heap's addresses change to to-space, empty and watched. All of it is
+ * in proportion to roots and to pages allocated since marking, not to the heap.
+ */
+import { CONTROL, type HeapTables } from '../../heap/layout.ts';
+import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { setTopPage, topPage } from '../../heap/spaces.ts';
+import { loadAcquire, type SharedWords, storeRelease } from '../../uffd/sync.ts';
+import { CYCLE, openWork } from '../cycle.ts';
+import { EVENT } from '../events.ts';
+import { type Forward, makeForward } from '../forward.ts';
+import type { Maker } from '../maker.ts';
+import { resetStates } from '../page-state.ts';
+import type { CompactionPlan } from './prepare.ts';
+
+/** Pages in use before and after. */
+export interface FlipPages {
+  readonly old: number;
+  readonly used: number;
+}
+
+export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
+  const { tables, cycle, thread, mode, events } = maker;
+  const pages = publishPlan(tables, cycle, plan, blackBegin);
+  const slidPages = pages.used - plan.compactedPages;
+  const number = loadAcquire(cycle, CYCLE.number);
+  events.emit(EVENT.planned, plan.compactedPages, number, slidPages);
+  events.emit(EVENT.freed, pages.old - pages.used, number);
+  updateRoots(tables, makeForward(tables.liveness, { blackBegin, blackSlide: loadAcquire(cycle, CYCLE.blackSlide) }));
+  moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
+  resetStates(tables.pageStates, pages.used);
+  setTopPage(tables, pages.used);
+  storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
+  storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));
+  // Before the range is watched: a fault thread must find the door open, or its mutator would wait for the end.
+  if (mode.concurrent) openWork(cycle);
+  thread.flip(pages.used);
+  return pages;
+}
+
+/** What every maker of pages reads (maker.ts: beginCycle). */
+function publishPlan(tables: HeapTables, cycle: SharedWords, plan: CompactionPlan, blackBegin: Ref): FlipPages {
+  const old = topPage(tables);
+  const blackPage = blackBegin >>> LOG_PAGE_GRANULES;
+  const used = plan.compactedPages + old - blackPage;
+  storeRelease(cycle, CYCLE.liveGranules, plan.liveGranules);
+  storeRelease(cycle, CYCLE.compactedPages, plan.compactedPages);
+  storeRelease(cycle, CYCLE.blackBegin, blackBegin);
+  storeRelease(cycle, CYCLE.blackSlide, (blackPage - plan.compactedPages) << LOG_PAGE_GRANULES);
+  storeRelease(cycle, CYCLE.usedPages, used);
+  storeRelease(cycle, CYCLE.cursor, used);
+  return { old, used };
+}
+
+/** Each root once: a new address must not be forwarded again. */
+function updateRoots(tables: HeapTables, forward: Forward): void {
+  for (const roots of tables.roots) {
+    const count = roots[0] as number;
+    for (let i = 1; i <= count; i++) roots[i] = forward(roots[i] as Ref);
+  }
+}
+
+/**
+ * The crossing map of the slid pages moves with them. Page makers need it as it was: it is kept in `firstObject`,
+ * whose entries above the compacted pages are free.
+ */
+function moveCrossings(tables: HeapTables, compactedPages: number, slidPages: number, blackBegin: Ref): void {
+  const { objectAtPage, firstObject } = tables;
+  const blackPage = blackBegin >>> LOG_PAGE_GRANULES;
+  const slide = (blackPage - compactedPages) << LOG_PAGE_GRANULES;
+  for (let i = 0; i < slidPages; i++) {
+    const object = objectAtPage[blackPage + i] as Ref;
+    firstObject[compactedPages + i] = object;
+    objectAtPage[compactedPages + i] = object - slide;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Preparing the compaction: one pass over the live bitmap, in proportion to the bitmap and not to the objects,
+ * computes the offset vector (live granules below each chunk) and, for each to-space page, which granule lands on
+ * it first and which object that belongs to. After it every page can be made alone.
+ */
+import { nthBit, popcount, precedingBit } from '../../heap/bitmap.ts';
+import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
+
+/** What to-space will look like. */
+export interface CompactionPlan {
+  /** Live granules: compacted objects fill [0, liveGranules). */
+  readonly liveGranules: number;
+  /** To-space pages that hold them. */
+  readonly compactedPages: number;
+}
+
+/** @param blackBegin first granule that was not marked through; a page's first */
+export function prepare(tables: HeapTables, blackBegin: number): CompactionPlan {
+  const { liveness, markBits, firstGranule, firstObject, objectAtPage } = tables;
+  const chunks = blackBegin >>> LOG_CHUNK_GRANULES;
+  let live = 0;
+  let page = 0;
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const bits = liveness[2 * chunk] as number;
+    liveness[2 * chunk + 1] = live;
+    if (bits === 0) continue;
+    const next = live + popcount(bits);
+    const boundary = page << LOG_PAGE_GRANULES;
+    // A chunk has at most 32 live granules, so at most one page begins among them.
+    if (boundary < next) {
+      const granule = (chunk << LOG_CHUNK_GRANULES) + nthBit(bits, boundary - live);
+      const object = precedingBit(markBits, granule);
+      firstGranule[page] = granule;
+      firstObject[page] = object;
+      // The crossing map of to-space. Nobody reads the old one: allocation writes it above blackBegin only.
+      objectAtPage[page] = boundary - (granule - object);
+      page++;
+    }
+    live = next;
+  }
+  return { liveGranules: live, compactedPages: (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES };
+}
+
+/** Clears what marking and preparing wrote, for the next collection. */
+export function clearLiveness(tables: HeapTables, blackBegin: number): void {
+  const chunks = blackBegin >>> LOG_CHUNK_GRANULES;
+  tables.markBits.fill(0, 0, chunks);
+  tables.liveness.fill(0, 0, 2 * chunks);
+}

@@ -1,0 +1,138 @@
+/** Records of collections, computed from events: the one source of every figure. */
+import { REASON } from '../heap/layout.ts';
+import { GRANULE_BYTES } from '../heap/object.ts';
+import { requestName, UFFDIO_COPY } from '../uffd/abi.ts';
+import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { PAUSES, PHASES } from './collection.ts';
+import { EVENT, type Event, ROLE } from './events.ts';
+
+export interface PauseRecord {
+  readonly name: string;
+  /** From all mutators stopped to all allowed to run. */
+  readonly ms: number;
+  /** From the request to all mutators stopped. */
+  readonly timeToSafepointMs: number;
+}
+
+/** One collection. The names are those of the contract; times in ms, sizes in bytes. */
+export interface CycleRecord {
+  readonly number: number;
+  readonly trigger: 'explicit' | 'allocation';
+  readonly beganMs: number;
+  readonly phasesMs: Readonly<Record<string, number>>;
+  readonly totalMs: number;
+  readonly pauses: readonly PauseRecord[];
+  readonly liveBytes: number;
+  readonly freedBytes: number;
+  readonly objects: number;
+  readonly pages: {
+    readonly compacted: number;
+    readonly slid: number;
+    readonly publishedByCollector: number;
+    readonly publishedByFault: number;
+    /** Made, and never touched while it was watched: no call was spent on it. */
+    readonly untouched: number;
+    readonly filledByCollector: number;
+    readonly filledByFault: number;
+  };
+  readonly ioctls: Readonly<Record<string, { readonly calls: number; readonly pages: number }>>;
+  readonly faults: { readonly missing: number; readonly minor: number };
+  /** Bytes that publishing copied. */
+  readonly copiedBytes: number;
+}
+
+/** Takes events as they are drained; answers the records of the collections that have ended. */
+export interface RecordKeeper {
+  add(events: readonly Event[]): void;
+  /** The record of a collection all of whose events were added. */
+  record(cycle: number): CycleRecord;
+}
+
+export function keepRecords(): RecordKeeper {
+  const byCycle = new Map<number, Event[]>();
+  return {
+    add(events) {
+      for (const event of events) {
+        if (event.cycle === 0) continue; // no collection's
+        const those = byCycle.get(event.cycle);
+        if (those === undefined) byCycle.set(event.cycle, [event]);
+        else those.push(event);
+      }
+    },
+    record: (cycle) => {
+      const record = makeRecord(cycle, byCycle.get(cycle) ?? []);
+      byCycle.delete(cycle);
+      return record;
+    },
+  };
+}
+
+function makeRecord(number: number, events: readonly Event[]): CycleRecord {
+  const of = (kind: number): Event[] => events.filter((event) => event.kind === kind);
+  const one = (kind: number): Event => {
+    const [first] = of(kind);
+    if (first === undefined) throw new RangeError(`collection ${number}: an event of kind ${kind} is missing`);
+    return first;
+  };
+  const sum = (kind: number, role: number): number =>
+    of(kind).reduce((total, event) => total + (event.b === role ? event.a : 0), 0);
+  const [begin, end, marked, planned] = [EVENT.cycleBegin, EVENT.cycleEnd, EVENT.marked, EVENT.planned].map(one);
+  if (!begin || !end || !marked || !planned) throw new RangeError('unreachable');
+  const ioctls = countIoctls(of(EVENT.ioctl));
+  const liveBytes = marked.b * GRANULE_BYTES;
+  return {
+    number,
+    trigger: begin.a === REASON.allocation ? 'allocation' : 'explicit',
+    beganMs: begin.timeMs,
+    phasesMs: phaseTimes(events),
+    totalMs: end.timeMs - begin.timeMs,
+    pauses: pausesOf(events),
+    liveBytes,
+    freedBytes: Math.max(0, one(EVENT.freed).a * PAGE_BYTES),
+    objects: marked.a,
+    pages: {
+      compacted: planned.a,
+      slid: planned.b,
+      publishedByCollector: sum(EVENT.published, ROLE.collector),
+      publishedByFault: sum(EVENT.published, ROLE.fault),
+      untouched: end.a,
+      filledByCollector: sum(EVENT.filled, ROLE.collector),
+      filledByFault: sum(EVENT.filled, ROLE.fault),
+    },
+    ioctls,
+    faults: {
+      missing: of(EVENT.fault).filter((event) => event.a === 0).length,
+      minor: of(EVENT.fault).filter((event) => event.a === 1).length,
+    },
+    copiedBytes: (ioctls[requestName(UFFDIO_COPY)]?.pages ?? 0) * PAGE_BYTES,
+  };
+}
+
+function phaseTimes(events: readonly Event[]): Record<string, number> {
+  const times: Record<string, number> = {};
+  PHASES.forEach((name, index) => {
+    const begin = events.find((event) => event.kind === EVENT.phaseBegin && event.a === index);
+    const end = events.find((event) => event.kind === EVENT.phaseEnd && event.a === index);
+    if (begin !== undefined && end !== undefined) times[name] = end.timeMs - begin.timeMs;
+  });
+  return times;
+}
+
+function pausesOf(events: readonly Event[]): PauseRecord[] {
+  return PAUSES.flatMap((name, index) => {
+    const at = (kind: number) => events.find((event) => event.kind === kind && event.a === index)?.timeMs;
+    const [requested, stopped, resumed] = [at(EVENT.stopRequested), at(EVENT.stopped), at(EVENT.resumed)];
+    if (requested === undefined || stopped === undefined || resumed === undefined) return [];
+    return [{ name, ms: resumed - stopped, timeToSafepointMs: stopped - requested }];
+  });
+}
+
+function countIoctls(events: readonly Event[]): Record<string, { calls: number; pages: number }> {
+  const counts: Record<string, { calls: number; pages: number }> = {};
+  for (const { a: request, b: pages } of events) {
+    const name = requestName(request);
+    const count = counts[name] ?? { calls: 0, pages: 0 };
+    counts[name] = { calls: count.calls + 1, pages: count.pages + pages };
+  }
+  return counts;
+}

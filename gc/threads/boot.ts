@@ -1,0 +1,71 @@
+/** What every thread of a heap is started with, and how it finds its way into the shared machine. */
+import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
+import type { Kernel, KernelHandle } from '../../uffd/kernel.ts';
+import { openKernel } from '../../uffd/open.ts';
+import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
+import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
+import { CYCLE, openCycle } from '../cycle.ts';
+import { type EventRing, type EventWriter, openWriter, ROLE } from '../events.ts';
+import { type Maker, makeMaker } from '../maker.ts';
+import { type ModeName, modeNamed } from '../modes/index.ts';
+import type { Ranges } from '../modes/mode.ts';
+import { observed } from '../observe.ts';
+
+/** The same for every thread of a heap. Structured-cloneable. */
+export interface HeapLinks {
+  readonly kernel: KernelHandle;
+  readonly mode: ModeName;
+  readonly ranges: Ranges;
+  readonly uffd: number;
+  readonly terminationPage: number;
+  readonly geometry: HeapGeometry;
+  readonly metadata: SharedArrayBuffer;
+  readonly cycle: SharedArrayBuffer;
+  readonly batch: number;
+  readonly helpers: number;
+  readonly verify: boolean;
+}
+
+/** What one thread is started with. */
+export interface ThreadLinks {
+  readonly heap: HeapLinks;
+  readonly ring: EventRing;
+  /** Number among the threads that make pages; −1 for a mutator. */
+  readonly maker: number;
+}
+
+/** A thread's way into the heap. */
+export interface Attached {
+  readonly kernel: Kernel;
+  readonly tables: HeapTables;
+  readonly cycle: SharedWords;
+  readonly events: EventWriter;
+}
+
+export function attachThread({ heap, ring }: ThreadLinks): Attached {
+  return {
+    kernel: openKernel(heap.kernel),
+    tables: openTables(heap.metadata, heap.geometry),
+    cycle: openCycle(heap.cycle),
+    events: openWriter(ring),
+  };
+}
+
+/** A thread that makes pages, and the userfaultfd it uses. */
+export function attachMaker(
+  links: ThreadLinks,
+  role: (typeof ROLE)[keyof typeof ROLE],
+): Attached & { readonly uffd: Userfaultfd; readonly maker: Maker } {
+  const attached = attachThread(links);
+  const { kernel, tables, cycle, events } = attached;
+  const uffd = observed(attachUserfaultfd(kernel, links.heap.uffd), events, cycle);
+  const mode = modeNamed(links.heap.mode);
+  const thread = mode.attach({
+    kernel,
+    uffd,
+    ranges: links.heap.ranges,
+    maker: links.maker,
+    side: () => loadAcquire(cycle, CYCLE.side),
+  });
+  return { ...attached, uffd, maker: makeMaker({ mode, thread, tables, cycle, events, role }) };
+}

@@ -1,0 +1,35 @@
+/** The collector thread: sleeps until a collection is asked for, runs it, and tells the main thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { awaitStage, newestAt } from '../../heap/requests.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
+import { type Collector, collect } from '../collection.ts';
+import { CYCLE } from '../cycle.ts';
+import { ROLE } from '../events.ts';
+import { allocateMarkStack } from '../phases/mark.ts';
+import { attachMaker, type ThreadLinks } from './boot.ts';
+
+const links = workerData as ThreadLinks;
+const { heap } = links;
+const { kernel, tables, cycle, maker } = attachMaker(links, ROLE.collector);
+const collector: Collector = {
+  maker,
+  tables,
+  cycle,
+  markStack: allocateMarkStack(heap.geometry.heapBytes),
+  helpers: heap.helpers,
+  batch: heap.batch,
+  verify: heap.verify,
+};
+
+parentPort?.postMessage({ kind: 'ready' });
+for (;;) {
+  const next = newestAt(tables.control, 'finished') + 1;
+  awaitStage(tables.control, 'requested', next);
+  if (loadAcquire(cycle, CYCLE.ending) === 1) break;
+  collect(collector);
+  parentPort?.postMessage({ kind: 'collected', number: next });
+}
+// Our own last fault: it sleeps until every fault thread has seen it and ended.
+if (loadAcquire(cycle, CYCLE.faultThreads) > 0) kernel.load32(heap.terminationPage);
+kernel.dispose();
+parentPort?.postMessage({ kind: 'ended' });

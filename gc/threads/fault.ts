@@ -1,0 +1,13 @@
+/** A fault thread: serves the mutators' faults until the heap is closed. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ROLE } from '../events.ts';
+import { serveFaults } from '../fault-service.ts';
+import { attachMaker, type ThreadLinks } from './boot.ts';
+
+const links = workerData as ThreadLinks;
+const { kernel, uffd, maker } = attachMaker(links, ROLE.fault);
+
+parentPort?.postMessage({ kind: 'ready' });
+serveFaults({ maker, uffd, heap: links.heap.ranges.heap, terminationPage: links.heap.terminationPage });
+kernel.dispose();
+parentPort?.postMessage({ kind: 'ended' });

@@ -1,0 +1,44 @@
+/** A mutator thread: loads the user's module and runs its program in the heap. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { MutatorError } from '../../heap/errors.ts';
+import { attachMutator, type MutatorDefinition } from '../../heap/mutator.ts';
+import { EVENT, WAIT } from '../events.ts';
+import { attachThread, type ThreadLinks } from './boot.ts';
+
+/** What a mutator's thread is started with. */
+export interface MutatorLinks extends ThreadLinks {
+  readonly index: number;
+  readonly module: string;
+  readonly data: unknown;
+}
+
+const links = workerData as MutatorLinks;
+const { heap, index } = links;
+const definition = await loadDefinition(links.module);
+const { kernel, tables, events } = attachThread(links);
+const view = kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes);
+const stalls: number[] = [];
+view.onStall = (address, began, ended) => {
+  const micros = (ended - began) * 1000;
+  events.emitAt(ended, EVENT.stall, micros, 0, (address - heap.ranges.heap) / 4096);
+  stalls.push(micros);
+};
+const { mutator, detach } = attachMutator(view, tables, {
+  index,
+  roots: definition.roots ?? 0,
+  onWait: (why, began, ended) => events.emitAt(ended, EVENT.wait, (ended - began) * 1000, 0, WAIT[why]),
+});
+
+parentPort?.postMessage({ kind: 'ready' });
+const result = definition.run(mutator, links.data);
+detach();
+kernel.dispose();
+parentPort?.postMessage({ kind: 'done', result, stalls });
+
+async function loadDefinition(module: string): Promise<MutatorDefinition> {
+  const { default: found } = (await import(module)) as { default?: Partial<MutatorDefinition> };
+  if (typeof found?.run !== 'function') {
+    throw new MutatorError(`mutator module ${module}: its default export is no defineMutator({ run })`);
+  }
+  return found as MutatorDefinition;
+}

@@ -1,0 +1,61 @@
+/** Bits in 32-bit words: counting them, setting runs of them, finding the n-th and the nearest. */
+
+/** Number of set bits. */
+export function popcount(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** Position of the lowest set bit of a word that is not 0. */
+export function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
+}
+
+/** Position of the n-th set bit (from 0, lowest first); the word has more than n of them. */
+export function nthBit(word: number, n: number): number {
+  let left = word;
+  for (let i = 0; i < n; i++) left &= left - 1;
+  return lowestBit(left);
+}
+
+/** A word with bits [from, to) set, 0 ≤ from < to ≤ 32. */
+export function bitRange(from: number, to: number): number {
+  return (-1 << from) & (-1 >>> (32 - to));
+}
+
+/** Sets bits [from, to) of a bitmap whose words lie `stride` apart. */
+export function setBits(bitmap: Int32Array, stride: number, from: number, to: number): void {
+  let word = from >>> 5;
+  const last = (to - 1) >>> 5;
+  if (word === last) {
+    bitmap[word * stride] = (bitmap[word * stride] as number) | bitRange(from & 31, ((to - 1) & 31) + 1);
+    return;
+  }
+  bitmap[word * stride] = (bitmap[word * stride] as number) | bitRange(from & 31, 32);
+  for (word++; word < last; word++) bitmap[word * stride] = -1;
+  bitmap[last * stride] = (bitmap[last * stride] as number) | bitRange(0, ((to - 1) & 31) + 1);
+}
+
+/** The highest set bit at or below `bit`, or −1. */
+export function precedingBit(bitmap: Int32Array, bit: number): number {
+  let word = bit >>> 5;
+  let bits = (bitmap[word] as number) & (-1 >>> (31 - (bit & 31)));
+  while (bits === 0) {
+    if (--word < 0) return -1;
+    bits = bitmap[word] as number;
+  }
+  return word * 32 + 31 - Math.clz32(bits);
+}
+
+/** The lowest set bit at or above `bit` and below `limit`, in a bitmap whose words lie `stride` apart; else `limit`. */
+export function nextBit(bitmap: Int32Array, stride: number, bit: number, limit: number): number {
+  if (bit >= limit) return limit;
+  let word = bit >>> 5;
+  let bits = (bitmap[word * stride] as number) & (-1 << (bit & 31));
+  while (bits === 0) {
+    if (++word * 32 >= limit) return limit;
+    bits = bitmap[word * stride] as number;
+  }
+  return Math.min(limit, word * 32 + lowestBit(bits));
+}

@@ -1,0 +1,147 @@
+/**
+ * The verifier: walks the whole heap from its first word to its top and says exactly what is wrong where. It needs
+ * the world stopped, and no collection between its flip and its end.
+ *
+ * Invariants (facts page, E6): the heap parses without a gap; every reference, of an object or a root, is null or
+ * the start of an object; the crossing map names the object that covers each page's first granule.
+ *
+ * Cannot check: whether a reference is the *right* one. Workloads carry payload checksums for that.
+ */
+import type { PageView } from '../uffd/kernel.ts';
+import type { HeapTables } from './layout.ts';
+import {
+  FILLER_SHAPE,
+  GRANULE_BYTES,
+  headerWords,
+  LOG_PAGE_GRANULES,
+  PAGE_GRANULES,
+  type Ref,
+  shapeOf,
+} from './object.ts';
+import { topPage } from './spaces.ts';
+import { type ObjectParts, readObject, readWord } from './walk.ts';
+
+/** What a walk over a sound heap found. */
+export interface HeapSurvey {
+  readonly objects: number;
+  readonly objectBytes: number;
+  readonly fillerBytes: number;
+  readonly references: number;
+}
+
+/** The heap violates an invariant. `problems` are the first of them, one line each. */
+export class HeapCorruptError extends Error {
+  readonly code = 'HEAP_CORRUPT';
+  readonly problems: readonly string[];
+  constructor(when: string, problems: readonly string[]) {
+    super(`verification ${when}: ${problems.length} problem(s), the first: ${problems[0]}`);
+    this.name = 'HeapCorruptError';
+    this.problems = problems;
+  }
+}
+
+const MOST_PROBLEMS = 20;
+
+/** Walks the heap. @throws HeapCorruptError naming `when` (for instance "after collection 3") */
+export function verifyHeap(view: PageView, tables: HeapTables, when: string): HeapSurvey {
+  const problems: string[] = [];
+  const top = topPage(tables) << LOG_PAGE_GRANULES;
+  const starts = new Uint8Array(Math.max(1, top >>> 3));
+  const survey = walkObjects(view, tables, top, starts, problems);
+  if (problems.length === 0) {
+    checkReferences(view, top, starts, problems);
+    checkRoots(tables, top, starts, problems);
+  }
+  if (problems.length > 0) throw new HeapCorruptError(when, problems);
+  return survey;
+}
+
+/** How an object is named in a message: its reference and the address from the heap's base. */
+export function describeRef(object: Ref): string {
+  const page = object >>> LOG_PAGE_GRANULES;
+  return `object ${object} (heap + 0x${(object * GRANULE_BYTES).toString(16)}, page ${page})`;
+}
+
+function walkObjects(
+  view: PageView,
+  tables: HeapTables,
+  top: number,
+  starts: Uint8Array,
+  problems: string[],
+): HeapSurvey {
+  let [objects, objectBytes, fillerBytes, references] = [0, 0, 0, 0];
+  for (let object = 0; object < top; ) {
+    const parts = readObject(view, object);
+    const problem = unsoundHeader(parts, object, top);
+    if (problem !== null) {
+      problems.push(problem); // where the next object begins is unknown: the walk ends here
+      break;
+    }
+    checkCrossings(tables, object, parts.granules, problems);
+    if (shapeOf(parts.header) === FILLER_SHAPE && object > 0) {
+      fillerBytes += parts.granules * GRANULE_BYTES;
+    } else {
+      starts[object >>> 3] = (starts[object >>> 3] as number) | (1 << (object & 7));
+      objects++;
+      objectBytes += parts.granules * GRANULE_BYTES;
+      references += parts.references;
+    }
+    object += parts.granules;
+  }
+  return { objects, objectBytes, fillerBytes, references };
+}
+
+function unsoundHeader(parts: ObjectParts, object: Ref, top: number): string | null {
+  const { header, granules, references } = parts;
+  const shown = `header 0x${(header >>> 0).toString(16)}`;
+  if (header === 0) return `${describeRef(object)}: no object begins here (${shown}), where the one before it ends`;
+  if (granules <= 0 || object + granules > top) {
+    return `${describeRef(object)}: ${shown} says ${granules} granules, which ends past the top at granule ${top}`;
+  }
+  if (references < 0 || headerWords(header) + references > granules * 2) {
+    return `${describeRef(object)}: ${shown} says ${references} references in ${granules} granules`;
+  }
+  return null;
+}
+
+function checkCrossings(tables: HeapTables, object: Ref, granules: number, problems: string[]): void {
+  const last = (object + granules - 1) >>> LOG_PAGE_GRANULES;
+  for (let page = (object + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page <= last; page++) {
+    const recorded = tables.objectAtPage[page] as number;
+    if (recorded === object) continue;
+    report(problems, `page ${page}: the crossing map says object ${recorded}, but ${describeRef(object)} covers it`);
+  }
+}
+
+function checkReferences(view: PageView, top: number, starts: Uint8Array, problems: string[]): void {
+  for (let object = 0; object < top; ) {
+    const parts = readObject(view, object);
+    for (let i = 0; i < parts.references; i++) {
+      const target = readWord(view, parts.firstReference + i);
+      if (isObject(target, top, starts)) continue;
+      report(problems, `${describeRef(object)}: reference ${i} is ${target}, where no object begins`);
+    }
+    object += parts.granules;
+  }
+}
+
+function checkRoots(tables: HeapTables, top: number, starts: Uint8Array, problems: string[]): void {
+  tables.roots.forEach((slots, mutator) => {
+    const count = slots[0] as number;
+    for (let i = 1; i <= count; i++) {
+      const target = slots[i] as number;
+      if (isObject(target, top, starts)) continue;
+      report(problems, `mutator ${mutator}: root slot ${i - 1} is ${target}, where no object begins`);
+    }
+  });
+}
+
+/** Null, or the start of an object that is no filler. */
+function isObject(target: Ref, top: number, starts: Uint8Array): boolean {
+  if (target === 0) return true;
+  return target > 0 && target < top && ((starts[target >>> 3] as number) & (1 << (target & 7))) !== 0;
+}
+
+function report(problems: string[], problem: string): void {
+  if (problems.length < MOST_PROBLEMS) problems.push(problem);
+}

@@ -1,0 +1,52 @@
+/** A stand-in for the heap, and runs made up for tests of what is computed from them. */
+import type { Cycle, Run } from '../../dist/bench/results.js';
+
+export interface CycleFigures {
+  readonly number: number;
+  readonly totalMs?: number;
+  readonly compactionMs?: number;
+  readonly copied?: number;
+}
+
+export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }: CycleFigures): Cycle {
+  return {
+    number,
+    trigger: 'allocation',
+    phasesMs: { mark: totalMs / 2 },
+    totalMs,
+    pauses: [
+      { name: 'marking', ms: totalMs / 2, timeToSafepointMs: 0.1 },
+      { name: 'compaction', ms: compactionMs, timeToSafepointMs: 0.05 },
+    ],
+    liveBytes: 1 << 20,
+    freedBytes: 1 << 20,
+    objects: 1000,
+    pages: { compacted: 256, slid: 3, publishedByCollector: 200, publishedByFault: 50, untouched: 6 },
+    ioctls:
+      copied === undefined
+        ? { UFFDIO_CONTINUE: { calls: 16, pages: 250 } }
+        : { UFFDIO_COPY: { calls: 16, pages: copied } },
+    faults: { missing: copied === undefined ? 0 : 50, minor: copied === undefined ? 50 : 0 },
+  };
+}
+
+export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
+  return {
+    kernel: 'sim',
+    invocation: 1,
+    cycles: [sampleCycle({ number: 1 })],
+    warmupCycles: 0,
+    mutators: [
+      {
+        operations: 1000,
+        seconds: 2,
+        checksum: 42,
+        stallsUs: { count: 3, p50: 10, p90: 18, p99: 19.8, p999: 19.98, max: 20 },
+        mmu: null,
+      },
+    ],
+    memory: { peakBytes: 80 << 20, heapBytes: 64 << 20 },
+    verified: null,
+    ...figures,
+  };
+}

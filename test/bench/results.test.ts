@@ -1,0 +1,80 @@
+/** The schema of the result file: what the contract names must be there, and more may be. */
+import { Value } from 'typebox/value';
+import { expect, it } from 'vitest';
+import { describeHost } from '../../dist/bench/host.js';
+import { resolveOptions } from '../../dist/bench/options.js';
+import { type Results, ResultsSchema } from '../../dist/bench/results.js';
+import { sampleRun } from './results-samples.ts';
+
+const { config } = resolveOptions('compare', undefined, {});
+const results: Results = {
+  schema: 'minorfault/results/1',
+  host: describeHost(),
+  config: { ...config, parameters: { depth: 16 }, liveBytes: 1 << 20 },
+  runs: [sampleRun({ mode: 'continue' })],
+  summary: { copyOverContinue: { totalMs: { ratio: 2, low95: 1.5, high95: null } } },
+};
+
+/** The field names of the contract, by path; `*` is any element. */
+const CONTRACT = [
+  ...['kernel', 'cpu', 'cores', 'node', 'minorfault'].map((name) => `host.${name}`),
+  ...['seed', 'workload', 'parameters'].map((name) => `config.${name}`),
+  ...['kernel', 'mode', 'invocation', 'cycles', 'mutators', 'memory', 'verified'].map(
+    (name) => `runs.*.${name}`,
+  ),
+  ...[
+    'trigger',
+    'phasesMs',
+    'totalMs',
+    'pauses',
+    'liveBytes',
+    'freedBytes',
+    'objects',
+    'pages',
+    'ioctls',
+    'faults',
+  ].map((name) => `runs.*.cycles.*.${name}`),
+  ...['name', 'ms', 'timeToSafepointMs'].map((name) => `runs.*.cycles.*.pauses.*.${name}`),
+  ...['compacted', 'slid', 'publishedByCollector', 'publishedByFault', 'untouched'].map(
+    (name) => `runs.*.cycles.*.pages.${name}`,
+  ),
+  ...['missing', 'minor'].map((name) => `runs.*.cycles.*.faults.${name}`),
+  ...['calls', 'pages'].map((name) => `runs.*.cycles.*.ioctls.UFFDIO_CONTINUE.${name}`),
+  ...['operations', 'seconds', 'checksum', 'stallsUs', 'mmu'].map((name) => `runs.*.mutators.*.${name}`),
+  ...['count', 'p50', 'p90', 'p99', 'p999', 'max'].map((name) => `runs.*.mutators.*.stallsUs.${name}`),
+  ...['peakBytes', 'heapBytes'].map((name) => `runs.*.memory.${name}`),
+  ...['ratio', 'low95', 'high95'].map((name) => `summary.copyOverContinue.totalMs.${name}`),
+];
+
+function errorsOf(value: unknown): readonly string[] {
+  return [...Value.Errors(ResultsSchema, value)].map((error) => `${error.instancePath} ${error.message}`);
+}
+
+/** A copy of the value without the field at the path. */
+function without(path: string): unknown {
+  const copy = structuredClone(results) as unknown as Record<string, unknown>;
+  const steps = path.split('.');
+  const last = steps.pop() as string;
+  let parent = copy;
+  for (const step of steps) parent = parent[step === '*' ? '0' : step] as Record<string, unknown>;
+  expect(parent, path).toHaveProperty(last);
+  delete parent[last];
+  return copy;
+}
+
+it('takes what we write', () => {
+  expect(errorsOf(results)).toEqual([]);
+  expect(errorsOf(JSON.parse(JSON.stringify(results)))).toEqual([]);
+});
+
+it('takes fields beyond the contract, anywhere', () => {
+  expect(errorsOf({ ...results, extra: 1, host: { ...results.host, extra: 1 } })).toEqual([]);
+});
+
+it.each(CONTRACT)('misses %s', (path) => {
+  expect(errorsOf(without(path))).not.toEqual([]);
+});
+
+it('refuses another schema', () => {
+  expect(errorsOf({ ...results, schema: 'minorfault/results/2' })).not.toEqual([]);
+});

@@ -1,0 +1,66 @@
+/** A wrong call ends with the contract's exit code, one line on standard error and nothing on standard output. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { minorfault } from './minorfault.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'minorfault-bad-calls-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+writeFileSync(join(folder, 'plain'), '');
+
+const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
+  ['', /no command.*compare, run, workloads/],
+  ['compar', /unknown command 'compar' \(Did you mean compare\?\)/],
+  ['costs', /unknown command 'costs'.*compare, run, workloads/],
+  ['compare --pin mutators=0', /unknown option '--pin'/],
+  ['compare --verfy', /unknown option '--verfy' \(Did you mean --verify\?\)/],
+  ['compare churn gcbench', /too many arguments/],
+  ['run --heap', /argument missing/],
+  ['run --mode cpy', /--mode cpy: no such mode \(did you mean copy\?\); the modes are continue, copy, stw/],
+  ['run --mode move', /--mode move: no such mode/],
+  ['run --modes copy,stw', /run measures one mode/],
+  ['compare --modes copy,', /an empty mode/],
+  ['compare --modes copy,copy', /named twice/],
+  ['compare --mode copy --modes copy', /--mode and --modes are both given/],
+  ['compare --kernel lunix', /--kernel lunix: no such kernel \(did you mean linux\?\)/],
+  ['run --heap 0', /--heap 0: must be more than zero/],
+  ['run --heap -5', /--heap -5: a size cannot be negative/],
+  ['run --heap 64q', /--heap 64q: not a size; .*as 64MiB/],
+  ['run --heap 64MB', /--heap 64MB: not a size/],
+  ['run --heap 1000', /--heap 1000: must be a multiple of the page/],
+  ['run --heap 8GiB', /--heap 8GiB: Node v\S+ maps at most 4 GiB/],
+  ['run --live 0', /--live 0: must be a fraction/],
+  ['run --live 1.5', /--live 1.5: must be a fraction/],
+  ['run --live half', /--live half: must be a fraction/],
+  ['run --mutators 0', /--mutators 0: must be a whole number from 1/],
+  ['run --mutators two', /--mutators two: must be a whole number/],
+  ['run --gc-threads 0', /--gc-threads 0:/],
+  ['run --fault-threads 1.5', /--fault-threads 1.5:/],
+  ['run --cycles 0', /--cycles 0:/],
+  ['run --invocations -1', /--invocations -1:/],
+  ['run --batch -1', /--batch -1:/],
+  ['run --seed x', /--seed x:/],
+  ['run --page 2MiB', /--page 2MiB: the only page size so far is 4KiB/],
+  ['run --set depth', /--set depth: must be name=value/],
+  ['run --set a=1 --set a=2', /a is set twice/],
+  ['run --json /no/such/folder/out.json', /--json \S+: the folder \/no\/such\/folder does not exist/],
+  [`run --json ${folder}`, /is a folder; name a file/],
+  [`run --json ${join(folder, 'plain', 'out.json')}`, /is not a folder/],
+  ['workloads --json /no/such/folder/out.json', /does not exist/],
+];
+
+it.concurrent.each(USAGE)('minorfault %s: exit 2', async (args, line) => {
+  const { code, stdout, stderr } = await minorfault(args.split(' ').filter((arg) => arg !== ''));
+  expect(stderr).toMatch(/^minorfault: [^\n]+\n$/);
+  expect(stderr).toMatch(line);
+  expect(stdout).toBe('');
+  expect(code).toBe(2);
+});
+
+it('a kernel that this build does not have: exit 3', async () => {
+  const { code, stdout, stderr } = await minorfault(['run', '--kernel', 'linux']);
+  expect(stderr).toMatch(/^minorfault: --kernel linux: .*only the simulated kernel; use --kernel sim\n$/);
+  expect(stdout).toBe('');
+  expect(code).toBe(3);
+});

@@ -1,0 +1,68 @@
+/** The main job from the outside, on the real heap: table, JSON, an interruption, a reader that goes away. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Value } from 'typebox/value';
+import { afterAll, expect, it } from 'vitest';
+import { type Results, ResultsSchema } from '../../dist/bench/results.js';
+import { minorfault } from './minorfault.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'minorfault-measured-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const SMALL = ['--heap', '8MiB', '--cycles', '2', '--seed', '7'];
+
+it('compare shows a table and writes results that keep the schema', async () => {
+  const file = join(folder, 'out.json');
+  const args = ['compare', 'random-graph', ...SMALL, '--invocations', '2', '--verify', '--json', file];
+  const { code, stdout, stderr } = await minorfault(args);
+  expect(stderr.trim().split('\n')).toHaveLength(1 + 6); // the kernel chosen, and a line for each run
+  expect(code).toBe(0);
+  expect(stdout).toContain('random-graph');
+  expect(stdout).toContain('continue (simulated)');
+  const results: Results = JSON.parse(readFileSync(file, 'utf8'));
+  expect([...Value.Errors(ResultsSchema, results)]).toEqual([]);
+  expect(results.runs).toHaveLength(6);
+  expect(results.config).toMatchObject({ workload: 'random-graph', heap: 8 * 1024 ** 2, seed: 7, cycles: 2 });
+  for (const run of results.runs) {
+    expect(run.cycles.length).toBeGreaterThanOrEqual(2);
+    expect(run.verified).toBe(true);
+  }
+  expect(Object.keys(results.summary.copyOverContinue)).toHaveLength(7);
+});
+
+it('run --json - prints JSON and nothing else', async () => {
+  const args = ['run', 'churn', ...SMALL, '--quiet', '--json', '-'];
+  const { code, stdout, stderr } = await minorfault(args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const results: Results = JSON.parse(stdout);
+  expect([...Value.Errors(ResultsSchema, results)]).toEqual([]);
+  expect(results.runs).toMatchObject([{ mode: 'continue', invocation: 1, kernel: 'sim', verified: null }]);
+});
+
+it('Ctrl-C ends the threads and answers 130', async () => {
+  let sent = false;
+  const { code, stdout, stderr } = await minorfault(
+    ['run', 'churn', '--heap', '8MiB', '--cycles', '100000'],
+    {
+      onStderr: (_, kill) => {
+        if (!sent) kill('SIGINT');
+        sent = true;
+      },
+    },
+  );
+  expect(stderr.trim().split('\n').at(-1)).toMatch(/^minorfault: interrupted by SIGINT/);
+  expect(stderr.trim().split('\n')).toHaveLength(2);
+  expect(stdout).toBe('');
+  expect(code).toBe(130);
+});
+
+it('a reader that goes away is no error', async () => {
+  const { code, stderr } = await minorfault(['run', 'churn', ...SMALL, '--quiet'], { closeStdout: true });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
+
+it('a heap too small for the workload: exit 2', async () => {
+  const { code, stderr } = await minorfault(['run', 'gcbench', '--heap', '64KiB', '--kernel', 'sim']);
+  expect(stderr).toMatch(/^minorfault: [^\n]*64 ?KiB[^\n]*\n$/);
+  expect(code).toBe(2);
+});

@@ -1,0 +1,35 @@
+/** `workloads` lists what can be run; names and parameters that do not exist are told with what there is. */
+import { expect, it } from 'vitest';
+import { minorfault } from './minorfault.ts';
+
+const NAMES = ['snapshot', 'gcbench', 'churn', 'random-graph'];
+
+it('lists every workload with a line of its own', async () => {
+  const { code, stdout, stderr } = await minorfault(['workloads']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  for (const name of NAMES) expect(stdout).toMatch(new RegExp(`^${name}: .+$`, 'm'));
+});
+
+it.each([[['--json']], [['--json', '-']]])('as JSON with %s', async (args) => {
+  const { code, stdout } = await minorfault(['workloads', ...args]);
+  const listed = JSON.parse(stdout);
+  expect(code).toBe(0);
+  expect(listed.schema).toBe('minorfault/workloads/1');
+  expect(listed.workloads.map((workload: { name: string }) => workload.name).sort()).toEqual(
+    [...NAMES].sort(),
+  );
+  expect(listed.workloads[0].parameters).toHaveProperty('file');
+});
+
+it.each([
+  ['run nothing', /^minorfault: nothing: no such workload; the workloads are .*snapshot.*\n$/],
+  ['run gcbenc', /^minorfault: gcbenc: no such workload \(did you mean gcbench\?\).*\n$/],
+  ['run snapshot --set fil=x', /^minorfault: --set fil: no such parameter \(did you mean file\?\).*\n$/],
+  ['run snapshot --set file=/no/such/file', /^minorfault: .*\/no\/such\/file.*\n$/],
+  [`run snapshot --set file=${import.meta.filename}`, /^minorfault: .*\n$/],
+])('%s: exit 2', async (args, line) => {
+  const { code, stdout, stderr } = await minorfault(args.split(' '));
+  expect(stderr).toMatch(line);
+  expect(stdout).toBe('');
+  expect(code).toBe(2);
+});

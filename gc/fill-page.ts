@@ -11,6 +11,7 @@ import type { HeapTables } from '../heap/layout.ts';
 import {
   fillerHeader,
   headerWords,
+  isFiller,
   LOG_PAGE_GRANULES,
   PAGE_GRANULES,
   RECORD_HEADER_WORDS,
@@ -18,8 +19,8 @@ import {
   recordGranules,
   recordReferences,
 } from '../heap/object.ts';
-import { readObject, readWord } from '../heap/walk.ts';
-import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
+import { readObject } from '../heap/walk.ts';
+import { LOG_PAGE_WORDS, PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { type Forward, makeForward, type SlideBounds } from './forward.ts';
 
 /** What the pages of one collection are made from; one record a thread, renewed at each flip. */
@@ -52,8 +53,10 @@ function makeCompactPage(tables: HeapTables, sources: Readonly<PageSources>, for
     const source = from.words;
     const end = base + 2 * Math.min(PAGE_GRANULES, liveGranules - (page << LOG_PAGE_GRANULES));
     let object = firstObject[page] as Ref;
-    let out = base + copyPart(object, 2 * ((firstGranule[page] as number) - object), words, base, end);
-    object += readObject(from, object).granules;
+    const skip = 2 * ((firstGranule[page] as number) - object);
+    let copied = copyPart(object, skip, words, base, end);
+    let out = base + copied;
+    object += (skip + copied) >>> 1;
     let sourcePage = -1;
     let sourceBase = 0;
     while (out < end) {
@@ -68,16 +71,16 @@ function makeCompactPage(tables: HeapTables, sources: Readonly<PageSources>, for
       const header = source[at] as number;
       const size = recordGranules(header) * 2;
       if (header < 0 || out + size > end || at + size > sourceBase + PAGE_WORDS) {
-        out += copyPart(object, 0, words, out, end);
-        object += readObject(from, object).granules;
-        continue;
+        copied = copyPart(object, 0, words, out, end);
+      } else {
+        copied = size;
+        words[out] = header;
+        const data = RECORD_HEADER_WORDS + recordReferences(header);
+        for (let i = RECORD_HEADER_WORDS; i < data; i++) words[out + i] = forward(source[at + i] as Ref);
+        for (let i = data; i < size; i++) words[out + i] = source[at + i] as number;
       }
-      words[out] = header;
-      const data = RECORD_HEADER_WORDS + recordReferences(header);
-      for (let i = RECORD_HEADER_WORDS; i < data; i++) words[out + i] = forward(source[at + i] as Ref);
-      for (let i = data; i < size; i++) words[out + i] = source[at + i] as number;
-      out += size;
-      object += size >>> 1;
+      out += copied;
+      object += copied >>> 1;
     }
     fillTail(words, end, base + PAGE_WORDS);
   };
@@ -95,25 +98,25 @@ function makeSlidePage(tables: HeapTables, sources: Readonly<PageSources>, forwa
   const copyPart = makeCopyPart(sources, forward);
 
   return (page, words, base) => {
-    const { from, blackSlide } = sources;
-    const sourcePage = page + (blackSlide >>> LOG_PAGE_GRANULES);
-    const pageBegin = sourcePage << LOG_PAGE_GRANULES;
+    const pageBegin = (page << LOG_PAGE_GRANULES) + sources.blackSlide;
     const pageEnd = pageBegin + PAGE_GRANULES;
     const end = base + PAGE_WORDS;
     let object = firstObject[page] as Ref; // kept there by the flip
     while (object < pageEnd) {
-      const skipped = Math.max(0, pageBegin - object);
-      const out = base + 2 * (object + skipped - pageBegin);
-      copyPart(object, 2 * skipped, words, out, end);
-      object += readObject(from, object).granules;
+      const skip = 2 * Math.max(0, pageBegin - object);
+      const out = base + 2 * object + skip - 2 * pageBegin;
+      object += (skip + copyPart(object, skip, words, out, end)) >>> 1;
     }
   };
 }
 
-/** Copies words of an object from its word `skip` on, until the object or the target ends: how many words. */
+/**
+ * Copies words of an object from its word `skip` on, until the object or the target ends: how many words. Of filler
+ * only the header is copied (what it covers is never read, and its pages may not even be there).
+ */
 type CopyPart = (object: Ref, skip: number, words: Int32Array, out: number, end: number) => number;
 
-/** The general case, word by word over page borders; the references among the words are forwarded. */
+/** The general case, over page borders; the references among the words are forwarded. */
 function makeCopyPart(sources: Readonly<PageSources>, forward: Forward): CopyPart {
   return (object, skip, words, out, end) => {
     const { from } = sources;
@@ -121,12 +124,23 @@ function makeCopyPart(sources: Readonly<PageSources>, forward: Forward): CopyPar
     const firstReference = headerWords(header);
     const firstData = firstReference + references;
     const count = Math.min(2 * granules - skip, end - out);
-    for (let i = 0; i < count; i++) {
-      const word = readWord(from, 2 * object + skip + i);
-      const isReference = skip + i >= firstReference && skip + i < firstData;
-      words[out + i] = isReference ? forward(word) : word;
+    const stop = isFiller(header) ? Math.min(skip + count, firstReference) : skip + count;
+    for (let i = skip; i < stop; ) {
+      // Up to the end of the source page, or of the kind of words.
+      const word = 2 * object + i;
+      const offset = word & (PAGE_WORDS - 1);
+      const kindEnd = i < firstReference ? firstReference : i < firstData ? firstData : stop;
+      const n = Math.min(PAGE_WORDS - offset, kindEnd - i, stop - i);
+      const at = from.readable(word >>> LOG_PAGE_WORDS) + offset;
+      const to = out + i - skip;
+      const source = from.words;
+      if (i >= firstReference && i < firstData) {
+        for (let k = 0; k < n; k++) words[to + k] = forward(source[at + k] as Ref);
+      } else {
+        for (let k = 0; k < n; k++) words[to + k] = source[at + k] as number;
+      }
+      i += n;
     }
     return count;
   };
 }
-

@@ -16,8 +16,8 @@ import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, CYCLE, endHelpers, openCycle } from './cycle.ts';
 import { createRing, type EventReader, openReader } from './events.ts';
+import { MODES, type ModeName, modeNamed } from './modes/index.ts';
 import { mapPrivate } from './modes/mapping.ts';
-import { type ModeName, MODES, modeNamed } from './modes/index.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
 import type { HeapLinks } from './threads/boot.ts';
 import { makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
@@ -40,6 +40,8 @@ export interface HeapOptions {
   readonly rootSlots?: number;
   /** Checks the whole heap after every collection (default false). */
   readonly verify?: boolean;
+  /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
+  readonly populate?: boolean;
 }
 
 export interface MutatorOutcome {
@@ -117,7 +119,9 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   }
 
   const collector = start('collector', { maker: 0 }, collected);
-  const helpers = Array.from({ length: links.helpers }, (_, i) => start(`compactor ${i + 1}`, { maker: 1 + i }));
+  const helpers = Array.from({ length: links.helpers }, (_, i) =>
+    start(`compactor ${i + 1}`, { maker: 1 + i }),
+  );
   const faults = Array.from({ length: resolved.faultThreads }, (_, i) =>
     start(`fault ${i}`, { maker: 1 + links.helpers + i }),
   );
@@ -158,7 +162,9 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
       }
       const index = spawned++;
       const thread = start(`mutator ${index}`, { index, module: String(module), data });
-      const done = thread.heard('done').then(({ result, stalls }) => ({ result, stalls: stalls as number[] }));
+      const done = thread
+        .heard('done')
+        .then(({ result, stalls }) => ({ result, stalls: stalls as number[] }));
       done.catch(() => {});
       return { index, done };
     },
@@ -189,6 +195,7 @@ function resolve(options: HeapOptions): Resolved {
     batch: 16,
     rootSlots: DEFAULT_ROOT_SLOTS,
     verify: false,
+    populate: false,
     ...options,
     kernel: kernel === 'auto' ? 'sim' : kernel,
   };
@@ -206,7 +213,9 @@ function resolve(options: HeapOptions): Resolved {
 
 function requireWhole(name: string, value: number, least: number, most: number, unit: string): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`${name}: ${value} ${unit} is out of range; it takes a whole number from ${least} to ${most}`);
+  throw new RangeError(
+    `${name}: ${value} ${unit} is out of range; it takes a whole number from ${least} to ${most}`,
+  );
 }
 
 /** The machine, the mode's mappings in it, and an empty heap. */
@@ -223,6 +232,7 @@ function layOut(options: Resolved): { kernel: Kernel; links: HeapLinks } {
   const kernel = openKernel(options.kernel, {
     memoryBytes: wholePages(needs.memoryBytes * MEMORY_SLACK) + SPARE_BYTES,
     addressBytes: needs.addressBytes + SPARE_BYTES,
+    populate: options.populate,
   });
   const ranges = mode.reserve(kernel, reservation);
   const uffd = openUserfaultfd(kernel, {
@@ -268,4 +278,3 @@ function layNil(kernel: Kernel, heap: number): void {
     kernel.store32(heap + 8 + 4 * i, word);
   });
 }
-

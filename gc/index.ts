@@ -8,6 +8,6 @@ export { type Field, type Shape, shape } from '../heap/shape.ts';
 export { HeapCorruptError } from '../heap/verify.ts';
 export { KernelUnavailableError } from '../uffd/open.ts';
 export { type Heap, type HeapOptions, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
-export { type ModeName, MODES } from './modes/index.ts';
+export { MODES, type ModeName } from './modes/index.ts';
 export type { CycleRecord, PauseRecord } from './records.ts';
 export { ThreadDiedError } from './threads.ts';

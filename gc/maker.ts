@@ -71,7 +71,8 @@ function publishRun(maker: Maker, first: number, end: number, batchFirst: number
       advance(pageStates, page++, PAGE.publishing, PAGE.published);
     }
     // EAGAIN is "do it again", with what is done or because mappings were changing.
-    if (errno !== 0 && errno !== EAGAIN) throw new SyscallError(`publish (${maker.mode.name})`, errno, { page });
+    if (errno !== 0 && errno !== EAGAIN)
+      throw new SyscallError(`publish (${maker.mode.name})`, errno, { page });
   }
   maker.events.emit(EVENT.published, end - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
 }

@@ -75,7 +75,12 @@ export function stateOf(states: SharedWords, page: number): number {
 }
 
 /** Tries a move for which threads compete: true if this thread made it. @throws IllegalMoveError */
-export function tryAdvance(states: SharedWords, page: number, from: PageStateValue, to: PageStateValue): boolean {
+export function tryAdvance(
+  states: SharedWords,
+  page: number,
+  from: PageStateValue,
+  to: PageStateValue,
+): boolean {
   if (legal[from * STATES + to] === 0) throw new IllegalMoveError(page, from, to);
   return cas(states, page, from, to);
 }

@@ -71,12 +71,15 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   const of = (kind: number): Event[] => events.filter((event) => event.kind === kind);
   const one = (kind: number): Event => {
     const [first] = of(kind);
-    if (first === undefined) throw new RangeError(`collection ${number}: an event of kind ${kind} is missing`);
+    if (first === undefined)
+      throw new RangeError(`collection ${number}: an event of kind ${kind} is missing`);
     return first;
   };
   const sum = (kind: number, role: number): number =>
     of(kind).reduce((total, event) => total + (event.b === role ? event.a : 0), 0);
-  const [begin, end, marked, planned] = [EVENT.cycleBegin, EVENT.cycleEnd, EVENT.marked, EVENT.planned].map(one);
+  const [begin, end, marked, planned] = [EVENT.cycleBegin, EVENT.cycleEnd, EVENT.marked, EVENT.planned].map(
+    one,
+  );
   if (!begin || !end || !marked || !planned) throw new RangeError('unreachable');
   const ioctls = countIoctls(of(EVENT.ioctl));
   const liveBytes = marked.b * GRANULE_BYTES;

@@ -5,7 +5,7 @@
  * `blocked`, `waitForCollection`, and nothing else), since a collection may move its object there. What must survive one is
  * kept in a root slot, on the shadow stack, or in another object.
  */
-import { type MutatorView } from '../uffd/kernel.ts';
+import type { MutatorView } from '../uffd/kernel.ts';
 import { HeapOutOfMemoryError, MutatorError } from './errors.ts';
 import { CONTROL, type HeapTables, REASON, ROOT_COUNT_WORDS } from './layout.ts';
 import {
@@ -109,7 +109,11 @@ export interface AttachedMutator {
  * Makes the calling thread a running mutator of the heap behind `view`.
  * @throws MutatorError if the definition asks for more root slots than there are
  */
-export function attachMutator(view: MutatorView, tables: HeapTables, options: MutatorOptions): AttachedMutator {
+export function attachMutator(
+  view: MutatorView,
+  tables: HeapTables,
+  options: MutatorOptions,
+): AttachedMutator {
   const { index } = options;
   const { control, objectAtPage } = tables;
   const { heapBytes, rootSlots, tlabPages } = tables.geometry;
@@ -118,7 +122,9 @@ export function attachMutator(view: MutatorView, tables: HeapTables, options: Mu
     throw new MutatorError(`mutator ${index}: the heap was opened for ${tables.roots.length} mutators`);
   }
   if (options.roots > rootSlots) {
-    throw new MutatorError(`mutator ${index} asks for ${options.roots} roots; the heap has ${rootSlots} a mutator`);
+    throw new MutatorError(
+      `mutator ${index} asks for ${options.roots} roots; the heap has ${rootSlots} a mutator`,
+    );
   }
   const roots: Int32Array = rootWords;
   const firstStackSlot = options.roots;
@@ -199,9 +205,11 @@ export function attachMutator(view: MutatorView, tables: HeapTables, options: Mu
       }
       const started = newestAt(control, 'started');
       // A collection whose pause is yet to come will free pages; one past it has given what it had.
-      const number = newestAt(control, 'flipped') < started ? started : requestNewCollection(control, REASON.allocation);
+      const number =
+        newestAt(control, 'flipped') < started ? started : requestNewCollection(control, REASON.allocation);
       waitStopped('allocation', () => awaitStage(control, 'flipped', number));
-      if (number > started && (control[CONTROL.freeAtFlip] as number) < needed) throw outOfMemory(askedGranules);
+      if (number > started && (control[CONTROL.freeAtFlip] as number) < needed)
+        throw outOfMemory(askedGranules);
     }
   }
 

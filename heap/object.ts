@@ -87,6 +87,11 @@ export function shapeOf(header: number): number {
   return (header >>> LOG_SHAPE) & SHAPE_MASK;
 }
 
+/** Whether the header is dead space's. (The nil object at granule 0 has it too; nothing refers to that.) */
+export function isFiller(header: number): boolean {
+  return shapeOf(header) === FILLER_SHAPE;
+}
+
 /** The header words of a filler over so many granules (≥ 1). */
 export function fillerHeader(granules: number): readonly number[] {
   if (granules <= MAX_RECORD_GRANULES) return [recordHeader(FILLER_SHAPE, 0, granules)];

@@ -6,7 +6,11 @@ import { cas, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } fr
 import { CONTROL, REASON } from './layout.ts';
 
 /** Asks for every collection up to `number` (already requested ones included: nothing happens twice). */
-export function requestCollection(control: SharedWords, number: number, reason: number = REASON.explicit): void {
+export function requestCollection(
+  control: SharedWords,
+  number: number,
+  reason: number = REASON.explicit,
+): void {
   for (;;) {
     const newest = loadAcquire(control, CONTROL.requested);
     if (newest >= number) return;
@@ -25,13 +29,20 @@ export function requestNewCollection(control: SharedWords, reason: number = REAS
 }
 
 /** Records that collection `number` has got to a stage, and wakes who waits for that. */
-export function reachStage(control: SharedWords, stage: 'started' | 'flipped' | 'finished', number: number): void {
+export function reachStage(
+  control: SharedWords,
+  stage: 'started' | 'flipped' | 'finished',
+  number: number,
+): void {
   storeRelease(control, CONTROL[stage], number);
   wake(control, CONTROL[stage]);
 }
 
 /** The newest collection to have got to a stage. */
-export function newestAt(control: SharedWords, stage: 'requested' | 'started' | 'flipped' | 'finished'): number {
+export function newestAt(
+  control: SharedWords,
+  stage: 'requested' | 'started' | 'flipped' | 'finished',
+): number {
   return loadAcquire(control, CONTROL[stage]);
 }
 

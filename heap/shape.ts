@@ -53,7 +53,8 @@ export function shape<const R extends string = never, const D extends string = n
     throw new RangeError(`shape ${name}: a record has at most ${most}; use allocObject for more`);
   }
   const id = ++shapesMade;
-  if (id >= UNTYPED_SHAPE) throw new RangeError(`shape ${name}: a thread has at most ${UNTYPED_SHAPE - 1} shapes`);
+  if (id >= UNTYPED_SHAPE)
+    throw new RangeError(`shape ${name}: a thread has at most ${UNTYPED_SHAPE - 1} shapes`);
   const granules = granulesFor(RECORD_HEADER_WORDS + names.length);
   const at = Object.fromEntries(names.map((field, i) => [field, RECORD_HEADER_WORDS + i]));
   return {

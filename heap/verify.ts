@@ -94,7 +94,8 @@ function walkObjects(
 function unsoundHeader(parts: ObjectParts, object: Ref, top: number): string | null {
   const { header, granules, references } = parts;
   const shown = `header 0x${(header >>> 0).toString(16)}`;
-  if (header === 0) return `${describeRef(object)}: no object begins here (${shown}), where the one before it ends`;
+  if (header === 0)
+    return `${describeRef(object)}: no object begins here (${shown}), where the one before it ends`;
   if (granules <= 0 || object + granules > top) {
     return `${describeRef(object)}: ${shown} says ${granules} granules, which ends past the top at granule ${top}`;
   }
@@ -109,7 +110,10 @@ function checkCrossings(tables: HeapTables, object: Ref, granules: number, probl
   for (let page = (object + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page <= last; page++) {
     const recorded = tables.objectAtPage[page] as number;
     if (recorded === object) continue;
-    report(problems, `page ${page}: the crossing map says object ${recorded}, but ${describeRef(object)} covers it`);
+    report(
+      problems,
+      `page ${page}: the crossing map says object ${recorded}, but ${describeRef(object)} covers it`,
+    );
   }
 }
 

@@ -44,7 +44,10 @@ export const copyMode: MappingMode = {
   name: 'copy',
   concurrent: true,
   anyonePublishes: false,
-  needs: (r) => ({ memoryBytes: 2 * r.heapBytes + bufferBytes(r), addressBytes: 2 * r.heapBytes + bufferBytes(r) }),
+  needs: (r) => ({
+    memoryBytes: 2 * r.heapBytes + bufferBytes(r),
+    addressBytes: 2 * r.heapBytes + bufferBytes(r),
+  }),
   reserve,
   attach,
 };

@@ -75,7 +75,10 @@ export function privatePair(
     flip: () => movePages(kernel, heap, from, heapBytes),
     release: (oldPages) =>
       inSteps(oldPages, (at, bytes) => {
-        checked('madvise', kernel.madvise(from + at, bytes, MADV_DONTNEED), { addr: from + at, length: bytes });
+        checked('madvise', kernel.madvise(from + at, bytes, MADV_DONTNEED), {
+          addr: from + at,
+          length: bytes,
+        });
       }),
   };
 }

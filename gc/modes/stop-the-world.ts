@@ -3,8 +3,9 @@
  * made in their place while the mutators are stopped (ART's fallback mode). What the other modes are measured
  * against, and what is left where there is no userfaultfd.
  */
-import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
+
 import { privatePair, reservePrivatePair } from './mapping.ts';
+import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
 function attach(context: ThreadContext): MappedThread {
   const pair = privatePair(context);

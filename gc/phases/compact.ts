@@ -44,7 +44,8 @@ function compactBatch(maker: Maker, first: number, end: number): number {
     makePage(maker, page, first);
     made++;
     // A mutator asked for it meanwhile, if the move fails: then it is published now.
-    if (!tryAdvance(pageStates, page, PAGE.processing, PAGE.processed)) publishWanted(maker, page, end, first);
+    if (!tryAdvance(pageStates, page, PAGE.processing, PAGE.processed))
+      publishWanted(maker, page, end, first);
     if (!maker.mode.anyonePublishes) publishAllWanted(maker, page + 1, end, first);
   }
   return made;

@@ -27,7 +27,10 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   const number = loadAcquire(cycle, CYCLE.number);
   events.emit(EVENT.planned, plan.compactedPages, number, slidPages);
   events.emit(EVENT.freed, pages.old - pages.used, number);
-  updateRoots(tables, makeForward(tables.liveness, { blackBegin, blackSlide: loadAcquire(cycle, CYCLE.blackSlide) }));
+  updateRoots(
+    tables,
+    makeForward(tables.liveness, { blackBegin, blackSlide: loadAcquire(cycle, CYCLE.blackSlide) }),
+  );
   moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
   resetStates(tables.pageStates, pages.used);
   setTopPage(tables, pages.used);
@@ -40,7 +43,12 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
 }
 
 /** What every maker of pages reads (maker.ts: beginCycle). */
-function publishPlan(tables: HeapTables, cycle: SharedWords, plan: CompactionPlan, blackBegin: Ref): FlipPages {
+function publishPlan(
+  tables: HeapTables,
+  cycle: SharedWords,
+  plan: CompactionPlan,
+  blackBegin: Ref,
+): FlipPages {
   const old = topPage(tables);
   const blackPage = blackBegin >>> LOG_PAGE_GRANULES;
   const used = plan.compactedPages + old - blackPage;

@@ -83,4 +83,3 @@ export function mark(space: PageView, tables: HeapTables, stack: Int32Array): Ma
   while (depth > 0) scan(stack[--depth] as number);
   return { objects, granules: granulesLive };
 }
-

@@ -5,7 +5,7 @@ import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { CYCLE, openCycle } from '../cycle.ts';
-import { type EventRing, type EventWriter, openWriter, ROLE } from '../events.ts';
+import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
 import { type Maker, makeMaker } from '../maker.ts';
 import { type ModeName, modeNamed } from '../modes/index.ts';
 import type { Ranges } from '../modes/mode.ts';

@@ -29,13 +29,14 @@ export function serveFaults(service: FaultService): void {
   for (;;) {
     const message = uffd.read();
     if (message === null || message.event !== UFFD_EVENT_PAGEFAULT) continue;
-    if (message.address === terminationPage) return passOn(service);
+    if (message.address === terminationPage) break;
     serveFault(
       service,
       (message.address - heap) / PAGE_BYTES,
       (message.flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0,
     );
   }
+  passOn(service);
 }
 
 /** Every fault thread but the last lets the same fault happen again, for the next; the last one ends it. */

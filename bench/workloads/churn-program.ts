@@ -8,6 +8,7 @@ import type { Ref } from '../../heap/object.ts';
 import { shape } from '../../heap/shape.ts';
 import { type ChurnData, entryBytes, payloadWordsOf } from './churn.ts';
 import { type ProgramContext, workloadMutator } from './driver.ts';
+import { dropLitter, type Litter } from './litter.ts';
 import { checkPayload, mismatch, writePayload } from './payload.ts';
 import { createRandom, hash32, mix32, type Random, shuffle } from './random.ts';
 import { objectBytes } from './room.ts';
@@ -41,7 +42,10 @@ export default workloadMutator<ChurnData, State>({
     m.setRoot(RING, head);
     m.setRef(head, next, head);
     m.setRef(head, previous, head);
-    for (const key of firstKeys(state, createRandom(context.seed, context.index, 3))) {
+    const random = createRandom(context.seed, context.index, 3);
+    const litter = litterOf(context.data, random);
+    for (const key of firstKeys(state, random)) {
+      dropLitter(m, litter);
       insert(m, state, key);
       m.safepoint();
     }
@@ -64,7 +68,8 @@ export default workloadMutator<ChurnData, State>({
   idle(m, state) {
     let bucket = state.idleRandom.below(state.buckets);
     for (let i = 0; i < IDLE_ENTRIES; i++) {
-      for (let entry = tableRef(m, BUCKETS, bucket); entry !== 0; entry = m.ref(entry, chain)) check(m, state, entry);
+      for (let entry = tableRef(m, BUCKETS, bucket); entry !== 0; entry = m.ref(entry, chain))
+        check(m, state, entry);
       bucket = (bucket + 1) % state.buckets;
     }
   },
@@ -78,7 +83,8 @@ export default workloadMutator<ChurnData, State>({
       }
       m.safepoint();
     }
-    if (entries !== state.entries) throw mismatch(m, 'churn cache', 'its number of entries', state.entries, entries);
+    if (entries !== state.entries)
+      throw mismatch(m, 'churn cache', 'its number of entries', state.entries, entries);
     return mix32(state.sum + entries) >>> 0;
   },
 });
@@ -93,6 +99,12 @@ function initialState({ data, seed, index }: ProgramContext<ChurnData>): State {
     entries: 0,
     sum: 0,
   };
+}
+
+/** Dead payloads between the first entries: what a cache leaves behind that has been in use for a while. */
+function litterOf({ live, room }: ChurnData, random: Random): Litter {
+  const dropOne = (m: Mutator) => m.bytesOf(m.allocObject(0, payloadWordsOf(random.next())));
+  return { live, random, budget: room * (1 - live), dropOne };
 }
 
 /** The most popular keys, as many as fit, in random order: about what the cache holds after a long time. */
@@ -157,10 +169,14 @@ function evict(m: Mutator, state: State): void {
 function unchain(m: Mutator, victim: Ref, bucket: number): void {
   const after = m.ref(victim, chain);
   let entry = tableRef(m, BUCKETS, bucket);
-  if (entry === victim) return setTableRef(m, BUCKETS, bucket, after);
+  if (entry === victim) {
+    setTableRef(m, BUCKETS, bucket, after);
+    return;
+  }
   while (m.ref(entry, chain) !== victim) {
     entry = m.ref(entry, chain);
-    if (entry === 0) throw mismatch(m, nameOf(m.load(victim, keyField)), 'its place in its bucket', victim, 0);
+    if (entry === 0)
+      throw mismatch(m, nameOf(m.load(victim, keyField)), 'its place in its bucket', victim, 0);
   }
   m.setRef(entry, chain, after);
 }

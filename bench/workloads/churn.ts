@@ -22,6 +22,9 @@ export interface ChurnData {
   readonly skew: number;
   /** Buckets of the hash table: a power of 2. */
   readonly buckets: number;
+  readonly live: number;
+  /** Bytes that may be allocated while building. */
+  readonly room: number;
 }
 
 /** Data words of the payload of a key whose hash this is: 1 to 63, hence 8 to 256 bytes. */
@@ -55,7 +58,13 @@ export const churn: Workload = {
       max: 2 ** 31 - 1,
       default: (_, { capacity }) => 4 * entriesIn(capacity as number),
     },
-    skew: { summary: 'exponent of the Zipf law; 0 is uniform', type: 'number', min: 0, max: 10, default: 0.99 },
+    skew: {
+      summary: 'exponent of the Zipf law; 0 is uniform',
+      type: 'number',
+      min: 0,
+      max: 10,
+      default: 0.99,
+    },
     operations: {
       ...OPERATIONS,
       derived: 'as many as the cache has entries',
@@ -75,6 +84,8 @@ export const churn: Workload = {
       keys: numberOf(parameters, 'keys'),
       skew: numberOf(parameters, 'skew'),
       buckets: 2 ** Math.ceil(Math.log2(entriesIn(capacity))),
+      live,
+      room: buildRoom(request),
     };
     const liveBytes = mutators * liveBytesOf(data);
     requireHeap(NAME, request, smallestHeap(liveBytes, mutators), ', or a smaller --set capacity');

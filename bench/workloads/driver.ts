@@ -71,7 +71,11 @@ const BASE = 2;
 const MEETING_WORDS = 3;
 
 /** For the main thread: the data that the mutators of one workload share. */
-export function driverData<Data>(request: WorkloadRequest, operations: number, program: Data): DriverData<Data> {
+export function driverData<Data>(
+  request: WorkloadRequest,
+  operations: number,
+  program: Data,
+): DriverData<Data> {
   const { seed, mutators, cycles } = request;
   const meeting = new Int32Array(new SharedArrayBuffer(4 * MEETING_WORDS));
   return { program, seed, mutators, cycles, operations, meeting };
@@ -119,14 +123,17 @@ function idleUntilFinished<Data, State>(
   { idle }: Program<Data, State>,
   number: number,
 ): void {
-  if (!idle) return m.waitForCollection(number);
-  while (m.collectionsFinished() < number) {
+  if (!idle) m.waitForCollection(number);
+  while (idle && m.collectionsFinished() < number) {
     idle(m, state);
     m.safepoint();
   }
 }
 
-/** Waits for the other mutators, and answers the base. The words serve one run after the other. */
+/**
+ * Waits for the other mutators, and answers the base. The words serve one run after the other, as long as in each
+ * all mutators arrive: after a run that failed, the workload must be prepared again.
+ */
 function meet(m: Mutator, { meeting, mutators }: DriverData<unknown>): number {
   const arrival = fetchAdd(meeting, ARRIVED, 1);
   const meetingNumber = Math.floor(arrival / mutators);

@@ -37,7 +37,9 @@ export default workloadMutator<GcbenchData, State>({
     const { depth, topDown, first, end } = treesOfOperation(state, operation);
     for (let tree = first; tree < end; tree++) {
       const choices = mix32(tree ^ state.salt);
-      const leaf = topDown ? checkTopDown(m, depth, choices) : checkPath(m, makeTree(m, depth, ROOT), depth, choices);
+      const leaf = topDown
+        ? checkTopDown(m, depth, choices)
+        : checkPath(m, makeTree(m, depth, ROOT), depth, choices);
       state.sum = mix32(state.sum + leaf);
     }
   },

@@ -87,5 +87,6 @@ function checkNode(m: Mutator, node: Ref, height: number, number: number): void 
   if (m.load(node, Node.at.i) !== height) throw mismatch(m, name(), 'i', height, m.load(node, Node.at.i));
   if (m.load(node, Node.at.j) !== number) throw mismatch(m, name(), 'j', number, m.load(node, Node.at.j));
   const childless = m.ref(node, Node.at.left) === 0;
-  if (childless !== (height === 0)) throw mismatch(m, name(), 'left', height === 0 ? 0 : -1, m.ref(node, Node.at.left));
+  if (childless !== (height === 0))
+    throw mismatch(m, name(), 'left', height === 0 ? 0 : -1, m.ref(node, Node.at.left));
 }

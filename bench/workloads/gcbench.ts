@@ -15,7 +15,7 @@ import { driverData } from './driver.ts';
 import { NODE_GRANULES, treeSize } from './gcbench-tree.ts';
 import { numberOf, OPERATIONS, resolveParameters } from './parameters.ts';
 import { objectBytes, requireHeap, smallestHeap } from './room.ts';
-import type { Parameters, ParameterSpec, Workload, WorkloadRequest } from './workload.ts';
+import type { ParameterSpec, Parameters, Workload, WorkloadRequest } from './workload.ts';
 
 const NAME = 'gcbench';
 const CLASSIC = { stretch: 18, longLived: 16, array: 500_000, minDepth: 4, maxDepth: 16 } as const;
@@ -140,5 +140,8 @@ function dataOf(parameters: Parameters): GcbenchData {
 /** At its peak: the stretch tree alone, or what lives long and the largest short-lived tree. */
 function liveBytesOf({ stretch, longLived, array, minDepth, maxDepth }: GcbenchData): number {
   const tree = (treeDepth: number) => treeSize(treeDepth) * NODE_GRANULES * GRANULE_BYTES;
-  return Math.max(tree(stretch), tree(longLived) + objectBytes(0, 2 * array) + tree(Math.max(minDepth, maxDepth)));
+  return Math.max(
+    tree(stretch),
+    tree(longLived) + objectBytes(0, 2 * array) + tree(Math.max(minDepth, maxDepth)),
+  );
 }

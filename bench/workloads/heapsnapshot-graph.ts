@@ -71,7 +71,8 @@ export function createGraphBuilder(fail: Fail) {
     let field = 0;
     let outgoing = 0; // edges of all nodes so far
     function take(value: number, offset: number): void {
-      if (nodes === expected) throw fail(`byte ${offset}: "nodes" holds more than the ${expected} of node_count`);
+      if (nodes === expected)
+        throw fail(`byte ${offset}: "nodes" holds more than the ${expected} of node_count`);
       if (field === sizeField) selfSize[nodes] = whole(value, `self_size of node ${nodes}`, offset);
       if (field === countField) outgoing += whole(value, `edge_count of node ${nodes}`, offset);
       if (++field < nodeFields) return;
@@ -80,7 +81,8 @@ export function createGraphBuilder(fail: Fail) {
     }
     function end(): void {
       const { edges: announced } = described('nodes');
-      if (nodes !== expected || field !== 0) throw fail(`"nodes" ends after ${nodes} of the ${expected} of node_count`);
+      if (nodes !== expected || field !== 0)
+        throw fail(`"nodes" ends after ${nodes} of the ${expected} of node_count`);
       if (outgoing === announced) return;
       throw fail(`its nodes have ${outgoing} edges together, but edge_count is ${announced}`);
     }
@@ -94,7 +96,8 @@ export function createGraphBuilder(fail: Fail) {
     let type = 0;
     let target = 0;
     function take(value: number, offset: number): void {
-      if (edges === expected) throw fail(`byte ${offset}: "edges" holds more than the ${expected} of edge_count`);
+      if (edges === expected)
+        throw fail(`byte ${offset}: "edges" holds more than the ${expected} of edge_count`);
       if (field === edgeType) type = value;
       if (field === toNode) target = nodeAt(value, offset);
       if (++field < edgeFields) return;
@@ -103,7 +106,8 @@ export function createGraphBuilder(fail: Fail) {
       edges++;
     }
     function end(): void {
-      if (edges !== expected || field !== 0) throw fail(`"edges" ends after ${edges} of the ${expected} of edge_count`);
+      if (edges !== expected || field !== 0)
+        throw fail(`"edges" ends after ${edges} of the ${expected} of edge_count`);
       while (owner < nodes) closeOwner();
       edgesDone = true;
     }

@@ -40,7 +40,8 @@ function createReader(source: string) {
   let rowsLeft = 2; // arrays of rows still to come: "nodes" and "edges"
   let scanner: RowScanner | undefined; // while in such an array
   let bytes = 0; // read before the current chunk
-  let untokenized = 0; // of these, those the tokenizer has not seen
+  let untokenized = 0; // bytes that the tokenizer has not seen: rows
+  let pieceStart = 0; // where in the file the tokenizer's current piece begins
 
   function fail(what: string): UsageError {
     return new UsageError(`${source}: ${what}`);
@@ -122,8 +123,10 @@ function createReader(source: string) {
   tokenizer.onToken = (token) => state(token);
   tokenizer.onError = (error) => {
     if (error instanceof UsageError) throw error;
+    // The library counts from the start of what it was last given.
     const [, position] = /position "(\d+)"/.exec(error.message) ?? [];
-    const where = position === undefined ? `after byte ${bytes}` : `at byte ${Number(position) + untokenized}`;
+    const where =
+      position === undefined ? `after byte ${pieceStart}` : `at byte ${pieceStart + Number(position)}`;
     throw fail(`no V8 heap snapshot: it is not JSON ${where}; ${ADVICE}`);
   };
 
@@ -131,6 +134,7 @@ function createReader(source: string) {
   function tokenize(chunk: Uint8Array, from: number): number {
     const open = rowsLeft === 0 ? -1 : chunk.indexOf(OPEN, from);
     const end = open < 0 ? chunk.length : open + 1;
+    pieceStart = bytes + from;
     tokenizer.write(chunk.subarray(from, end));
     return end;
   }

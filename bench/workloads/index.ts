@@ -8,8 +8,8 @@ import type { Workload } from './workload.ts';
 export { resolveParameters } from './parameters.ts';
 export { smallestHeap } from './room.ts';
 export type {
-  Parameters,
   ParameterSpec,
+  Parameters,
   ParameterValue,
   PreparedWorkload,
   Workload,

@@ -45,6 +45,12 @@ export function checkPayload(m: Mutator, record: Ref, tag: number, name: (tag: n
 }
 
 /** The error of a value that is not what it should be. */
-export function mismatch(m: Mutator, name: string, what: string, expected: number, found: number): PayloadError {
+export function mismatch(
+  m: Mutator,
+  name: string,
+  what: string,
+  expected: number,
+  found: number,
+): PayloadError {
   return new PayloadError(m.index, name, what, expected, found);
 }

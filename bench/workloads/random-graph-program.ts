@@ -161,7 +161,13 @@ function walk(m: Mutator, state: State, random: Random): number {
 function indexOf(m: Mutator, { objects, salt }: State, object: Ref): number {
   const index = object === 0 ? objects : (m.dataAt(object, 0) ^ salt) >>> 0;
   if (index < objects) return index;
-  throw mismatch(m, `random-graph object at reference ${object}`, 'its index, or the last one,', objects - 1, index);
+  throw mismatch(
+    m,
+    `random-graph object at reference ${object}`,
+    'its index, or the last one,',
+    objects - 1,
+    index,
+  );
 }
 
 /** Verifies an object: its place in the table, its size and references, and every data word. Answers its index. */

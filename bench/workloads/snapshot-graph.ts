@@ -144,7 +144,8 @@ function renumber(taken: Uint8Array): Uint32Array {
 
 function countEdges(graph: HeapGraph, numbers: Uint32Array): number {
   let edges = 0;
-  for (let node = 0; node < graph.nodes; node++) if (numbers[node] !== OUTSIDE) edges += referencesOf(graph, node);
+  for (let node = 0; node < graph.nodes; node++)
+    if (numbers[node] !== OUTSIDE) edges += referencesOf(graph, node);
   return edges;
 }
 

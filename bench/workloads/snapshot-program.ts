@@ -9,7 +9,13 @@ import { dropLitter, type Litter } from './litter.ts';
 import { mismatch } from './payload.ts';
 import { createRandom, hash32, mix32, type Random } from './random.ts';
 import { MOST_CHURNED_GRANULES, type SnapshotData } from './snapshot-data.ts';
-import { dataWordsOf, firstReferenceField, OUTSIDE, referencesOf, type SnapshotGraph } from './snapshot-graph.ts';
+import {
+  dataWordsOf,
+  firstReferenceField,
+  OUTSIDE,
+  referencesOf,
+  type SnapshotGraph,
+} from './snapshot-graph.ts';
 import { checkNode, checkWholeNode, createNode, type Model, nameOf } from './snapshot-object.ts';
 import {
   createRedirections,

@@ -35,7 +35,13 @@ export interface Redirections {
 
 export function createRedirections(m: Mutator, graph: SnapshotGraph): Redirections {
   m.setRoot(REDIRECTED, m.allocObject(2 * MOST_REDIRECTED, 0));
-  return { graph, ring: Array(MOST_REDIRECTED).fill(undefined), next: 0, ledTo: new Map(), owners: new Map() };
+  return {
+    graph,
+    ring: Array(MOST_REDIRECTED).fill(undefined),
+    next: 0,
+    ledTo: new Map(),
+    owners: new Map(),
+  };
 }
 
 /** The node that an edge leads to at present. */

@@ -4,7 +4,14 @@
  */
 import type { Mutator } from '../../heap/mutator.ts';
 import { MOST_CHURNED_GRANULES } from './snapshot-data.ts';
-import { firstDataField, firstReferenceField, referencesOf, SHARED, type SnapshotGraph } from './snapshot-graph.ts';
+import {
+  dataWordsOf,
+  firstDataField,
+  firstReferenceField,
+  referencesOf,
+  SHARED,
+  type SnapshotGraph,
+} from './snapshot-graph.ts';
 import { ownsRedirected, type Redirections } from './snapshot-redirect.ts';
 
 const MOST_NODES = 8;
@@ -50,7 +57,7 @@ function pushCopy(
 ): void {
   const { graph } = redirections;
   const references = referencesOf(graph, node);
-  const fresh = m.push(m.allocObject(references, (graph.granules[node] as number) * 2 - firstDataField(graph, node)));
+  const fresh = m.push(m.allocObject(references, dataWordsOf(graph, node)));
   copyWords(m, graph, node, { from: position, to: fresh });
   const firstReference = firstReferenceField(graph, node);
   for (let slot = 0; slot < references; slot++) {
@@ -74,7 +81,7 @@ function copyWords(
   const target = m.peek(to);
   const firstReference = firstReferenceField(graph, node);
   const firstData = firstDataField(graph, node);
-  const end = (graph.granules[node] as number) * 2;
+  const end = firstData + dataWordsOf(graph, node);
   for (let field = firstReference; field < firstData; field++) m.setRef(target, field, m.ref(source, field));
   for (let field = firstData; field < end; field++) m.store(target, field, m.load(source, field));
 }

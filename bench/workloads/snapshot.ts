@@ -65,7 +65,7 @@ export const snapshot: Workload = {
     const { mutators, live } = request;
     requireHeap(NAME, request, heapForRoom(SMALLEST_ROOM, mutators));
     const set = resolveParameters(this.parameters, request);
-    const graph = selectConnected(await readGraph(String(set['file'])), mostOf(request, numberOf(set, 'nodes')));
+    const graph = selectConnected(await readGraph(String(set.file)), mostOf(request, numberOf(set, 'nodes')));
     const copies = numberOf(set, 'copies') || copiesThatFit(request, graph);
     const operations = numberOf(set, 'operations') || Math.ceil((copies * graph.nodes) / NODES_PER_OPERATION);
     const liveBytes = mutators * liveBytesOf(graph, copies);
@@ -80,7 +80,10 @@ export const snapshot: Workload = {
 async function readGraph(file: string): Promise<HeapGraph> {
   if (file === '') return readHeapSnapshot(getHeapSnapshot(), 'the snapshot of this process');
   try {
-    return await readHeapSnapshot(createReadStream(file, { highWaterMark: READ_BYTES }), `--set file=${file}`);
+    return await readHeapSnapshot(
+      createReadStream(file, { highWaterMark: READ_BYTES }),
+      `--set file=${file}`,
+    );
   } catch (error) {
     throw asUsage(file, error);
   }
@@ -112,6 +115,7 @@ function copiesThatFit(request: WorkloadRequest, graph: SnapshotGraph): number {
 
 /** Copies, anchors, the table for building, redirected edges, and what an operation holds for a moment. */
 function liveBytesOf({ nodes, bytes, anchors }: SnapshotGraph, copies: number): number {
-  const tables = tableBytes(copies * anchors.length) + tableBytes(nodes) + objectBytes(2 * MOST_REDIRECTED, 0);
+  const tables =
+    tableBytes(copies * anchors.length) + tableBytes(nodes) + objectBytes(2 * MOST_REDIRECTED, 0);
   return copies * bytes + tables + 2 * MOST_CHURNED_GRANULES * GRANULE_BYTES;
 }

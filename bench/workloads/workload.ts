@@ -39,7 +39,7 @@ export interface PreparedWorkload {
   readonly parameters: Parameters;
   /** At most so many bytes, headers included, are ever alive: of all mutators together. */
   readonly liveBytes: number;
-  /** What each mutator is spawned with. Good for any number of runs, one after the other. */
+  /** What each mutator is spawned with. Good for any number of runs, one after the other, until one fails. */
   readonly data: unknown;
 }
 

@@ -1,0 +1,148 @@
+/** A bad parameter, or a heap too small, is refused with one line that says what to do. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { DriverData } from '../../dist/bench/workloads/driver.js';
+import { smallestHeap, type WorkloadRequest, workloads } from '../../dist/bench/workloads/index.js';
+import type { SnapshotData } from '../../dist/bench/workloads/snapshot-data.js';
+import { tinySnapshot } from './tiny-snapshot.ts';
+import { MIB, prepare, requestOf, runMoving } from './workload-runs.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'minorfault-parameters-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const set = (settings: Record<string, string>, change: Partial<WorkloadRequest> = {}) =>
+  requestOf({ heapBytes: 16 * MIB, ...change, settings: new Map(Object.entries(settings)) });
+
+async function refusal(name: string, request: WorkloadRequest): Promise<string> {
+  const error = await prepare(name, request).then(
+    () => undefined,
+    (reason) => reason,
+  );
+  expect(error).toMatchObject({ code: 'USAGE', name: 'UsageError' });
+  expect(error.message).not.toContain('\n');
+  return error.message;
+}
+
+describe('a parameter', () => {
+  it.each([
+    ['gcbench', { depth: '3' }, '--set depth: no such parameter'],
+    [
+      'gcbench',
+      { strech: '3' },
+      '--set strech: no such parameter (did you mean stretch?); the parameters are stretch,',
+    ],
+    ['gcbench', { stretch: 'many' }, '--set stretch=many: not a whole number'],
+    ['gcbench', { stretch: '1.5' }, '--set stretch=1.5: not a whole number'],
+    ['gcbench', { stretch: '' }, '--set stretch=: not a whole number'],
+    ['gcbench', { stretch: '25' }, '--set stretch=25: out of range; give 0 to 24'],
+    ['churn', { skew: 'NaN' }, '--set skew=NaN: not a number'],
+    ['churn', { skew: '-1' }, '--set skew=-1: out of range; give 0 to 10'],
+    ['churn', { capacity: '4 apples' }, '--set capacity=4 apples: not a size'],
+    [
+      'churn',
+      { capacity: '64MiB' },
+      'churn: a heap of 16MiB is too small for 1 mutator; use --heap 73MiB or more',
+    ],
+    ['random-graph', { operations: '0' }, '--set operations=0: out of range; give at least 1'],
+    ['random-graph', { objects: '1000000' }, 'random-graph: a heap of 16MiB is too small'],
+  ])('%s %j', async (name, settings, message) => {
+    expect(await refusal(name, set(settings as Record<string, string>))).toContain(message);
+  });
+
+  it('that is set is taken', async () => {
+    const { parameters } = await prepare(
+      'churn',
+      set({ capacity: '1MiB', keys: '77', skew: '1.2', operations: '5' }),
+    );
+    expect(parameters).toEqual({ capacity: MIB, keys: 77, skew: 1.2, operations: 5 });
+  });
+});
+
+describe('a heap too small for the workload', () => {
+  it.each([...workloads.keys()])('%s: the heap that is named in the refusal does', async (name) => {
+    for (const mutators of [1, 2, 7]) {
+      const message = await refusal(name, set({}, { heapBytes: 64 * 1024, mutators }));
+      const [, amount, unit] = /use --heap (\d+)(KiB|MiB) or more/.exec(message) ?? [];
+      const heapBytes = Number(amount) * (unit === 'KiB' ? 1024 : MIB);
+      const { liveBytes } = await prepare(name, set({}, { heapBytes, mutators }));
+      expect(smallestHeap(liveBytes, mutators)).toBeLessThanOrEqual(heapBytes);
+    }
+  });
+});
+
+describe('the defaults', () => {
+  it('of gcbench are the classic ones where they fit, and the largest that fit otherwise', async () => {
+    const classic = { stretch: 18, longLived: 16, array: 500_000, minDepth: 4, maxDepth: 16 };
+    expect((await prepare('gcbench', set({}, { cycles: 10 }))).parameters).toEqual({
+      ...classic,
+      operations: 12,
+    });
+    expect((await prepare('gcbench', set({}, { mutators: 2 }))).parameters).toMatchObject({
+      stretch: 17,
+      longLived: 15,
+      array: 250_000,
+      maxDepth: 15,
+    });
+  });
+
+  it.each([...workloads.keys()])('of %s use heaps of all sizes about as --live says', async (name) => {
+    for (const heapBytes of [4 * MIB, 64 * MIB]) {
+      for (const live of [0.2, 0.5, 0.8]) {
+        const { liveBytes } = await prepare(name, set({}, { heapBytes, live }));
+        expect(smallestHeap(liveBytes, 1)).toBeLessThanOrEqual(heapBytes);
+        if (name === 'churn' || name === 'random-graph') {
+          expect(liveBytes / heapBytes).toBeGreaterThan(0.75 * live);
+          expect(liveBytes / heapBytes).toBeLessThanOrEqual(live);
+        }
+      }
+    }
+  });
+});
+
+describe('snapshot', () => {
+  const fileOf = (name: string, text: string): string => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return file;
+  };
+
+  it('says why a file cannot be read', async () => {
+    const missing = join(folder, 'missing.heapsnapshot');
+    expect(await refusal('snapshot', set({ file: missing }))).toBe(
+      `--set file=${missing}: cannot be read: there is no such file`,
+    );
+    expect(await refusal('snapshot', set({ file: folder }))).toBe(
+      `--set file=${folder}: cannot be read: it is a folder`,
+    );
+  });
+
+  it('names the file that is none', async () => {
+    const file = fileOf('text.txt', 'not a snapshot');
+    expect(await refusal('snapshot', set({ file }))).toMatch(
+      /^--set file=.*text\.txt: no V8 heap snapshot: /,
+    );
+  });
+
+  it('rebuilds a tiny graph, any number of times', async () => {
+    const file = fileOf('tiny.heapsnapshot', tinySnapshot());
+    const prepared = await prepare(
+      'snapshot',
+      set({ file, copies: '3', operations: '200' }, { heapBytes: MIB }),
+    );
+    expect(prepared.parameters).toEqual({ file, nodes: 4, copies: 3, operations: 200 });
+    const { heap, result } = await runMoving('snapshot', prepared);
+    expect(result.operations).toBe(600);
+    expect(heap.peakBytes()).toBeLessThanOrEqual(prepared.liveBytes);
+  });
+
+  it('takes a connected part: the nodes nearest to the root', async () => {
+    const file = fileOf('tiny.heapsnapshot', tinySnapshot());
+    const prepared = await prepare('snapshot', set({ file, nodes: '2', copies: '2' }, { heapBytes: MIB }));
+    const { graph } = (prepared.data as DriverData<SnapshotData>).program;
+    expect(graph.nodes).toBe(2);
+    expect([...graph.targets]).toEqual([1, 0xffff_ffff, 0xffff_ffff, 1]);
+    await runMoving('snapshot', prepared);
+  });
+});

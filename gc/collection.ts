@@ -84,11 +84,8 @@ function compactByAll({ maker, cycle, helpers, batch }: Collector): void {
 
 function verifyStopped({ maker, tables }: Collector, number: number): void {
   stopTheWorld(tables.control);
-  try {
-    verifyHeap(maker.thread.livingSpace(), tables, `after collection ${number}`);
-  } finally {
-    resumeTheWorld(tables.control);
-  }
+  verifyHeap(maker.thread.livingSpace(), tables, `after collection ${number}`);
+  resumeTheWorld(tables.control);
 }
 
 function end({ maker, tables }: Collector, number: number, usedPages: number): void {
@@ -108,16 +105,14 @@ function phase<T>({ maker, cycle }: Collector, name: (typeof PHASES)[number], ru
   return result;
 }
 
-/** Runs with no mutator running. */
+/** Runs with no mutator running. If it throws, none runs again: a heap half done would be blamed on a mutator. */
 function pause<T>({ maker, tables, cycle }: Collector, name: (typeof PAUSES)[number], run: () => T): T {
   const [index, number] = [PAUSES.indexOf(name), loadAcquire(cycle, CYCLE.number)];
   maker.events.emit(EVENT.stopRequested, index, number);
   stopTheWorld(tables.control);
   maker.events.emit(EVENT.stopped, index, number);
-  try {
-    return run();
-  } finally {
-    resumeTheWorld(tables.control);
-    maker.events.emit(EVENT.resumed, index, number);
-  }
+  const result = run();
+  resumeTheWorld(tables.control);
+  maker.events.emit(EVENT.resumed, index, number);
+  return result;
 }

@@ -20,7 +20,7 @@ const NAMES = [
   'cursor', // pages [0, cursor) are not claimed yet
   'open', // 1 while fault threads may work
   'workers', // threads inside enterWork … leaveWork
-  'round', // raised when the helpers shall compact
+  'round', // raised when the helpers shall compact; −1 when they shall end
   'helpersBusy',
   'ending', // 1 once the heap is being closed
   'faultThreads', // fault threads that have not ended
@@ -84,11 +84,10 @@ export function startHelpers(cycle: SharedWords, helpers: number): void {
   wake(cycle, CYCLE.round);
 }
 
-/** A helper sleeps until round `last + 1` begins; answers the round, or −1 if the heap is being closed. */
+/** A helper sleeps until round `last + 1` begins; answers the round, or −1 if there will be no more. */
 export function awaitRound(cycle: SharedWords, last: number): number {
   for (;;) {
     const round = loadAcquire(cycle, CYCLE.round);
-    if (loadAcquire(cycle, CYCLE.ending) === 1) return -1;
     if (round !== last) return round;
     sleepWhile(cycle, CYCLE.round, round);
   }
@@ -102,9 +101,8 @@ export function awaitHelpers(cycle: SharedWords): void {
   awaitZero(cycle, CYCLE.helpersBusy);
 }
 
-/** Ends the helpers: they find it out in {@link awaitRound}. */
+/** By the collector, past its last collection: the helpers find it out in {@link awaitRound}. */
 export function endHelpers(cycle: SharedWords): void {
-  storeRelease(cycle, CYCLE.ending, 1);
-  fetchAdd(cycle, CYCLE.round, 1);
+  storeRelease(cycle, CYCLE.round, -1);
   wake(cycle, CYCLE.round);
 }

@@ -51,6 +51,8 @@ function serveFault(service: FaultService, page: number, minor: boolean): void {
   // The door is closed: the compaction is over, and the collector is about to wake everyone.
   if (!enterWork(maker.cycle)) return;
   try {
+    // A message of an earlier collection, read late: its mutator was woken, and here nobody waits.
+    if (page >= loadAcquire(maker.cycle, CYCLE.usedPages)) return;
     beginCycle(maker);
     maker.events.emit(EVENT.fault, minor ? 1 : 0, loadAcquire(maker.cycle, CYCLE.number), page);
     while (!resolve(service, page)) {

@@ -14,13 +14,13 @@ import { type Kernel, type MemoryUse, PAGE_BYTES } from '../uffd/kernel.ts';
 import { openKernel } from '../uffd/open.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
-import { allocateCycle, CYCLE, endHelpers, openCycle } from './cycle.ts';
-import { createRing, type EventReader, openReader } from './events.ts';
+import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
+import { createRing, EVENT, type EventReader, openReader } from './events.ts';
 import { MODES, type ModeName, modeNamed } from './modes/index.ts';
 import { mapPrivate } from './modes/mapping.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
 import type { HeapLinks } from './threads/boot.ts';
-import { makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
+import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
 
 /** How a heap is opened. */
 export interface HeapOptions {
@@ -70,7 +70,7 @@ export interface Heap {
   memory(): MemoryUse;
   /** Rejects with the error of the first thread that dies. */
   readonly failure: Promise<never>;
-  /** Ends all threads and frees everything. Can be called again. */
+  /** Ends all threads, also mutators that still run, and frees everything. Can be called again. */
   close(): Promise<void>;
 }
 
@@ -89,33 +89,44 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const { kernel, links } = layOut(resolved);
   const threads = makeThreadGroup();
   const zeroNs = process.hrtime.bigint();
-  const readers: EventReader[] = [];
+  const rings: Drained[] = [];
   const records = keepRecords();
   const cycles: CycleRecord[] = [];
-  const waiting = new Map<number, (record: CycleRecord) => void>();
+  const waiting = new Map<number, ((record: CycleRecord) => void)[]>();
   const { control } = openTables(links.metadata, links.geometry);
   const cycle = openCycle(links.cycle);
   let spawned = 0;
-  let closed = false;
+  const running = new Set<Thread>(); // mutators that are not done
+  let closing: Promise<void> | null = null;
 
-  function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Thread {
+  function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs);
-    readers.push(openReader(ring));
+    const drained: Drained = { reader: openReader(ring), stalls: [] };
+    rings.push(drained);
     const entry = new URL(`./threads/${name.split(' ')[0]}.js`, import.meta.url);
-    return threads.start(name, entry, { heap: links, ring, maker: -1, ...data }, onMessage);
+    const thread = threads.start(name, entry, { heap: links, ring, maker: -1, ...data }, onMessage);
+    return { thread, stalls: drained.stalls };
   }
 
   function drain(): void {
-    for (const reader of readers) records.add(reader.drain());
+    for (const { reader, stalls } of rings) {
+      const events = reader.drain();
+      records.add(events);
+      for (const event of events) if (event.kind === EVENT.stall) stalls.push(event.a);
+    }
   }
 
   function collected(message: ThreadMessage): void {
     if (message.kind !== 'collected') return;
-    drain();
-    const record = records.record(message.number as number);
-    cycles.push(record);
-    waiting.get(record.number)?.(record);
-    waiting.delete(record.number);
+    try {
+      drain();
+      const record = records.record(message.number as number);
+      cycles.push(record);
+      for (const fulfil of waiting.get(record.number) ?? []) fulfil(record);
+      waiting.delete(record.number);
+    } catch (error) {
+      threads.fail(error as Error);
+    }
   }
 
   const collector = start('collector', { maker: 0 }, collected);
@@ -125,63 +136,93 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const faults = Array.from({ length: resolved.faultThreads }, (_, i) =>
     start(`fault ${i}`, { maker: 1 + links.helpers + i }),
   );
-  const own = [collector, ...helpers, ...faults];
+  const own = [collector, ...helpers, ...faults].map(({ thread }) => thread);
   const timer = setInterval(drain, DRAIN_MS);
   timer.unref();
+  threads.failure.catch(() => close()); // a thread that dies ends the run: nothing is left waiting for it
 
-  /** Ends everything at once: after a failure, or with mutators still running. */
+  /** Ends everything at once. */
   async function abandon(): Promise<void> {
     clearInterval(timer);
+    drain();
     kernel.dispose();
     await threads.terminate();
   }
 
-  async function close(): Promise<void> {
-    if (closed) return;
-    closed = true;
+  /** Lets the collector, its helpers and the fault threads come to their end by themselves. */
+  async function endInOrder(): Promise<void> {
     threads.expectEnd();
-    const ended = Promise.all(own.map((thread) => thread.heard('ended')));
+    const all = Promise.all(own.map((thread) => thread.heard('ended')));
     storeRelease(cycle, CYCLE.ending, 1);
-    endHelpers(cycle);
     requestCollection(control, MOST_COLLECTIONS);
-    await Promise.race([ended.catch(() => {}), threads.failure.catch(() => {})]);
-    drain();
-    await abandon();
+    await all;
+  }
+
+  function close(): Promise<void> {
+    closing ??= (async () => {
+      // A mutator that still runs may never reach a safepoint, and a dead thread has told nobody: no order then.
+      if (running.size === 0 && !(await hasFailed(threads.failure))) await endInOrder();
+      await abandon();
+    })();
+    return closing;
   }
 
   try {
     await Promise.all(own.map((thread) => thread.heard('ready')));
   } catch (error) {
-    await abandon();
+    await close();
     throw error;
   }
   return {
     spawn(module, data) {
+      if (closing !== null) throw new HeapClosedError();
       if (spawned === links.geometry.mutators) {
         throw new RangeError(`spawn: the heap was opened for ${spawned} mutators; open it with more`);
       }
       const index = spawned++;
-      const thread = start(`mutator ${index}`, { index, module: String(module), data });
-      const done = thread
-        .heard('done')
-        .then(({ result, stalls }) => ({ result, stalls: stalls as number[] }));
+      const { thread, stalls } = start(`mutator ${index}`, { index, module: String(module), data });
+      running.add(thread);
+      const done = thread.heard('done').then(({ result }) => {
+        running.delete(thread);
+        drain();
+        return { result, stalls };
+      });
       done.catch(() => {});
       return { index, done };
     },
     collect() {
       const number = requestNewCollection(control);
-      const record = new Promise<CycleRecord>((fulfil) => waiting.set(number, fulfil));
-      return Promise.race([record, threads.failure]);
+      const record = new Promise<CycleRecord>((fulfil) => {
+        waiting.set(number, [...(waiting.get(number) ?? []), fulfil]);
+      });
+      return Promise.race([record, threads.failure, threads.end]);
     },
     cycles,
-    lostEvents: () => readers.reduce((lost, reader) => lost + reader.lost(), 0),
+    lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
     memory: () => kernel.memory(),
     failure: threads.failure,
     close,
   };
 }
 
-// A request that no collector fulfils: it wakes the collector to find that the heap is ending.
+/** A ring's reading end, and what was read from it that belongs to one mutator. */
+interface Drained {
+  readonly reader: EventReader;
+  readonly stalls: number[];
+}
+
+interface Started {
+  readonly thread: Thread;
+  /** µs of each stall, as they are drained. */
+  readonly stalls: readonly number[];
+}
+
+/** Whether the promise has been rejected by now. */
+async function hasFailed(failure: Promise<never>): Promise<boolean> {
+  return Promise.race([failure.catch(() => true), Promise.resolve(false)]);
+}
+
+// A request that no collector fulfils: it wakes the collector, to find that the heap is ending.
 const MOST_COLLECTIONS = 2 ** 30;
 
 type Resolved = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
@@ -256,7 +297,8 @@ function layOut(options: Resolved): { kernel: Kernel; links: HeapLinks } {
     geometry,
     metadata,
     cycle,
-    batch: options.batch,
+    // In COPY a page that nobody publishes is lost: "on demand only" is one page a call.
+    batch: mode.concurrent && !mode.anyonePublishes ? reservation.batch : options.batch,
     helpers,
     verify: options.verify,
   };

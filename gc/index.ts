@@ -10,4 +10,4 @@ export { KernelUnavailableError } from '../uffd/open.ts';
 export { type Heap, type HeapOptions, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
 export { MODES, type ModeName } from './modes/index.ts';
 export type { CycleRecord, PauseRecord } from './records.ts';
-export { ThreadDiedError } from './threads.ts';
+export { HeapClosedError, ThreadDiedError } from './threads.ts';

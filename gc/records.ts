@@ -67,6 +67,18 @@ export function keepRecords(): RecordKeeper {
   };
 }
 
+/** A ring overflowed and an event is gone without which there is no record. */
+export class EventsLostError extends Error {
+  readonly code = 'EVENTS_LOST';
+  constructor(cycle: number, kind: number) {
+    super(
+      `collection ${cycle}: its event of kind ${kind} was lost; the main thread was blocked for so long that a ` +
+        'ring of events overflowed: keep it free while mutators run',
+    );
+    this.name = 'EventsLostError';
+  }
+}
+
 function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   const of = (kind: number): Event[] => events.filter((event) => event.kind === kind);
   const one = (kind: number): Event => {

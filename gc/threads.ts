@@ -16,6 +16,15 @@ export class ThreadDiedError extends Error {
   }
 }
 
+/** The heap was closed before that. */
+export class HeapClosedError extends Error {
+  readonly code = 'HEAP_CLOSED';
+  constructor() {
+    super('the heap was closed');
+    this.name = 'HeapClosedError';
+  }
+}
+
 /** What threads tell: `kind` and more. */
 export interface ThreadMessage {
   readonly kind: string;
@@ -24,15 +33,19 @@ export interface ThreadMessage {
 
 export interface Thread {
   readonly name: string;
-  /** The next message of that kind; rejects when the run fails. */
+  /** The next message of that kind; rejects when the run fails, and when all threads have been ended. */
   readonly heard: (kind: string) => Promise<ThreadMessage>;
 }
 
 /** All threads of one heap. */
 export interface ThreadGroup {
   start(name: string, entry: URL, data: object, onMessage?: (message: ThreadMessage) => void): Thread;
-  /** Rejects with the error of the first thread that dies; never fulfils. */
+  /** Rejects with the error of the first thread that dies, or that was given to `fail`; never fulfils. */
   readonly failure: Promise<never>;
+  /** Ends the run with an error that the main thread found. */
+  fail(error: Error): void;
+  /** Rejects with HeapClosedError once all threads have been ended; never fulfils. */
+  readonly end: Promise<never>;
   /** From now on threads may end. */
   expectEnd(): void;
   /** Ends what still runs. */
@@ -42,14 +55,20 @@ export interface ThreadGroup {
 export function makeThreadGroup(): ThreadGroup {
   const workers = new Set<Worker>();
   let ending = false;
-  let fail: (error: Error) => void = () => {};
-  const failure = new Promise<never>((_resolve, reject) => {
-    fail = reject;
+  let reject: (error: Error) => void = () => {};
+  const failure = new Promise<never>((_resolve, rejectIt) => {
+    reject = rejectIt;
   });
-  failure.catch(() => {}); // whoever waits for something of this heap hears of it
+  let close: (error: Error) => void = () => {};
+  const end = new Promise<never>((_resolve, reject) => {
+    close = reject;
+  });
+  // Whoever waits for something of this heap hears of these.
+  failure.catch(() => {});
+  end.catch(() => {});
 
-  function die(error: ThreadDiedError): void {
-    if (!ending) fail(error);
+  function fail(error: Error): void {
+    if (!ending) reject(error);
   }
 
   function start(
@@ -67,15 +86,17 @@ export function makeThreadGroup(): ThreadGroup {
       waiting.get(message.kind)?.(message);
       onMessage(message);
     });
-    worker.on('error', (error) => die(new ThreadDiedError(name, `failed: ${messageOf(error)}`, error)));
-    worker.on('messageerror', (error) => die(new ThreadDiedError(name, 'sent what cannot be cloned', error)));
+    worker.on('error', (error) => fail(new ThreadDiedError(name, `failed: ${messageOf(error)}`, error)));
+    worker.on('messageerror', (error) =>
+      fail(new ThreadDiedError(name, 'sent what cannot be cloned', error)),
+    );
     worker.on('exit', (code) => {
       workers.delete(worker);
-      if (!over) die(new ThreadDiedError(name, `ended before it was done (process.exit(${code})?)`));
+      if (!over) fail(new ThreadDiedError(name, `ended before it was done (process.exit(${code})?)`));
     });
     const heard = (kind: string): Promise<ThreadMessage> => {
       const message = new Promise<ThreadMessage>((resolve) => waiting.set(kind, resolve));
-      return Promise.race([message, failure]);
+      return Promise.race([message, failure, end]);
     };
     return { name, heard };
   }
@@ -83,12 +104,15 @@ export function makeThreadGroup(): ThreadGroup {
   return {
     start,
     failure,
+    fail,
+    end,
     expectEnd: () => {
       ending = true;
     },
     async terminate() {
       ending = true;
       await Promise.all([...workers].map((worker) => worker.terminate()));
+      close(new HeapClosedError());
     },
   };
 }

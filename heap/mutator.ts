@@ -153,9 +153,11 @@ export function attachMutator(
 
   function blocked<T>(wait: () => T): T {
     stopRunning();
-    const result = wait();
-    startRunning();
-    return result;
+    try {
+      return wait();
+    } finally {
+      startRunning(); // also if it throws: the program may catch that, and go on in the heap
+    }
   }
 
   function waitStopped(why: 'safepoint' | 'allocation', wait: () => void): void {
@@ -256,13 +258,16 @@ export function attachMutator(
   }
 
   function allocObject(references: number, dataWords: number): Ref {
+    if ((references | dataWords) < 0) throw new MutatorError(`allocObject(${references}, ${dataWords})`);
     if (fitsRecord(references, dataWords)) {
       const granules = granulesFor(RECORD_HEADER_WORDS + references + dataWords);
       const at = allocate(granules);
       storeWord(at * 2, recordHeader(UNTYPED_SHAPE, references, granules));
       return at;
     }
-    const granules = granulesFor(ARRAY_HEADER_WORDS + references + dataWords);
+    const words = ARRAY_HEADER_WORDS + references + dataWords;
+    if (words * 4 > heapBytes) throw outOfMemory(Math.ceil(words / 2));
+    const granules = granulesFor(words);
     const at = allocate(granules);
     storeWord(at * 2 + ARRAY_SIZE_WORD, granules);
     storeWord(at * 2 + ARRAY_REFERENCES_WORD, references);
@@ -317,7 +322,8 @@ export function attachMutator(
     bytesOf,
     root: (slot) => roots[ROOT_COUNT_WORDS + slot] as number,
     setRoot: (slot, value) => {
-      if (slot >= firstStackSlot) throw new MutatorError(`setRoot: slot ${slot} of ${firstStackSlot}`);
+      if (slot < 0 || slot >= firstStackSlot)
+        throw new MutatorError(`setRoot: slot ${slot} of ${firstStackSlot}`);
       roots[ROOT_COUNT_WORDS + slot] = value;
     },
     push,

@@ -51,8 +51,9 @@ export function granulesFor(words: number): number {
 
 /** Whether an object fits the record form. */
 export function fitsRecord(references: number, dataWords: number): boolean {
-  const granules = granulesFor(RECORD_HEADER_WORDS + references + dataWords);
-  return granules <= MAX_RECORD_GRANULES && references <= MAX_RECORD_REFERENCES;
+  // Compared in words: granulesFor is 32-bit arithmetic, which a huge object would wrap round.
+  const words = RECORD_HEADER_WORDS + references + dataWords;
+  return words <= MAX_RECORD_GRANULES * GRANULE_WORDS && references <= MAX_RECORD_REFERENCES;
 }
 
 /** The header word of a record. */

@@ -36,9 +36,10 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   setTopPage(tables, pages.used);
   storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
   storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));
-  // Before the range is watched: a fault thread must find the door open, or its mutator would wait for the end.
-  if (mode.concurrent) openWork(cycle);
   thread.flip(pages.used);
+  // Not before the range is watched: a fault thread may still hold a message of the collection before. Soon enough
+  // after it: no mutator runs before the pause ends.
+  if (mode.concurrent) openWork(cycle);
   return pages;
 }
 

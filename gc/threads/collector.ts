@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { awaitStage, newestAt } from '../../heap/requests.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { type Collector, collect } from '../collection.ts';
-import { CYCLE } from '../cycle.ts';
+import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { allocateMarkStack } from '../phases/mark.ts';
 import { attachMaker, type ThreadLinks } from './boot.ts';
@@ -29,6 +29,8 @@ for (;;) {
   collect(collector);
   parentPort?.postMessage({ kind: 'collected', number: next });
 }
+// Not before: a helper that ended during a collection would leave the collector waiting for it.
+endHelpers(cycle);
 // Our own last fault: it sleeps until every fault thread has seen it and ended.
 if (loadAcquire(cycle, CYCLE.faultThreads) > 0) kernel.load32(heap.terminationPage);
 kernel.dispose();

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MutatorError } from '../../heap/errors.ts';
 import { attachMutator, type MutatorDefinition } from '../../heap/mutator.ts';
+import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { EVENT, WAIT } from '../events.ts';
 import { attachThread, type ThreadLinks } from './boot.ts';
 
@@ -17,11 +18,9 @@ const { heap, index } = links;
 const definition = await loadDefinition(links.module);
 const { kernel, tables, events } = attachThread(links);
 const view = kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes);
-const stalls: number[] = [];
 view.onStall = (address, began, ended) => {
-  const micros = (ended - began) * 1000;
-  events.emitAt(ended, EVENT.stall, micros, 0, (address - heap.ranges.heap) / 4096);
-  stalls.push(micros);
+  const page = (address - heap.ranges.heap) / PAGE_BYTES;
+  events.emitAt(ended, EVENT.stall, (ended - began) * 1000, 0, page);
 };
 const { mutator, detach } = attachMutator(view, tables, {
   index,
@@ -33,7 +32,7 @@ parentPort?.postMessage({ kind: 'ready' });
 const result = definition.run(mutator, links.data);
 detach();
 kernel.dispose();
-parentPort?.postMessage({ kind: 'done', result, stalls });
+parentPort?.postMessage({ kind: 'done', result });
 
 async function loadDefinition(module: string): Promise<MutatorDefinition> {
   const { default: found } = (await import(module)) as { default?: Partial<MutatorDefinition> };

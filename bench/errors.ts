@@ -55,6 +55,11 @@ export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
+/** Whether the error has one of the codes, or what it was caused by: a thread's death names what it died of. */
+export function hasCode(error: Error, codes: ReadonlySet<unknown>): boolean {
+  return codes.has(codeOf(error)) || codes.has(codeOf(error.cause));
+}
+
 /** An error that says the call was wrong, whoever made it: openHeap answers a heap it cannot map this way too. */
 export function isUsage(error: unknown): boolean {
   const code = codeOf(error);
@@ -72,7 +77,7 @@ export function exitCodeOf(error: unknown): number {
 /** What standard error is told: one line where that says all; the stack of whatever died otherwise. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (isUsage(error) || TOLD_IN_ONE_LINE.has(codeOf(error)))
+  if (isUsage(error) || hasCode(error, TOLD_IN_ONE_LINE))
     return error.message.replaceAll(/\s*\n\s*/g, ' ');
   const cause = error.cause instanceof Error ? `\ncaused by: ${error.cause.stack}` : '';
   return `${error.stack ?? error.message}${cause}`;

@@ -16,9 +16,15 @@ const MOST_OUTPUT = 2 ** 28;
 const heaps = process.argv.length > 2 ? process.argv.slice(2) : ['16MiB', '64MiB', '256MiB', '1GiB'];
 
 /** Runs one cell: null if all held, else what the command said. */
-function runCell(workload: string, options: readonly string[]): { failure: string | null; collections: number } {
+function runCell(
+  workload: string,
+  options: readonly string[],
+): { failure: string | null; collections: number } {
   const args = [CLI, 'compare', workload, ...options, '--json', '-', '--quiet', '--verify'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: MOST_OUTPUT });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    maxBuffer: MOST_OUTPUT,
+  });
   if (status !== 0) return { failure: stderr.trim() || `exit code ${status}`, collections: 0 };
   const { runs } = JSON.parse(stdout) as Results;
   const unverified = runs.filter((run) => run.verified !== true).map((run) => run.mode);
@@ -41,11 +47,15 @@ for (const heap of heaps) {
         const name = `${workload} ${options.join(' ')}`;
         if (cell.failure !== null) failures.push(`${name}: ${cell.failure}`);
         const seconds = ((performance.now() - began) / 1000).toFixed(1);
-        console.log(`${cell.failure === null ? 'ok  ' : 'FAIL'} ${name}: ${cell.collections} collections, ${seconds} s`);
+        console.log(
+          `${cell.failure === null ? 'ok  ' : 'FAIL'} ${name}: ${cell.collections} collections, ${seconds} s`,
+        );
         if (cell.failure !== null) console.log(cell.failure);
       }
     }
   }
 }
-console.log(`${cells - failures.length} passed, ${failures.length} failed (${collections} verified collections, 3 modes a cell)`);
+console.log(
+  `${cells - failures.length} passed, ${failures.length} failed (${collections} verified collections, 3 modes a cell)`,
+);
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -16,8 +16,10 @@ import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader } from './events.ts';
+import { HeapTooLargeError, largestHeap, machineSize } from './machine-size.ts';
 import { MODES, type ModeName, modeNamed } from './modes/index.ts';
 import { mapPrivate } from './modes/mapping.ts';
+import type { MappingMode, Reservation } from './modes/mode.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
 import type { HeapLinks } from './threads/boot.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
@@ -80,7 +82,7 @@ const DRAIN_MS = 20;
 
 /**
  * Opens a heap and starts its collector.
- * @throws RangeError for sizes and counts out of range
+ * @throws RangeError for sizes and counts out of range, HeapTooLargeError for more than this Node can map
  * @throws KernelUnavailableError if that kernel is not to be had
  * @throws SyscallError if the kernel refuses a mapping
  */
@@ -151,17 +153,16 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
 
   /** Lets the collector, its helpers and the fault threads come to their end by themselves. */
   async function endInOrder(): Promise<void> {
-    threads.expectEnd();
     const all = Promise.all(own.map((thread) => thread.heard('ended')));
     storeRelease(cycle, CYCLE.ending, 1);
     requestCollection(control, MOST_COLLECTIONS);
-    await all;
+    await all.catch(() => {}); // one of them has died: they will not all come to it
   }
 
   function close(): Promise<void> {
     closing ??= (async () => {
-      // A mutator that still runs may never reach a safepoint, and a dead thread has told nobody: no order then.
-      if (running.size === 0 && !(await hasFailed(threads.failure))) await endInOrder();
+      // A mutator that still runs may never reach a safepoint: no order then.
+      if (running.size === 0) await endInOrder();
       await abandon();
     })();
     return closing;
@@ -217,11 +218,6 @@ interface Started {
   readonly stalls: readonly number[];
 }
 
-/** Whether the promise has been rejected by now. */
-async function hasFailed(failure: Promise<never>): Promise<boolean> {
-  return Promise.race([failure.catch(() => true), Promise.resolve(false)]);
-}
-
 // A request that no collector fulfils: it wakes the collector, to find that the heap is ending.
 const MOST_COLLECTIONS = 2 ** 30;
 
@@ -269,12 +265,7 @@ function layOut(options: Resolved): { kernel: Kernel; links: HeapLinks } {
     threads: options.gcThreads + options.faultThreads,
     batch: Math.max(1, options.batch),
   };
-  const needs = mode.needs(reservation);
-  const kernel = openKernel(options.kernel, {
-    memoryBytes: wholePages(needs.memoryBytes * MEMORY_SLACK) + SPARE_BYTES,
-    addressBytes: needs.addressBytes + SPARE_BYTES,
-    populate: options.populate,
-  });
+  const kernel = openMachine(options, mode, reservation);
   const ranges = mode.reserve(kernel, reservation);
   const uffd = openUserfaultfd(kernel, {
     flags: O_CLOEXEC | UFFD_USER_MODE_ONLY,
@@ -305,12 +296,15 @@ function layOut(options: Resolved): { kernel: Kernel; links: HeapLinks } {
   return { kernel, links };
 }
 
-// Beside the pages of both spaces: the index of the page cache, and frames that wait for threads to quiesce.
-const MEMORY_SLACK = 1 + 1 / 64;
-const SPARE_BYTES = 1 << 20;
-
-function wholePages(bytes: number): number {
-  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+/** @throws HeapTooLargeError if the memory is not to be had */
+function openMachine(options: Resolved, mode: MappingMode, reservation: Reservation): Kernel {
+  const { populate } = options;
+  try {
+    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new HeapTooLargeError(options.heapBytes, largestHeap(mode, reservation), mode.name);
+  }
 }
 
 /** The nil object at granule 0, and filler up to the end of its page: the heap parses from its first word. */

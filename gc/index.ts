@@ -8,6 +8,7 @@ export { type Field, type Shape, shape } from '../heap/shape.ts';
 export { HeapCorruptError } from '../heap/verify.ts';
 export { KernelUnavailableError } from '../uffd/open.ts';
 export { type Heap, type HeapOptions, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
+export { HeapTooLargeError } from './machine-size.ts';
 export { MODES, type ModeName } from './modes/index.ts';
 export type { CycleRecord, PauseRecord } from './records.ts';
 export { HeapClosedError, ThreadDiedError } from './threads.ts';

@@ -46,8 +46,6 @@ export interface ThreadGroup {
   fail(error: Error): void;
   /** Rejects with HeapClosedError once all threads have been ended; never fulfils. */
   readonly end: Promise<never>;
-  /** From now on threads may end. */
-  expectEnd(): void;
   /** Ends what still runs. */
   terminate(): Promise<void>;
 }
@@ -106,9 +104,6 @@ export function makeThreadGroup(): ThreadGroup {
     failure,
     fail,
     end,
-    expectEnd: () => {
-      ending = true;
-    },
     async terminate() {
       ending = true;
       await Promise.all([...workers].map((worker) => worker.terminate()));

@@ -73,7 +73,10 @@ export interface Mutator {
   readonly peek: (position: number) => Ref;
   readonly poke: (position: number, value: Ref) => void;
 
-  /** Call it in every loop that runs long: lets a collection stop this thread. */
+  /**
+   * Call it in every loop that runs long: lets a collection stop this thread. Allocation looks only when its buffer
+   * is used up.
+   */
   readonly safepoint: () => void;
 
   /** Number of the newest collection begun, and of the newest finished (0: none yet). */

@@ -1,50 +1,14 @@
 /** Opening a heap: the machine, its mappings, its tables and its threads, put together. */
-import { allocateMetadata, type HeapGeometry, openTables } from '../heap/layout.ts';
-import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
+import { openTables } from '../heap/layout.ts';
 import { requestCollection, requestNewCollection } from '../heap/requests.ts';
-import { setTopPage } from '../heap/spaces.ts';
-import {
-  O_CLOEXEC,
-  UFFD_FEATURE_MINOR_SHMEM,
-  UFFD_FEATURE_MISSING_SHMEM,
-  UFFD_USER_MODE_ONLY,
-  UFFDIO_REGISTER_MODE_MISSING,
-} from '../uffd/abi.ts';
-import { type Kernel, type MemoryUse, PAGE_BYTES } from '../uffd/kernel.ts';
-import { openKernel } from '../uffd/open.ts';
+import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
-import { openUserfaultfd } from '../uffd/userfaultfd.ts';
-import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
+import { CYCLE, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader } from './events.ts';
-import { HeapTooLargeError, largestHeap, machineSize } from './machine-size.ts';
-import { MODES, type ModeName, modeNamed } from './modes/index.ts';
-import { mapPrivate } from './modes/mapping.ts';
-import type { MappingMode, Reservation } from './modes/mode.ts';
+import { layOut } from './lay-out.ts';
+import { type HeapOptions, resolveOptions } from './options.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
-import type { HeapLinks } from './threads/boot.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
-
-/** How a heap is opened. */
-export interface HeapOptions {
-  /** Which kernel (default `auto`: the simulated one, the only one of this build). */
-  readonly kernel?: 'sim' | 'linux' | 'auto';
-  readonly mode?: ModeName;
-  /** Capacity in bytes: a multiple of the page size. */
-  readonly heapBytes: number;
-  /** How many mutators may be spawned. */
-  readonly mutators: number;
-  /** Compactors, the collector among them (default 1). */
-  readonly gcThreads?: number;
-  readonly faultThreads?: number;
-  /** Pages a publishing ioctl (default 16); 0: on demand only. */
-  readonly batch?: number;
-  /** Root slots of each mutator, its shadow stack included (default 65 536). */
-  readonly rootSlots?: number;
-  /** Checks the whole heap after every collection (default false). */
-  readonly verify?: boolean;
-  /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
-  readonly populate?: boolean;
-}
 
 export interface MutatorOutcome {
   /** What `run` returned. */
@@ -76,8 +40,6 @@ export interface Heap {
   close(): Promise<void>;
 }
 
-const DEFAULT_ROOT_SLOTS = 65_536;
-const TLAB_PAGES = 8;
 const DRAIN_MS = 20;
 
 /**
@@ -87,7 +49,7 @@ const DRAIN_MS = 20;
  * @throws SyscallError if the kernel refuses a mapping
  */
 export async function openHeap(options: HeapOptions): Promise<Heap> {
-  const resolved = resolve(options);
+  const resolved = resolveOptions(options);
   const { kernel, links } = layOut(resolved);
   const threads = makeThreadGroup();
   const zeroNs = process.hrtime.bigint();
@@ -220,97 +182,3 @@ interface Started {
 
 // A request that no collector fulfils: it wakes the collector, to find that the heap is ending.
 const MOST_COLLECTIONS = 2 ** 30;
-
-type Resolved = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
-
-function resolve(options: HeapOptions): Resolved {
-  const kernel = options.kernel ?? 'auto';
-  const resolved: Resolved = {
-    mode: 'continue',
-    gcThreads: 1,
-    faultThreads: 1,
-    batch: 16,
-    rootSlots: DEFAULT_ROOT_SLOTS,
-    verify: false,
-    populate: false,
-    ...options,
-    kernel: kernel === 'auto' ? 'sim' : kernel,
-  };
-  requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
-  requireWhole('mutators', resolved.mutators, 1, 64, 'threads');
-  requireWhole('gcThreads', resolved.gcThreads, 1, 64, 'threads');
-  requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
-  requireWhole('batch', resolved.batch, 0, 4096, 'pages');
-  requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
-  if (!Object.hasOwn(MODES, resolved.mode)) {
-    throw new RangeError(`mode ${resolved.mode} is unknown; known are ${Object.keys(MODES).join(', ')}`);
-  }
-  return resolved;
-}
-
-function requireWhole(name: string, value: number, least: number, most: number, unit: string): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(
-    `${name}: ${value} ${unit} is out of range; it takes a whole number from ${least} to ${most}`,
-  );
-}
-
-/** The machine, the mode's mappings in it, and an empty heap. */
-function layOut(options: Resolved): { kernel: Kernel; links: HeapLinks } {
-  const { heapBytes, mutators, rootSlots } = options;
-  const mode = modeNamed(options.mode);
-  const helpers = options.gcThreads - 1;
-  const reservation = {
-    heapBytes,
-    threads: options.gcThreads + options.faultThreads,
-    batch: Math.max(1, options.batch),
-  };
-  const kernel = openMachine(options, mode, reservation);
-  const ranges = mode.reserve(kernel, reservation);
-  const uffd = openUserfaultfd(kernel, {
-    flags: O_CLOEXEC | UFFD_USER_MODE_ONLY,
-    features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
-  });
-  const terminationPage = mapPrivate(kernel, PAGE_BYTES);
-  uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
-  const geometry: HeapGeometry = { heapBytes, mutators, rootSlots, tlabPages: TLAB_PAGES };
-  const metadata = allocateMetadata(geometry);
-  layNil(kernel, ranges.heap);
-  setTopPage(openTables(metadata, geometry), 1);
-  const cycle = allocateCycle();
-  storeRelease(openCycle(cycle), CYCLE.faultThreads, options.faultThreads);
-  const links: HeapLinks = {
-    kernel: kernel.handle(),
-    mode: options.mode,
-    ranges,
-    uffd: uffd.fd,
-    terminationPage,
-    geometry,
-    metadata,
-    cycle,
-    // In COPY a page that nobody publishes is lost: "on demand only" is one page a call.
-    batch: mode.concurrent && !mode.anyonePublishes ? reservation.batch : options.batch,
-    helpers,
-    verify: options.verify,
-  };
-  return { kernel, links };
-}
-
-/** @throws HeapTooLargeError if the memory is not to be had */
-function openMachine(options: Resolved, mode: MappingMode, reservation: Reservation): Kernel {
-  const { populate } = options;
-  try {
-    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new HeapTooLargeError(options.heapBytes, largestHeap(mode, reservation), mode.name);
-  }
-}
-
-/** The nil object at granule 0, and filler up to the end of its page: the heap parses from its first word. */
-function layNil(kernel: Kernel, heap: number): void {
-  kernel.store32(heap, recordHeader(0, 0, 1));
-  fillerHeader(PAGE_GRANULES - 1).forEach((word, i) => {
-    kernel.store32(heap + 8 + 4 * i, word);
-  });
-}

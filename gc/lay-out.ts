@@ -1,0 +1,85 @@
+/** Laying out a heap: the machine, the mode's mappings in it, the tables beside it, and the first object. */
+import { allocateMetadata, type HeapGeometry, openTables } from '../heap/layout.ts';
+import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
+import { setTopPage } from '../heap/spaces.ts';
+import {
+  O_CLOEXEC,
+  UFFD_FEATURE_MINOR_SHMEM,
+  UFFD_FEATURE_MISSING_SHMEM,
+  UFFD_USER_MODE_ONLY,
+  UFFDIO_REGISTER_MODE_MISSING,
+} from '../uffd/abi.ts';
+import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
+import { openKernel } from '../uffd/open.ts';
+import { storeRelease } from '../uffd/sync.ts';
+import { openUserfaultfd } from '../uffd/userfaultfd.ts';
+import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
+import { HeapTooLargeError, largestHeap, machineSize } from './machine-size.ts';
+import { modeNamed } from './modes/index.ts';
+import { mapPrivate } from './modes/mapping.ts';
+import type { MappingMode, Reservation } from './modes/mode.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { HeapLinks } from './threads/boot.ts';
+
+/** Size of a thread-local allocation buffer. */
+const TLAB_PAGES = 8;
+
+/** The machine, the mode's mappings in it, and an empty heap. */
+export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapLinks } {
+  const { heapBytes, mutators, rootSlots } = options;
+  const mode = modeNamed(options.mode);
+  const helpers = options.gcThreads - 1;
+  const reservation = {
+    heapBytes,
+    threads: options.gcThreads + options.faultThreads,
+    batch: Math.max(1, options.batch),
+  };
+  const kernel = openMachine(options, mode, reservation);
+  const ranges = mode.reserve(kernel, reservation);
+  const uffd = openUserfaultfd(kernel, {
+    flags: O_CLOEXEC | UFFD_USER_MODE_ONLY,
+    features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
+  });
+  const terminationPage = mapPrivate(kernel, PAGE_BYTES);
+  uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  const geometry: HeapGeometry = { heapBytes, mutators, rootSlots, tlabPages: TLAB_PAGES };
+  const metadata = allocateMetadata(geometry);
+  layNil(kernel, ranges.heap);
+  setTopPage(openTables(metadata, geometry), 1);
+  const cycle = allocateCycle();
+  storeRelease(openCycle(cycle), CYCLE.faultThreads, options.faultThreads);
+  const links: HeapLinks = {
+    kernel: kernel.handle(),
+    mode: options.mode,
+    ranges,
+    uffd: uffd.fd,
+    terminationPage,
+    geometry,
+    metadata,
+    cycle,
+    // In COPY a page that nobody publishes is lost: "on demand only" is one page a call.
+    batch: mode.concurrent && !mode.anyonePublishes ? reservation.batch : options.batch,
+    helpers,
+    verify: options.verify,
+  };
+  return { kernel, links };
+}
+
+/** @throws HeapTooLargeError if the memory is not to be had */
+function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: Reservation): Kernel {
+  const { populate } = options;
+  try {
+    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new HeapTooLargeError(options.heapBytes, largestHeap(mode, reservation), mode.name);
+  }
+}
+
+/** The nil object at granule 0, and filler up to the end of its page: the heap parses from its first word. */
+function layNil(kernel: Kernel, heap: number): void {
+  kernel.store32(heap, recordHeader(0, 0, 1));
+  fillerHeader(PAGE_GRANULES - 1).forEach((word, i) => {
+    kernel.store32(heap + 8 + 4 * i, word);
+  });
+}

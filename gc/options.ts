@@ -1,0 +1,63 @@
+/** How a heap is opened, and what is assumed where nothing is said. */
+import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { MODES, type ModeName } from './modes/index.ts';
+
+/** How a heap is opened. */
+export interface HeapOptions {
+  /** Which kernel (default `auto`: the simulated one, the only one of this build). */
+  readonly kernel?: 'sim' | 'linux' | 'auto';
+  readonly mode?: ModeName;
+  /** Capacity in bytes: a multiple of the page size. */
+  readonly heapBytes: number;
+  /** How many mutators may be spawned. */
+  readonly mutators: number;
+  /** Compactors, the collector among them (default 1). */
+  readonly gcThreads?: number;
+  readonly faultThreads?: number;
+  /** Pages a publishing ioctl (default 16); 0: on demand only. */
+  readonly batch?: number;
+  /** Root slots of each mutator, its shadow stack included (default 65 536). */
+  readonly rootSlots?: number;
+  /** Checks the whole heap after every collection (default false). */
+  readonly verify?: boolean;
+  /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
+  readonly populate?: boolean;
+}
+
+const DEFAULT_ROOT_SLOTS = 65_536;
+
+/** {@link HeapOptions} with everything said. */
+export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
+
+/** @throws RangeError naming the option, what it is and what it takes */
+export function resolveOptions(options: HeapOptions): ResolvedOptions {
+  const kernel = options.kernel ?? 'auto';
+  const resolved: ResolvedOptions = {
+    mode: 'continue',
+    gcThreads: 1,
+    faultThreads: 1,
+    batch: 16,
+    rootSlots: DEFAULT_ROOT_SLOTS,
+    verify: false,
+    populate: false,
+    ...options,
+    kernel: kernel === 'auto' ? 'sim' : kernel,
+  };
+  requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
+  requireWhole('mutators', resolved.mutators, 1, 64, 'threads');
+  requireWhole('gcThreads', resolved.gcThreads, 1, 64, 'threads');
+  requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
+  requireWhole('batch', resolved.batch, 0, 4096, 'pages');
+  requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
+  if (!Object.hasOwn(MODES, resolved.mode)) {
+    throw new RangeError(`mode ${resolved.mode} is unknown; known are ${Object.keys(MODES).join(', ')}`);
+  }
+  return resolved;
+}
+
+function requireWhole(name: string, value: number, least: number, most: number, unit: string): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(
+    `${name}: ${value} ${unit} is out of range; it takes a whole number from ${least} to ${most}`,
+  );
+}

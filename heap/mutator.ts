@@ -6,37 +6,28 @@
  * kept in a root slot, on the shadow stack, or in another object.
  */
 import type { MutatorView } from '../uffd/kernel.ts';
-import { HeapOutOfMemoryError, MutatorError } from './errors.ts';
-import { CONTROL, type HeapTables, REASON, ROOT_COUNT_WORDS } from './layout.ts';
+import { makeAllocator } from './allocation.ts';
+import { MutatorError } from './errors.ts';
+import { type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
 import {
   ARRAY_HEADER_WORDS,
   ARRAY_REFERENCES_WORD,
   ARRAY_SIZE_WORD,
   arrayHeader,
-  fillerHeader,
   fitsRecord,
   GRANULE_BYTES,
+  GRANULE_WORDS,
   granulesFor,
   headerWords,
-  LOG_PAGE_GRANULES,
-  PAGE_GRANULES,
   RECORD_HEADER_WORDS,
   type Ref,
   recordGranules,
   recordHeader,
   recordReferences,
 } from './object.ts';
-import { awaitStage, newestAt, requestCollection, requestNewCollection } from './requests.ts';
+import { awaitStage, newestAt, requestCollection } from './requests.ts';
 import { enterRunning, isStopRequested, leaveRunning } from './safepoint.ts';
 import { type Field, type Shape, UNTYPED_SHAPE } from './shape.ts';
-import { takePages } from './spaces.ts';
-
-/** An object at least this large gets pages of its own. */
-const LARGE_GRANULES = 2 * PAGE_GRANULES;
-
-function pagesFor(granules: number): number {
-  return (granules + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
-}
 
 /** What a mutator thread works with. One per thread; its functions close over the thread's state. */
 export interface Mutator {
@@ -118,8 +109,8 @@ export function attachMutator(
   options: MutatorOptions,
 ): AttachedMutator {
   const { index } = options;
-  const { control, objectAtPage } = tables;
-  const { heapBytes, rootSlots, tlabPages } = tables.geometry;
+  const { control } = tables;
+  const { rootSlots } = tables.geometry;
   const rootWords = tables.roots[index];
   if (rootWords === undefined) {
     throw new MutatorError(`mutator ${index}: the heap was opened for ${tables.roots.length} mutators`);
@@ -132,10 +123,8 @@ export function attachMutator(
   const roots: Int32Array = rootWords;
   const firstStackSlot = options.roots;
   const { load: loadWord, store: storeWord } = view;
+  const { allocate, retire } = makeAllocator(view, tables, { index, safepoint, waitStopped });
   let stackTop = firstStackSlot;
-  let next = 0; // the allocation buffer is granules [next, end)
-  let end = 0;
-  let granted = 0; // pages that pagesOrCollect has just given
 
   roots.fill(0);
   roots[0] = firstStackSlot;
@@ -143,7 +132,7 @@ export function attachMutator(
   view.enter();
 
   function stopRunning(): void {
-    fillRest();
+    retire();
     roots[0] = stackTop;
     view.leave();
     leaveRunning(control);
@@ -174,86 +163,6 @@ export function attachMutator(
     else view.quiesce();
   }
 
-  /** Covers what is left of the allocation buffer with filler, so that the heap parses up to its top. */
-  function fillRest(): void {
-    fill(next, end);
-    next = 0;
-    end = 0;
-  }
-
-  /** Makes [start, stop) one filler. */
-  function fill(start: Ref, stop: number): void {
-    if (start === stop) return;
-    fillerHeader(stop - start).forEach((word, i) => {
-      storeWord(start * 2 + i, word);
-    });
-    recordCrossings(start, stop);
-  }
-
-  /** The object [start, stop) covers the first granule of each page that begins inside it, or with it. */
-  function recordCrossings(start: Ref, stop: number): void {
-    const last = (stop - 1) >>> LOG_PAGE_GRANULES;
-    for (let page = (start + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page <= last; page++) {
-      objectAtPage[page] = start;
-    }
-  }
-
-  /**
-   * Fresh pages: `wanted` of them, or `needed` if so many are not left. Collects, and waits for it, when there
-   * are none. Answers the granule they start at and leaves how many there are in `granted`.
-   */
-  function pagesOrCollect(wanted: number, needed: number, askedGranules: number): Ref {
-    for (;;) {
-      for (granted of wanted > needed ? [wanted, needed] : [needed]) {
-        const page = takePages(tables, granted);
-        if (page >= 0) return page << LOG_PAGE_GRANULES;
-      }
-      const started = newestAt(control, 'started');
-      // A collection whose pause is yet to come will free pages; one past it has given what it had.
-      const number =
-        newestAt(control, 'flipped') < started ? started : requestNewCollection(control, REASON.allocation);
-      waitStopped('allocation', () => awaitStage(control, 'flipped', number));
-      if (number > started && (control[CONTROL.freeAtFlip] as number) < needed)
-        throw outOfMemory(askedGranules);
-    }
-  }
-
-  function outOfMemory(askedGranules: number): HeapOutOfMemoryError {
-    const liveBytes = (control[CONTROL.liveGranules] as number) * GRANULE_BYTES;
-    return new HeapOutOfMemoryError(heapBytes, liveBytes, askedGranules * GRANULE_BYTES, index);
-  }
-
-  /** Room for an object that the allocation buffer cannot hold. */
-  function allocateSlowly(granules: number): Ref {
-    if (granules * GRANULE_BYTES > heapBytes) throw outOfMemory(granules);
-    safepoint();
-    if (granules >= LARGE_GRANULES) return allocateLarge(granules);
-    fillRest();
-    const at = pagesOrCollect(tlabPages, pagesFor(granules), granules);
-    next = at + granules;
-    end = at + (granted << LOG_PAGE_GRANULES);
-    recordCrossings(at, next);
-    return at;
-  }
-
-  /** Pages of its own for a large object; what the last page has left becomes filler. */
-  function allocateLarge(granules: number): Ref {
-    const pages = pagesFor(granules);
-    const at = pagesOrCollect(pages, pages, granules);
-    recordCrossings(at, at + granules);
-    fill(at + granules, at + (pages << LOG_PAGE_GRANULES));
-    return at;
-  }
-
-  function allocate(granules: number): Ref {
-    const at = next;
-    const after = at + granules;
-    if (after > end) return allocateSlowly(granules);
-    next = after;
-    if ((after - 1) >>> LOG_PAGE_GRANULES !== (at - 1) >>> LOG_PAGE_GRANULES) recordCrossings(at, after);
-    return at;
-  }
-
   function alloc(shape: Shape): Ref {
     const at = allocate(shape.granules);
     storeWord(at * 2, shape.header);
@@ -268,9 +177,7 @@ export function attachMutator(
       storeWord(at * 2, recordHeader(UNTYPED_SHAPE, references, granules));
       return at;
     }
-    const words = ARRAY_HEADER_WORDS + references + dataWords;
-    if (words * 4 > heapBytes) throw outOfMemory(Math.ceil(words / 2));
-    const granules = granulesFor(words);
+    const granules = Math.ceil((ARRAY_HEADER_WORDS + references + dataWords) / GRANULE_WORDS);
     const at = allocate(granules);
     storeWord(at * 2 + ARRAY_SIZE_WORD, granules);
     storeWord(at * 2 + ARRAY_REFERENCES_WORD, references);

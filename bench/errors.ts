@@ -77,8 +77,7 @@ export function exitCodeOf(error: unknown): number {
 /** What standard error is told: one line where that says all; the stack of whatever died otherwise. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (isUsage(error) || hasCode(error, TOLD_IN_ONE_LINE))
-    return error.message.replaceAll(/\s*\n\s*/g, ' ');
+  if (isUsage(error) || hasCode(error, TOLD_IN_ONE_LINE)) return error.message.replaceAll(/\s*\n\s*/g, ' ');
   const cause = error.cause instanceof Error ? `\ncaused by: ${error.cause.stack}` : '';
   return `${error.stack ?? error.message}${cause}`;
 }

@@ -127,8 +127,9 @@ function describeRun(
     invocation,
     cycles: measured,
     warmupCycles: cycles.length - measured.length,
-    mutators: mutators.map(describeMutator),
+    mutators: mutators.map((mutator) => describeMutator(mutator, base)),
     memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
+    lostEvents: heap.lostEvents(),
     verified: config.verify ? verdict(failure) : null,
   };
 }
@@ -143,7 +144,9 @@ function resultOf(outcome: MutatorOutcome): WorkerResult {
   return outcome.result as WorkerResult;
 }
 
-function describeMutator(outcome: MutatorOutcome): MutatorRun {
+/** Stalls of the measured collections only, as the rest of the figures. */
+function describeMutator(outcome: MutatorOutcome, base: number): MutatorRun {
   const { operations, seconds, checksum } = resultOf(outcome);
-  return { operations, seconds, checksum, stallsUs: summarize(outcome.stalls), mmu: null };
+  const stalls = outcome.stalls.filter(({ cycle }) => cycle > base).map(({ micros }) => micros);
+  return { operations, seconds, checksum, stallsUs: summarize(stalls), mmu: null };
 }

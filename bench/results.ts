@@ -71,6 +71,8 @@ export const RunSchema = record({
   warmupCycles: Count,
   mutators: Type.Array(MutatorSchema),
   memory: record({ peakBytes: Count, heapBytes: Count }),
+  /** Events that found their ring full: figures lack them. */
+  lostEvents: Count,
   /** Whether every check of the whole heap held; null if none was asked for. */
   verified: Type.Union([Type.Boolean(), Type.Null()]),
 });

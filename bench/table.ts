@@ -38,10 +38,19 @@ export function renderResults(results: Results, colour: boolean): string {
     ...headline(config).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
     renderTable(config, runs, paint),
+    ...lostEvents(runs),
     ...(ratios.length > 0
       ? ['', 'COPY over CONTINUE, with 95 % intervals (bootstrap):', renderRatios(ratios)]
       : []),
   ].join('\n');
+}
+
+/** Said wherever it happened: figures from events that are gone cannot be right. */
+function lostEvents(runs: readonly Run[]): string[] {
+  const lost = runs.reduce((sum, run) => sum + run.lostEvents, 0);
+  return lost === 0
+    ? []
+    : ['', `${lost} events were lost: a ring overflowed, and counts and stalls are too low`];
 }
 
 function headline(config: ResultsConfig): string[] {

@@ -22,7 +22,7 @@ export const EVENT = {
   published: 11, // pages, cycle, role of the thread
   ioctl: 12, // request, cycle, pages
   fault: 13, // 1 if minor, cycle, page
-  stall: 14, // µs slept in a userfault, cycle 0, page
+  stall: 14, // µs slept in a userfault, cycle, page
   wait: 15, // µs, cycle 0, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
 } as const;

@@ -13,8 +13,14 @@ import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } fro
 export interface MutatorOutcome {
   /** What `run` returned. */
   readonly result: unknown;
-  /** µs slept in each userfault. */
-  readonly stalls: readonly number[];
+  /** Each userfault it slept in. */
+  readonly stalls: readonly Stall[];
+}
+
+/** A mutator asleep in a userfault: for how long, and during which collection. */
+export interface Stall {
+  readonly micros: number;
+  readonly cycle: number;
 }
 
 export interface MutatorHandle {
@@ -76,7 +82,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     for (const { reader, stalls } of rings) {
       const events = reader.drain();
       records.add(events);
-      for (const event of events) if (event.kind === EVENT.stall) stalls.push(event.a);
+      for (const event of events)
+        if (event.kind === EVENT.stall) stalls.push({ micros: event.a, cycle: event.cycle });
     }
   }
 
@@ -171,13 +178,13 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
 /** A ring's reading end, and what was read from it that belongs to one mutator. */
 interface Drained {
   readonly reader: EventReader;
-  readonly stalls: number[];
+  readonly stalls: Stall[];
 }
 
 interface Started {
   readonly thread: Thread;
-  /** µs of each stall, as they are drained. */
-  readonly stalls: readonly number[];
+  /** The thread's stalls, as they are drained. */
+  readonly stalls: readonly Stall[];
 }
 
 // A request that no collector fulfils: it wakes the collector, to find that the heap is ending.

@@ -7,7 +7,7 @@ export type { Ref } from '../heap/object.ts';
 export { type Field, type Shape, shape } from '../heap/shape.ts';
 export { HeapCorruptError } from '../heap/verify.ts';
 export { KernelUnavailableError } from '../uffd/open.ts';
-export { type Heap, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
+export { type Heap, type MutatorHandle, type MutatorOutcome, openHeap, type Stall } from './heap.ts';
 export { HeapTooLargeError } from './machine-size.ts';
 export { MODES, type ModeName } from './modes/index.ts';
 export type { HeapOptions } from './options.ts';

@@ -53,7 +53,7 @@ export function keepRecords(): RecordKeeper {
   return {
     add(events) {
       for (const event of events) {
-        if (event.cycle === 0) continue; // no collection's
+        if (event.cycle === 0 || event.kind === EVENT.stall) continue; // the mutators' own
         const those = byCycle.get(event.cycle);
         if (those === undefined) byCycle.set(event.cycle, [event]);
         else those.push(event);

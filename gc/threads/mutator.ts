@@ -3,6 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { MutatorError } from '../../heap/errors.ts';
 import { attachMutator, type MutatorDefinition } from '../../heap/mutator.ts';
 import { PAGE_BYTES } from '../../uffd/kernel.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
+import { CYCLE } from '../cycle.ts';
 import { EVENT, WAIT } from '../events.ts';
 import { attachThread, type ThreadLinks } from './boot.ts';
 
@@ -16,11 +18,11 @@ export interface MutatorLinks extends ThreadLinks {
 const links = workerData as MutatorLinks;
 const { heap, index } = links;
 const definition = await loadDefinition(links.module);
-const { kernel, tables, events } = attachThread(links);
+const { kernel, tables, cycle, events } = attachThread(links);
 const view = kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes);
 view.onStall = (address, began, ended) => {
   const page = (address - heap.ranges.heap) / PAGE_BYTES;
-  events.emitAt(ended, EVENT.stall, (ended - began) * 1000, 0, page);
+  events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);
 };
 const { mutator, detach } = attachMutator(view, tables, {
   index,

@@ -24,7 +24,8 @@ beforeEach(() => {
 function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap {
   return async (options) => {
     const { died, checksum = 42, endless = false } = behaviour(options.mode ?? 'continue');
-    const outcome = { result: { operations: 100, seconds: 0.5, checksum, base: 2 }, stalls: [1, 2, 3] };
+    const stalls = [9, 1, 2, 3].map((micros, i) => ({ micros, cycle: i === 0 ? 2 : 3 }));
+    const outcome = { result: { operations: 100, seconds: 0.5, checksum, base: 2 }, stalls };
     const done = endless
       ? new Promise<never>(() => {})
       : died
@@ -34,6 +35,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
     const heap: Partial<Record<keyof Heap, unknown>> = {
       cycles: [1, 2, 3, 4].map((number) => sampleCycle({ number })),
       failure: new Promise<never>(() => {}),
+      lostEvents: () => 0,
       memory: () => ({ bytes: 10, peakBytes: 20 }),
       spawn: () => ({ index: index++, done }),
       close: async () => {
@@ -57,6 +59,7 @@ it('keeps the measured collections, and closes the heap', async () => {
   expect(run.cycles.map((cycle) => cycle.number)).toEqual([3, 4]);
   expect(run).toMatchObject({
     warmupCycles: 2,
+    lostEvents: 0,
     verified: true,
     memory: { peakBytes: 20, heapBytes: config.heap },
   });

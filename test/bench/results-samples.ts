@@ -36,6 +36,7 @@ export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
     invocation: 1,
     cycles: [sampleCycle({ number: 1 })],
     warmupCycles: 0,
+    lostEvents: 0,
     mutators: [
       {
         operations: 1000,

@@ -53,7 +53,8 @@ export type StallListener = (address: number, beganMs: number, endedMs: number) 
  * the range. Loads and stores are plain (relaxed); they are ordered after the page-table entry they depend on.
  *
  * Between {@link MutatorView.enter} and {@link MutatorView.leave} the thread may hold translations, and owes the
- * kernel a {@link MutatorView.quiesce} now and then (a safepoint), or frames that were freed are not reused.
+ * kernel a {@link MutatorView.quiesce} now and then (a safepoint), or frames that were freed are not reused. A fault
+ * and a system call of the thread count as one.
  */
 export interface MutatorView {
   readonly load: (word: number) => number;
@@ -81,7 +82,8 @@ export interface PageView {
 /**
  * System calls answer a value ≥ 0, or −errno; they do not throw for what Linux answers with an errno. Addresses,
  * lengths, offsets, flags and descriptors are plain numbers (bytes). All are synchronous and none needs an event
- * loop. Any method throws {@link MachineGoneError} once the opener has disposed of the machine.
+ * loop. Any method but `handle` and `dispose` throws {@link MachineGoneError} once the opener has disposed of the
+ * machine, or this thread has detached from it.
  */
 export interface Kernel {
   readonly kind: 'sim' | 'linux';
@@ -151,11 +153,11 @@ export class AccessError extends Error {
   }
 }
 
-/** The machine was disposed of while this thread used it, or slept in it. */
+/** The machine was disposed of while this thread used it, or slept in it; or this thread has detached from it. */
 export class MachineGoneError extends Error {
   readonly code = 'MACHINE_GONE';
-  constructor() {
-    super('the machine was disposed of: its opener has ended it while this thread still used it');
+  constructor(why = 'the machine was disposed of: its opener has ended it while this thread still used it') {
+    super(why);
     this.name = 'MachineGoneError';
   }
 }

@@ -1,7 +1,7 @@
 /** Opening a kernel: a new machine, or a thread's way into one that another thread opened. */
 import type { Kernel, KernelHandle } from './kernel.ts';
 import { simKernel } from './sim/kernel.ts';
-import { attachMachine, createMachine, type SimOptions } from './sim/machine.ts';
+import { attachMachine, createMachine, MAX_MEMORY_BYTES, type SimOptions } from './sim/machine.ts';
 
 /** This host, or this build, has no such kernel. */
 export class KernelUnavailableError extends Error {
@@ -31,4 +31,4 @@ export function openKernel(target: 'sim' | 'linux' | KernelHandle, options: SimO
   throw new TypeError("openKernel takes 'sim', 'linux' or the handle() of an open kernel");
 }
 
-export type { SimOptions };
+export { MAX_MEMORY_BYTES, type SimOptions };

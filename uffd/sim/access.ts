@@ -4,26 +4,28 @@
  */
 import { AccessError, PAGE_BYTES } from '../kernel.ts';
 import { type FaultOutcome, handleFault } from './fault.ts';
-import { type Machine, NO_PTE, pageOf } from './machine.ts';
+import { type Machine, NO_PTE } from './machine.ts';
+import type { exclusively, sharing } from './mm-lock.ts';
 import { frameWord, isPresent, isWritable, loadPte } from './page-table.ts';
+import { pageOf, pieces } from './ranges.ts';
 
-/** Index in physical memory of the page's first word, once an access of this kind is allowed. @throws AccessError */
-export function translate(m: Machine, task: number, page: number, write: boolean): number {
+/**
+ * Index in physical memory of the first word of the page at `address`, once an access of this kind is allowed. It
+ * is good until the thread's next quiescent point, if the thread is translating (tasks.ts).
+ * @throws AccessError
+ */
+export function translate(m: Machine, task: number, address: number, write: boolean): number {
+  const page = pageOf(address);
   for (;;) {
-    const pte = page < m.addressPages ? loadPte(m, page) : NO_PTE;
+    const pte = pteAt(m, page);
     if (isAccessible(pte, write)) return frameWord(pte);
     const outcome = handleFault(m, task, { page, write, kernelMode: false });
-    if (outcome !== 'ok') throw accessError(outcome, page * PAGE_BYTES);
+    if (outcome !== 'ok') throw accessError(outcome, address);
   }
 }
 
-/** The same for a system call: null where Linux answers EFAULT. */
-export function translateInKernel(m: Machine, task: number, page: number, write: boolean): number | null {
-  for (;;) {
-    const pte = page < m.addressPages ? loadPte(m, page) : NO_PTE;
-    if (isAccessible(pte, write)) return frameWord(pte);
-    if (handleFault(m, task, { page, write, kernelMode: true }) !== 'ok') return null;
-  }
+function pteAt(m: Machine, page: number): number {
+  return page < m.addressPages ? loadPte(m, page) : NO_PTE;
 }
 
 /** Readable (sign bit clear) and, for a write, writable. */
@@ -31,8 +33,9 @@ function isAccessible(pte: number, write: boolean): boolean {
   return pte >= 0 && isPresent(pte) && (!write || isWritable(pte));
 }
 
-export function accessError(outcome: FaultOutcome, address: number): AccessError {
-  if (outcome === 'SIGBUS') return new AccessError('SIGBUS', address, 'past the end of the file mapped there');
+function accessError(outcome: FaultOutcome, address: number): AccessError {
+  if (outcome === 'SIGBUS')
+    return new AccessError('SIGBUS', address, 'past the end of the file mapped there');
   if (outcome === 'nomem') {
     return new AccessError('SIGBUS', address, 'the machine has no physical memory left; open it with more');
   }
@@ -48,71 +51,87 @@ export function store32(m: Machine, task: number, address: number, value: number
 }
 
 function wordAt(m: Machine, task: number, address: number, write: boolean): number {
-  if (!Number.isSafeInteger(address) || address < 0 || address % 4 !== 0) {
-    throw new RangeError(`address ${address} is not aligned to 4 bytes`);
-  }
-  const page = pageOf(address);
-  return translate(m, task, page, write) + (address - page * PAGE_BYTES) / 4;
+  requireAddress(address);
+  if (address % 4 !== 0) throw new RangeError(`address 0x${address.toString(16)} is not aligned to 4 bytes`);
+  return translate(m, task, address, write) + (address % PAGE_BYTES) / 4;
 }
 
-/** Runs of bytes in one page each, for a range of addresses. */
-function* pieces(address: number, length: number): Generator<{ page: number; within: number; at: number; n: number }> {
-  for (let at = 0; at < length; ) {
-    const page = pageOf(address + at);
-    const within = address + at - page * PAGE_BYTES;
-    const n = Math.min(PAGE_BYTES - within, length - at);
-    yield { page, within, at, n };
-    at += n;
-  }
-}
-
-/** The bytes of physical memory, for copies. */
-function frameBytes(m: Machine): Uint8Array {
-  return new Uint8Array(m.frames.buffer, m.frames.byteOffset, m.frames.byteLength);
+function requireAddress(address: number): void {
+  if (Number.isSafeInteger(address) && address >= 0) return;
+  throw new RangeError(`${address} is not an address`);
 }
 
 export function copyIn(m: Machine, task: number, address: number, bytes: Uint8Array): void {
-  const memory = frameBytes(m);
-  for (const { page, within, at, n } of pieces(address, bytes.length)) {
-    const start = translate(m, task, page, true) * 4 + within;
-    memory.set(bytes.subarray(at, at + n), start);
+  requireAddress(address);
+  for (const { at, within, n } of pieces(address, bytes.length)) {
+    const start = translate(m, task, address + at, true) * 4 + within;
+    m.bytes.set(bytes.subarray(at, at + n), start);
   }
 }
 
 export function copyOut(m: Machine, task: number, address: number, bytes: Uint8Array): void {
-  const memory = frameBytes(m);
-  for (const { page, within, at, n } of pieces(address, bytes.length)) {
-    const start = translate(m, task, page, false) * 4 + within;
-    bytes.set(memory.subarray(start, start + n), at);
+  requireAddress(address);
+  for (const { at, within, n } of pieces(address, bytes.length)) {
+    const start = translate(m, task, address + at, false) * 4 + within;
+    bytes.set(m.bytes.subarray(start, start + n), at);
   }
 }
 
-/** A kernel-mode copy between memory and a file's page; answers the bytes that could be copied. */
+/** Machine memory that a system call copies from ('read') or to ('write'), and how it holds the mm lock for that. */
+export interface KernelRange {
+  readonly address: number;
+  readonly length: number;
+  readonly direction: 'read' | 'write';
+  readonly hold: typeof sharing | typeof exclusively;
+}
+
+/**
+ * Copies piece by piece: `each` gets a piece of memory, and how far into the range it begins, under the mm lock,
+ * and answers how many bytes it took. Taking less than all ends the copy; so does an address that cannot be
+ * accessed. Answers the bytes done.
+ */
 export function kernelCopy(
   m: Machine,
   task: number,
-  address: number,
-  length: number,
-  write: boolean,
-  move: (memory: Uint8Array, at: number, n: number) => boolean,
+  range: KernelRange,
+  each: (memory: Uint8Array, at: number) => number,
 ): number {
-  const memory = frameBytes(m);
-  for (const { page, within, at, n } of pieces(address, length)) {
-    const start = translateInKernel(m, task, page, write);
-    if (start === null) return at;
-    if (!move(memory.subarray(start * 4 + within, start * 4 + within + n), at, n)) return at;
+  for (const { page, within, at, n } of pieces(range.address, range.length)) {
+    const done = whileAccessible(m, task, page, range, (word) =>
+      each(m.bytes.subarray(word * 4 + within, word * 4 + within + n), at),
+    );
+    if (done === null) return at;
+    if (done < n) return at + done;
   }
-  return length;
+  return range.length;
 }
 
-/** Where a page of source for COPY is, or null: EFAULT. A source that is not page-aligned is gathered into `spare`. */
-export function sourcePage(m: Machine, task: number, address: number, spare: Int32Array): number | Int32Array | null {
-  if (address % PAGE_BYTES === 0) return translateInKernel(m, task, pageOf(address), false);
-  const bytes = new Uint8Array(spare.buffer, spare.byteOffset, PAGE_BYTES);
-  const copied = kernelCopy(m, task, address, PAGE_BYTES, false, (memory, at) => {
-    bytes.set(memory, at);
-    return true;
-  });
-  return copied === PAGE_BYTES ? spare : null;
+/** Runs `body` with the page's first word, under the lock; null where Linux answers EFAULT. */
+function whileAccessible(
+  m: Machine,
+  task: number,
+  page: number,
+  { direction, hold }: KernelRange,
+  body: (word: number) => number,
+): number | null {
+  const write = direction === 'write';
+  for (;;) {
+    const done = hold(m, () => {
+      const pte = pteAt(m, page);
+      return isAccessible(pte, write) ? body(frameWord(pte)) : null;
+    });
+    if (done !== null) return done;
+    if (handleFault(m, task, { page, write, kernelMode: true }) !== 'ok') return null;
+  }
 }
 
+/** Faults a page in for a system call that reads it. False where Linux answers EFAULT. */
+export function faultInForKernel(m: Machine, task: number, page: number): boolean {
+  return handleFault(m, task, { page, write: false, kernelMode: true }) === 'ok';
+}
+
+/** The first word of a page that a system call may read as it stands, or −1. The mm lock is held. */
+export function readableWord(m: Machine, page: number): number {
+  const pte = pteAt(m, page);
+  return isAccessible(pte, false) ? frameWord(pte) : -1;
+}

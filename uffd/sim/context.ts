@@ -5,33 +5,25 @@
  * No wake is lost: a faulting thread queues itself, *then* looks at its page-table entry again, *then* sleeps; a
  * resolver installs the entry, *then* looks for sleepers. Whichever came second sees the other.
  */
-import {
-  cas,
-  exchange,
-  fetchAdd,
-  loadAcquire,
-  lock,
-  sleepWhile,
-  storeRelease,
-  unlock,
-  wake,
-} from '../sync.ts';
-import { CONTEXT_WORDS, checkAlive, type Machine, MAX_CONTEXTS } from './machine.ts';
-import { LIST, TASK, taskWord, wakeTask } from './tasks.ts';
+import { cas, fetchAdd, loadAcquire, lock, sleepWhile, storeRelease, unlock, wake } from '../sync.ts';
+import { CONTEXT_WORDS, checkAlive, MAX_CONTEXTS, type Machine } from './machine.ts';
+import { LIST, notify, release, TASK, taskWord } from './tasks.ts';
 
 /** Words of a context. */
 const CONTEXT = {
   used: 0,
   lock: 1,
-  initialised: 2,
-  features: 3, // low 32 bits; the machine offers none above
-  userModeOnly: 4,
-  heads: 5, // one a list: pending is heads + LIST.pending, read is heads + LIST.read
-  tails: 8,
-  sleepers: 12, // faults in either list
-  pending: 13,
-  arrivals: 14, // moves with every fault queued; readers and pollers sleep on it
+  features: 2, // those enabled, and INITIALISED
+  userModeOnly: 3,
+  heads: 4, // one a list: pending is heads + LIST.pending, read is heads + LIST.read
+  tails: 7,
+  sleepers: 10, // faults in either list
+  pending: 11,
+  arrivals: 12, // moves with every fault queued; readers and pollers sleep on it
 } as const;
+
+/** Beside the features, as Linux keeps it: the handshake is done. The machine offers no feature above bit 30. */
+const INITIALISED = 1 << 31;
 
 function contextWord(context: number, word: number): number {
   return context * CONTEXT_WORDS + word;
@@ -42,7 +34,8 @@ export function createContext(m: Machine, userModeOnly: boolean): number {
   for (let context = 0; context < MAX_CONTEXTS; context++) {
     const base = contextWord(context, 0);
     if (!cas(m.contexts, base, 0, 1)) continue;
-    m.contexts.fill(0, base + 1, base + CONTEXT_WORDS);
+    // Not the lock: a thread that was woken by the last user's close may be looking at the empty queue still.
+    m.contexts.fill(0, base + CONTEXT.features, base + CONTEXT_WORDS);
     storeRelease(m.contexts, contextWord(context, CONTEXT.userModeOnly), userModeOnly ? 1 : 0);
     return context;
   }
@@ -55,24 +48,26 @@ export function freeContext(m: Machine, context: number): void {
 
 /** The handshake's last step: enables features, once. False if it was done before. */
 export function initialise(m: Machine, context: number, features: number): boolean {
-  if (exchange(m.contexts, contextWord(context, CONTEXT.initialised), 1) === 1) return false;
-  storeRelease(m.contexts, contextWord(context, CONTEXT.features), features);
-  return true;
+  // Takes the word from "no handshake" to its result; a second handshake, however close behind, finds it taken.
+  return cas(m.contexts, contextWord(context, CONTEXT.features), 0, features | INITIALISED);
 }
 
 export function isInitialised(m: Machine, context: number): boolean {
-  return loadAcquire(m.contexts, contextWord(context, CONTEXT.initialised)) === 1;
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.features)) !== 0;
 }
 
 export function featuresOf(m: Machine, context: number): number {
-  return loadAcquire(m.contexts, contextWord(context, CONTEXT.features));
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.features)) & ~INITIALISED;
 }
 
 export function isUserModeOnly(m: Machine, context: number): boolean {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.userModeOnly)) === 1;
 }
 
-/** Queues the calling task's fault on `page`. The mm lock is held shared, so that no UNREGISTER slips in between. */
+/**
+ * Queues the calling task's fault on `page`. The mm lock is held, so that no UNREGISTER slips in between; once it
+ * is given back, {@link announce} tells the readers.
+ */
 export function queueFault(m: Machine, context: number, task: number, page: number, flags: number): void {
   storeRelease(m.tasks, taskWord(task, TASK.awake), 0);
   storeRelease(m.tasks, taskWord(task, TASK.page), page);
@@ -82,7 +77,6 @@ export function queueFault(m: Machine, context: number, task: number, page: numb
   fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), 1);
   fetchAdd(m.contexts, contextWord(context, CONTEXT.sleepers), 1);
   unlock(m.contexts, contextWord(context, CONTEXT.lock));
-  announce(m, context);
 }
 
 /** Takes a fault out of its list, if it still is in one: the page turned out to be there. */
@@ -110,13 +104,18 @@ export function takeMessage(m: Machine, context: number): FaultMessage | null {
   if (pendingFaults(m, context) === 0) return null;
   lock(m.contexts, contextWord(context, CONTEXT.lock));
   const task = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + LIST.pending)) - 1;
+  // Read under the lock: once it is free the thread may be woken, and fault elsewhere.
+  const message = task < 0 ? null : messageOf(m, task);
   if (task >= 0) {
     unlinkFrom(m, context, task, LIST.pending);
     fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), -1);
     append(m, context, task, LIST.read);
   }
   unlock(m.contexts, contextWord(context, CONTEXT.lock));
-  if (task < 0) return null;
+  return message;
+}
+
+function messageOf(m: Machine, task: number): FaultMessage {
   const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
   return { task, page, flags: loadAcquire(m.tasks, taskWord(task, TASK.flags)) };
 }
@@ -148,19 +147,32 @@ export function awaitFault(m: Machine, context: number, timeoutMs = Infinity): b
  */
 export function wakeRange(m: Machine, context: number, start: number, end: number): void {
   if (sleepingFaults(m, context) === 0) return;
+  const woken: number[] = [];
   lock(m.contexts, contextWord(context, CONTEXT.lock));
-  for (const list of [LIST.pending, LIST.read]) {
-    let next = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + list));
-    while (next !== 0) {
-      const task = next - 1;
-      next = loadAcquire(m.tasks, taskWord(task, TASK.next));
-      const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
-      if (page < start || page >= end) continue;
-      unlink(m, context, task);
-      wakeTask(m, task);
-    }
-  }
+  releaseIn(m, context, LIST.pending, start, end, woken);
+  releaseIn(m, context, LIST.read, start, end, woken);
   unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  for (const task of woken) notify(m, task);
+}
+
+function releaseIn(
+  m: Machine,
+  context: number,
+  list: number,
+  start: number,
+  end: number,
+  woken: number[],
+): void {
+  let next = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + list));
+  while (next !== 0) {
+    const task = next - 1;
+    next = loadAcquire(m.tasks, taskWord(task, TASK.next));
+    const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
+    if (page < start || page >= end) continue;
+    unlink(m, context, task);
+    release(m, task);
+    woken.push(task);
+  }
 }
 
 /** The machine ends: lets every reader and poller see it. */

@@ -10,10 +10,10 @@ import {
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../abi.ts';
-import { lockShared, unlockShared } from '../sync.ts';
-import { isUserModeOnly, queueFault, withdrawFault } from './context.ts';
+import { announce, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
 import { allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import { checkAlive, type Machine, NO_PTE, STATE } from './machine.ts';
+import { checkAlive, type Machine, NO_PTE } from './machine.ts';
+import { sharing } from './mm-lock.ts';
 import { cachedFrame, cachedOrZeroed, filePages } from './page-cache.ts';
 import {
   ANON,
@@ -27,7 +27,7 @@ import {
   replacePte,
   WRITABLE,
 } from './page-table.ts';
-import { enterTranslating, leaveTranslating, sleepInFault, TASK, taskWord } from './tasks.ts';
+import { enterTranslating, isTranslating, leaveTranslating, sleepInFault } from './tasks.ts';
 import { findVma, type Vma } from './vmas.ts';
 
 /** How an access that the kernel was asked about ended. Everything but `ok` is final. */
@@ -46,7 +46,7 @@ export interface Access {
  */
 export function handleFault(m: Machine, task: number, access: Access): FaultOutcome {
   // Whatever this thread translated before, it will translate again.
-  const translating = m.tasks[taskWord(task, TASK.seen)] !== 0;
+  const translating = isTranslating(m, task);
   if (translating) leaveTranslating(m, task);
   try {
     for (;;) {
@@ -60,28 +60,28 @@ export function handleFault(m: Machine, task: number, access: Access): FaultOutc
 }
 
 function faultOnce(m: Machine, task: number, access: Access): FaultOutcome | 'retry' {
-  lockShared(m.state, STATE.mmLock);
-  const vma = findVma(m, access.page);
-  let step: Step;
-  try {
-    step = vma === null ? 'SIGSEGV' : decide(m, vma, access);
+  const step = sharing(m, () => {
+    const vma = findVma(m, access.page);
+    if (vma === null) return 'SIGSEGV';
+    const decided = decide(m, vma, access);
     // Queued before the lock is let go: no UNREGISTER can miss it.
-    if (vma !== null && typeof step === 'object') queueFault(m, vma.context, task, access.page, step.flags);
-  } finally {
-    unlockShared(m.state, STATE.mmLock);
-  }
+    if (typeof decided === 'object') queueFault(m, decided.context, task, access.page, decided.flags);
+    return decided;
+  });
   if (typeof step !== 'object') return step;
-  if (vma !== null) sleepUnlessResolved(m, task, vma.context, access);
+  announce(m, step.context);
+  sleepUnlessResolved(m, task, step.context, access.page);
   return 'retry';
 }
 
-function sleepUnlessResolved(m: Machine, task: number, context: number, access: Access): void {
-  if (loadPte(m, access.page) !== NO_PTE) withdrawFault(m, context, task);
+/** A resolver that came before the fault was queued found nobody to wake: so look once more before sleeping. */
+function sleepUnlessResolved(m: Machine, task: number, context: number, page: number): void {
+  if (loadPte(m, page) !== NO_PTE) withdrawFault(m, context, task);
   else sleepInFault(m, task);
 }
 
-/** What a fault comes to: an outcome, another try, or a userfault message with these flags. */
-type Step = FaultOutcome | 'retry' | { readonly flags: number };
+/** What a fault comes to: an outcome, another try, or a message with these flags to this context. */
+type Step = FaultOutcome | 'retry' | { readonly context: number; readonly flags: number };
 
 function decide(m: Machine, vma: Vma, access: Access): Step {
   if (!isPermitted(vma, access.write)) return access.kernelMode ? 'EFAULT' : 'SIGSEGV';
@@ -93,8 +93,8 @@ function decide(m: Machine, vma: Vma, access: Access): Step {
   return vma.file < 0 ? anonymousFault(m, vma, access) : fileFault(m, vma, access);
 }
 
-// x86: a page that can be written can be read.
-function isPermitted(vma: Vma, write: boolean): boolean {
+/** Whether the VMA permits the access. x86: a page that can be written can be read. */
+export function isPermitted(vma: Vma, write: boolean): boolean {
   return (vma.prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE)) !== 0;
 }
 
@@ -147,5 +147,5 @@ function install(m: Machine, page: number, pte: number): FaultOutcome | 'retry' 
 
 function userfault(m: Machine, vma: Vma, access: Access, kind: number): Step {
   if (access.kernelMode && isUserModeOnly(m, vma.context)) return 'EFAULT';
-  return { flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
+  return { context: vma.context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
 }

@@ -14,40 +14,26 @@ import {
 } from '../abi.ts';
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
-import { lockShared, unlockShared } from '../sync.ts';
-import { sourcePage } from './access.ts';
+import { faultInForKernel, readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
 import { sharedPte, withProtection } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import { type Machine, NO_PTE, pageOf, STATE, TASK_SIZE } from './machine.ts';
+import { type Machine, NO_PTE } from './machine.ts';
+import { sharing } from './mm-lock.ts';
 import { cachedFrame, cacheFrame, cacheZeroes, filePages } from './page-cache.ts';
 import { ANON, installPte, loadPte, makePte } from './page-table.ts';
+import { isPageRange, isSourceRange, pageOf } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
-
-/** Whether [start, start + length) may be the range of an ioctl: whole pages of the user's addresses. */
-export function isRange(start: number, length: number): boolean {
-  return start % PAGE_BYTES === 0 && isUnalignedRange(start, length);
-}
-
-/** The same for COPY's source, which may start anywhere. */
-function isUnalignedRange(start: number, length: number): boolean {
-  return length > 0 && length % PAGE_BYTES === 0 && start < TASK_SIZE && start + length <= TASK_SIZE;
-}
 
 export function copy(m: Machine, context: number, task: number, arg: Uint8Array): number {
   const { dst, src, len, mode } = uffdioCopy.decode(arg);
-  if (!isUnalignedRange(src, len) || !isRange(dst, len)) return -EINVAL;
+  if (!isSourceRange(src, len) || !isPageRange(dst, len)) return -EINVAL;
   if (mode > (UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP)) return -EINVAL;
   const [first, end] = [pageOf(dst), pageOf(dst + len)];
-  // No VMA of this kernel is registered for write protection, which MODE_WP demands.
-  const refusal = (): number => ((mode & UFFDIO_COPY_MODE_WP) !== 0 ? -EINVAL : 0);
-  const spare = new Int32Array(PAGE_WORDS);
-  let stopped = inVma(m, first, end, refusal);
   let page = first;
-  for (; stopped === 0 && page < end; page++) {
-    // The source may fault, and sleep: read without the lock. Then look the VMA up again.
-    const source = sourcePage(m, task, src + (page - first) * PAGE_BYTES, spare);
-    stopped = source === null ? -EFAULT : inVma(m, page, end, (vma) => copyPage(m, vma, page, source));
+  let stopped = 0;
+  for (; page < end; page++) {
+    stopped = copyOnce(m, task, { page, end, source: src + (page - first) * PAGE_BYTES, mode });
     if (stopped !== 0) break;
   }
   const out = finish(m, context, first, page, stopped, (mode & UFFDIO_COPY_MODE_DONTWAKE) === 0);
@@ -55,9 +41,41 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
   return result(out, len);
 }
 
+/** One page of a COPY: what is left of the range is [page, end). */
+interface PageCopy {
+  readonly page: number;
+  readonly end: number;
+  /** Address of the page's bytes. */
+  readonly source: number;
+  readonly mode: number;
+}
+
+/** Copies one page: 0, or −errno. The source may have to be faulted in, which cannot be done under the lock. */
+function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCopy): number {
+  for (;;) {
+    let absent = -1;
+    const errno = inVma(m, page, end, (vma) => {
+      // No VMA of this kernel is registered for write protection, which MODE_WP demands.
+      if ((mode & UFFDIO_COPY_MODE_WP) !== 0) return -EINVAL;
+      absent = absentSource(m, source);
+      return absent < 0 ? copyPage(m, vma, page, source) : 0;
+    });
+    if (absent < 0) return errno;
+    if (!faultInForKernel(m, task, absent)) return -EFAULT;
+  }
+}
+
+/** The first page that cannot be read of the 4096 bytes from `source` on, or −1. */
+function absentSource(m: Machine, source: number): number {
+  const first = pageOf(source);
+  if (readableWord(m, first) < 0) return first;
+  const last = pageOf(source + PAGE_BYTES - 1);
+  return readableWord(m, last) < 0 ? last : -1;
+}
+
 export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioZeropage.decode(arg);
-  if (!isRange(start, len) || mode > UFFDIO_ZEROPAGE_MODE_DONTWAKE) return -EINVAL;
+  if (!isPageRange(start, len) || mode > UFFDIO_ZEROPAGE_MODE_DONTWAKE) return -EINVAL;
   const out = fillRange(m, context, start, len, mode === 0, (vma, page) => zeroPage(m, vma, page));
   uffdioZeropage.put(arg, 'zeropage', out);
   return result(out, len);
@@ -65,7 +83,7 @@ export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
 
 export function continueRange(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioContinue.decode(arg);
-  if (!isRange(start, len) || mode > UFFDIO_CONTINUE_MODE_DONTWAKE) return -EINVAL;
+  if (!isPageRange(start, len) || mode > UFFDIO_CONTINUE_MODE_DONTWAKE) return -EINVAL;
   const out = fillRange(m, context, start, len, mode === 0, (vma, page) => continuePage(m, vma, page));
   uffdioContinue.put(arg, 'mapped', out);
   return result(out, len);
@@ -95,18 +113,21 @@ function fillRange(
 
 /** Runs `body` under the lock with the one registered VMA that holds [first, end); −ENOENT if there is none. */
 function inVma(m: Machine, first: number, end: number, body: (vma: Vma) => number): number {
-  lockShared(m.state, STATE.mmLock);
-  try {
+  return sharing(m, () => {
     const vma = findVma(m, first);
-    if (vma === null || vma.context < 0 || vma.end < end) return -ENOENT;
-    return body(vma);
-  } finally {
-    unlockShared(m.state, STATE.mmLock);
-  }
+    return vma === null || vma.context < 0 || vma.end < end ? -ENOENT : body(vma);
+  });
 }
 
 /** What goes into the output field: bytes done if any were, and those are woken; else the error. */
-function finish(m: Machine, context: number, first: number, end: number, stopped: number, wakes: boolean): number {
+function finish(
+  m: Machine,
+  context: number,
+  first: number,
+  end: number,
+  stopped: number,
+  wakes: boolean,
+): number {
   if (end === first) return stopped;
   if (wakes) wakeRange(m, context, first, end);
   return (end - first) * PAGE_BYTES;
@@ -126,22 +147,31 @@ function filePage(vma: Vma, page: number): number {
   return vma.filePage + page - vma.start;
 }
 
-function copyPage(m: Machine, vma: Vma, page: number, source: number | Int32Array): number {
+function copyPage(m: Machine, vma: Vma, page: number, source: number): number {
   if (loadPte(m, page) !== NO_PTE) return -EEXIST;
   if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
   if (vma.file >= 0 && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
   const frame = allocateDirtyFrame(m);
   if (frame === NO_FRAME) return -ENOMEM;
-  copyWords(m, frame, source);
+  copyBytes(m, frame, source);
   const errno = vma.file < 0 ? installAnonymous(m, vma, page, frame) : installCached(m, vma, page, frame);
   if (errno !== 0) releaseFrame(m, frame, 'data');
   return errno;
 }
 
-function copyWords(m: Machine, frame: number, source: number | Int32Array): void {
-  const target = frame * PAGE_WORDS;
-  if (typeof source === 'number') m.frames.copyWithin(target, source, source + PAGE_WORDS);
-  else m.frames.set(source, target);
+/** Fills a frame with the 4096 bytes at `source`, which are readable and stay so under the lock. */
+function copyBytes(m: Machine, frame: number, source: number): void {
+  const page = pageOf(source);
+  const within = source - page * PAGE_BYTES;
+  const from = readableWord(m, page);
+  if (within === 0) {
+    m.frames.copyWithin(frame * PAGE_WORDS, from, from + PAGE_WORDS);
+    return;
+  }
+  const to = frame * PAGE_BYTES;
+  m.bytes.copyWithin(to, from * 4 + within, from * 4 + PAGE_BYTES);
+  const next = readableWord(m, page + 1) * 4;
+  m.bytes.copyWithin(to + PAGE_BYTES - within, next, next + within);
 }
 
 function installAnonymous(m: Machine, vma: Vma, page: number, frame: number): number {
@@ -177,4 +207,3 @@ function continuePage(m: Machine, vma: Vma, page: number): number {
   if (frame === NO_FRAME) return -EFAULT;
   return installPte(m, page, sharedPte(vma, frame)) ? 0 : -EEXIST;
 }
-

@@ -8,7 +8,7 @@
 import { PAGE_WORDS } from '../kernel.ts';
 import { fetchAdd, loadAcquire, lock, sleepWhile, unlock } from '../sync.ts';
 import { checkAlive, type Machine, STATE } from './machine.ts';
-import { oldestSeen } from './tasks.ts';
+import { isBefore, oldestSeen, tellGraceWaiters } from './tasks.ts';
 
 /** What a frame is for: data counts as memory in use, a table (of the page cache) does not. */
 export type FrameUse = 'data' | 'table';
@@ -39,7 +39,7 @@ function allocateFrame(m: Machine, use: FrameUse): number {
     lock(m.state, STATE.frameLock);
     const frame = takeFrame(m);
     if (frame !== NO_FRAME && use === 'data') countUsed(m);
-    const inLimbo = frame === NO_FRAME && limboSize(m) > 0;
+    const inLimbo = frame === NO_FRAME && word(m, STATE.limboCount) > 0;
     unlock(m.state, STATE.frameLock);
     if (!inLimbo) return frame;
     awaitGrace(m);
@@ -65,45 +65,51 @@ export function releaseFrame(m: Machine, frame: number, use: FrameUse): void {
   pushFree(m, frame);
   if (use === 'data') m.state[STATE.framesUsed] = word(m, STATE.framesUsed) - 1;
   unlock(m.state, STATE.frameLock);
+  tellGraceWaiters(m);
 }
 
 /**
- * Takes frames out of use whose page-table entries were just cleared. The caller holds the mm lock exclusively and
- * ends with {@link endShootdown}, after its last clear.
+ * Takes a frame out of use whose page-table entries were just cleared. The caller holds the mm lock exclusively and
+ * ends with {@link endShootdown}, after its last clear and before it allocates.
  */
 export function retireFrame(m: Machine, frame: number): void {
   lock(m.state, STATE.frameLock);
-  const tail = word(m, STATE.limboTail);
-  const slot = 2 * (tail % m.frameCount);
+  const count = word(m, STATE.limboCount);
+  const slot = limboSlot(m, count);
   m.limbo[slot] = frame;
   // The epoch that endShootdown is about to begin: whoever has seen it cannot have seen the entry.
-  m.limbo[slot + 1] = loadAcquire(m.state, STATE.epoch) + 1;
-  m.state[STATE.limboTail] = tail + 1;
+  m.limbo[slot + 1] = loadAcquire(m.state, STATE.epoch) + EPOCH_STEP;
+  m.state[STATE.limboCount] = count + 1;
   m.state[STATE.framesUsed] = word(m, STATE.framesUsed) - 1;
   unlock(m.state, STATE.frameLock);
 }
 
+// Epochs are odd, so that none is 0, a task's "not translating", when they wrap.
+const EPOCH_STEP = 2;
+
 /** Begins a new epoch: translations made before it may be stale. */
 export function endShootdown(m: Machine): void {
-  fetchAdd(m.state, STATE.epoch, 1);
+  fetchAdd(m.state, STATE.epoch, EPOCH_STEP);
 }
 
-function limboSize(m: Machine): number {
-  return word(m, STATE.limboTail) - word(m, STATE.limboHead);
+/** Index of entry `i` of the ring of frames in limbo. A frame is in it at most once, so it never overflows. */
+function limboSlot(m: Machine, i: number): number {
+  return 2 * ((word(m, STATE.limboHead) + i) % m.frameCount);
 }
 
 /** Moves every frame that nobody can see any more from limbo to the free stack. */
 function drainLimbo(m: Machine): void {
-  if (limboSize(m) === 0) return;
+  const count = word(m, STATE.limboCount);
+  if (count === 0) return;
   const oldest = oldestSeen(m);
-  let head = word(m, STATE.limboHead);
-  const tail = word(m, STATE.limboTail);
-  for (; head !== tail; head++) {
-    const slot = 2 * (head % m.frameCount);
-    if ((m.limbo[slot + 1] as number) - oldest > 0) break;
+  let drained = 0;
+  for (; drained < count; drained++) {
+    const slot = limboSlot(m, drained);
+    if (isBefore(oldest, m.limbo[slot + 1] as number)) break;
     pushFree(m, m.limbo[slot] as number);
   }
-  m.state[STATE.limboHead] = head;
+  m.state[STATE.limboHead] = limboSlot(m, drained) / 2;
+  m.state[STATE.limboCount] = count - drained;
 }
 
 function pushFree(m: Machine, frame: number): void {
@@ -118,15 +124,15 @@ function countUsed(m: Machine): void {
   if (used > word(m, STATE.framesPeak)) m.state[STATE.framesPeak] = used;
 }
 
-/** Sleeps until some thread has quiesced. The caller itself must be quiescent. */
+/** Sleeps until frames may have come out of limbo. The caller itself must be quiescent. @throws MachineGoneError */
 function awaitGrace(m: Machine): void {
   fetchAdd(m.state, STATE.graceWaiters, 1);
   const ticks = loadAcquire(m.state, STATE.graceTicks);
   lock(m.state, STATE.frameLock);
   drainLimbo(m);
-  const free = word(m, STATE.freeFrames);
+  const hopeless = word(m, STATE.freeFrames) === 0 && word(m, STATE.limboCount) > 0;
   unlock(m.state, STATE.frameLock);
-  if (free === 0) sleepWhile(m.state, STATE.graceTicks, ticks);
+  if (hopeless) sleepWhile(m.state, STATE.graceTicks, ticks);
   fetchAdd(m.state, STATE.graceWaiters, -1);
   checkAlive(m);
 }

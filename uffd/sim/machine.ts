@@ -3,11 +3,10 @@
  * functions beside it are views over it, so that any thread that attaches sees the same machine. No kernel state
  * lives in JavaScript objects.
  *
- * Locks, and the order in which they are taken: mmLock (reader-writer: faults and fills take it shared, whatever
- * changes mappings takes it exclusively) → a context's lock → frameLock. fileLock guards descriptors and
- * descriptions; it is taken before mmLock.
+ * Locks, and the order in which they are taken: mmLock (mm-lock.ts) → a context's lock → frameLock. fileLock, which
+ * guards the table of descriptors, is taken with no other.
  */
-import { LOG_PAGE_WORDS, MachineGoneError, PAGE_BYTES } from '../kernel.ts';
+import { MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
 
 /** Sizes of a simulated machine. */
@@ -26,16 +25,17 @@ const STATE_NAMES = [
   'fileLock',
   'frameLock',
   'disposed', // 1 once the opener has ended the machine
-  'epoch', // counts the operations that took translations away; starts at 1
+  'epoch', // moves with every operation that took translations away; odd, so that it is never 0
   'graceWaiters', // threads that wait for others to quiesce
   'graceTicks', // moves when a thread quiesces while somebody waits
   'freeFrames', // entries on the stack of free frames
-  'limboHead', // the ring of frames that were unmapped but may still be seen: first and last + 1
-  'limboTail',
+  'limboHead', // the ring of frames that were unmapped but may still be seen: its first entry, and how many
+  'limboCount',
   'freshFrame', // frames from here on were never used, and are zero
   'framesUsed', // frames that hold data now
   'framesPeak',
   'vmas', // VMAs in use
+  'taskSlots', // task slots that were ever in use
 ] as const;
 
 /** Index of each word of the machine's own state. */
@@ -56,9 +56,6 @@ export const DESCRIPTION_WORDS = 8;
 export const FILE_WORDS = 24;
 export const VMA_WORDS = 8;
 export const CONTEXT_WORDS = 2 * LINE;
-
-/** One past the highest user address, as on x86-64. */
-export const TASK_SIZE = 0x7ffffffff000;
 
 const MAGIC = 0x6d666c74;
 const HEADER_WORDS = 4; // magic, frames, address pages, reserved
@@ -84,7 +81,11 @@ export interface Machine {
   readonly limbo: SharedWords;
   /** All of physical memory, as words. Frame f is words [f << 10, (f + 1) << 10). Frame 0 is the zero page. */
   readonly frames: Int32Array;
+  /** The same memory as bytes, for copies. */
+  readonly bytes: Uint8Array;
 }
+
+type Tables = Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'frames' | 'bytes'>;
 
 function openViews(shared: SharedArrayBuffer): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
@@ -92,7 +93,7 @@ function openViews(shared: SharedArrayBuffer): Machine {
   const addressPages = header[2] as number;
   let offset = 4 * HEADER_WORDS;
   const next = (words: number): Int32Array => {
-    offset = (offset + 63) & -64;
+    offset = Math.ceil(offset / 64) * 64;
     const view = new Int32Array(shared, offset, words);
     offset += 4 * words;
     return view;
@@ -100,11 +101,12 @@ function openViews(shared: SharedArrayBuffer): Machine {
   const tables = tableWords(frameCount, addressPages).map(([name, words]) => [name, next(words)]);
   const framesOffset = Math.ceil(offset / PAGE_BYTES) * PAGE_BYTES;
   return {
-    ...(Object.fromEntries(tables) as Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'frames'>),
+    ...(Object.fromEntries(tables) as Tables),
     shared,
     frameCount,
     addressPages,
-    frames: new Int32Array(shared, framesOffset, frameCount << LOG_PAGE_WORDS),
+    frames: new Int32Array(shared, framesOffset, frameCount * PAGE_WORDS),
+    bytes: new Uint8Array(shared, framesOffset, frameCount * PAGE_BYTES),
   };
 }
 
@@ -131,6 +133,8 @@ function overheadBytes(frameCount: number, addressPages: number): number {
 
 // A page-table entry keeps its frame number in 21 bits.
 const MAX_FRAMES = 1 << 21;
+/** The most physical memory that a machine can have. */
+export const MAX_MEMORY_BYTES = (MAX_FRAMES - 1) * PAGE_BYTES;
 
 /**
  * Makes a machine.
@@ -141,7 +145,7 @@ export function createMachine(options: SimOptions): Machine {
   const frameCount = pagesIn('memoryBytes', memoryBytes) + 1; // and the zero page
   const addressPages = pagesIn('addressBytes', options.addressBytes ?? 4 * memoryBytes);
   if (frameCount > MAX_FRAMES) {
-    throw new RangeError(`memoryBytes: a simulated machine has at most ${(MAX_FRAMES - 1) * PAGE_BYTES} bytes`);
+    throw new RangeError(`memoryBytes: a simulated machine has at most ${MAX_MEMORY_BYTES} bytes`);
   }
   const bytes = overheadBytes(frameCount, addressPages) + frameCount * PAGE_BYTES;
   const shared = new SharedArrayBuffer(bytes); // throws RangeError past what this Node can share
@@ -176,14 +180,3 @@ function pagesIn(name: string, bytes: number): number {
 export function checkAlive(m: Machine): void {
   if (loadAcquire(m.state, STATE.disposed) !== 0) throw new MachineGoneError();
 }
-
-/** Pages that `bytes` bytes touch, rounded up. */
-export function pagesOf(bytes: number): number {
-  return Math.ceil(bytes / PAGE_BYTES);
-}
-
-/** The page of a byte address. */
-export function pageOf(address: number): number {
-  return Math.floor(address / PAGE_BYTES);
-}
-

@@ -1,303 +1,172 @@
-/** The system calls that change the address space: mmap, munmap, mremap, mprotect, madvise. */
+/** The system calls that make, end and protect mappings: mmap, munmap, mprotect. */
 import {
-  MADV_COLD,
-  MADV_DONTNEED,
-  MADV_HUGEPAGE,
-  MADV_NOHUGEPAGE,
-  MADV_NORMAL,
-  MADV_PAGEOUT,
-  MADV_POPULATE_READ,
-  MADV_POPULATE_WRITE,
-  MADV_RANDOM,
-  MADV_REMOVE,
-  MADV_SEQUENTIAL,
-  MADV_WILLNEED,
+  MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
+  MAP_HUGETLB,
   MAP_POPULATE,
+  MAP_PRIVATE,
   MAP_SHARED,
   MAP_TYPE,
-  MREMAP_DONTUNMAP,
-  MREMAP_FIXED,
-  MREMAP_MAYMOVE,
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
 } from '../abi.ts';
-import { EACCES, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM } from '../errno.ts';
+import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
+import { KIND, withOpen } from './descriptors.ts';
 import { handleFault, withProtection } from './fault.ts';
-import { endShootdown, retireFrame } from './frames.ts';
-import { type Machine, NO_PTE, pageOf, pagesOf, TASK_SIZE } from './machine.ts';
-import { createFile, discardPages, dropFile, setFileSize } from './page-cache.ts';
-import { clearPte, frameOf, isAnon, isPresent, loadPte, storePte } from './page-table.ts';
-import { exclusively } from './register.ts';
-import { clip, findHole, hasRoom, replaceRange, type Vma, vmasIn } from './vmas.ts';
+import { endShootdown } from './frames.ts';
+import type { Machine } from './machine.ts';
+import { exclusively } from './mm-lock.ts';
+import { createFile, dropFile, MAX_FILE_BYTES, setFileSize } from './page-cache.ts';
+import { isPresent, loadPte, storePte } from './page-table.ts';
+import { isAligned, isUserRange, pageOf, pagesOf, TASK_SIZE } from './ranges.ts';
+import { unmapPages } from './unmap.ts';
+import { clip, findHole, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 
-/** Where mmap looks first when it may choose: below is left unmapped, as vm.mmap_min_addr does. */
-const LOWEST_CHOICE = 16;
-const UNREGISTERED = { context: -1, modes: 0 } as const;
-
-function isAligned(bytes: number): boolean {
-  return bytes % PAGE_BYTES === 0;
-}
-
-/** What mmap was asked for, checked. `file` is −1 for private anonymous memory. */
-export interface MapRequest {
+/** The arguments of mmap. */
+export interface MapCall {
   readonly addr: number;
   readonly length: number;
   readonly prot: number;
   readonly flags: number;
-  /** The file behind the descriptor, or null: anonymous. */
-  readonly file: number | null;
+  readonly fd: number;
   readonly offset: number;
 }
 
-export function mmap(m: Machine, task: number, request: MapRequest): number {
-  const { addr, length, flags, offset, file } = request;
-  const shared = (flags & MAP_TYPE) === MAP_SHARED;
-  if (length <= 0 || !isAligned(offset) || offset < 0) return -EINVAL;
-  if (length > TASK_SIZE) return -ENOMEM;
-  const fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
-  if (fixed && !isAligned(addr)) return -EINVAL;
-  // Private mappings of files come with the rest of the UAPI.
-  if (file !== null && !shared) return -ENODEV;
-  const mapped = exclusively(m, () => mapPages(m, { ...request, length: pagesOf(length) * PAGE_BYTES }, shared));
-  if (mapped >= 0 && (flags & MAP_POPULATE) !== 0) populate(m, task, mapped, length, request.prot);
+const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
+/** Semaphores: mprotect accepts it and it means nothing on x86. */
+const PROT_SEM = 8;
+
+export function mmap(m: Machine, task: number, call: MapCall): number {
+  if (!isAligned(call.offset) || call.offset < 0) return -EINVAL;
+  const mapped = isAnonymous(call) ? mapChecked(m, call, null) : mapDescriptor(m, call);
+  if (mapped >= 0 && (call.flags & MAP_POPULATE) !== 0) populate(m, task, mapped, call);
   return mapped;
 }
 
-function mapPages(m: Machine, request: MapRequest, shared: boolean): number {
-  const pages = request.length / PAGE_BYTES;
-  const start = choosePlace(m, request, pages);
+function isAnonymous({ flags }: MapCall): boolean {
+  return (flags & MAP_ANONYMOUS) !== 0;
+}
+
+function isFixed({ flags }: MapCall): boolean {
+  return (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
+}
+
+function mapDescriptor(m: Machine, call: MapCall): number {
+  return withOpen(m, call.fd, ({ kind, object }) => {
+    if (kind === KIND.memfd) return mapChecked(m, call, object);
+    // A userfaultfd is open for reading only, and cannot be mapped at all.
+    const writes = (call.flags & MAP_TYPE) === MAP_SHARED && (call.prot & PROT_WRITE) !== 0;
+    return writes ? -EACCES : -ENODEV;
+  });
+}
+
+/** Maps `file`, or with null anonymous memory: the address, or −errno. */
+function mapChecked(m: Machine, call: MapCall, file: number | null): number {
+  const errno = refusal(call, file);
+  return errno !== 0 ? errno : exclusively(m, () => mapPages(m, call, file));
+}
+
+/** What is wrong with the arguments, in Linux's order: 0 or −errno. */
+function refusal(call: MapCall, file: number | null): number {
+  const { addr, length, flags, offset } = call;
+  const type = flags & MAP_TYPE;
+  // Huge pages come with the rest of the UAPI: a kernel built without them has this answer.
+  if ((flags & MAP_HUGETLB) !== 0) return -EINVAL;
+  if (!(length > 0)) return -EINVAL;
+  if (!isUserRange(0, length)) return -ENOMEM;
+  if (file !== null && offset + length > MAX_FILE_BYTES) return -EOVERFLOW;
+  if (isFixed(call) && !isUserRange(addr, length)) return -ENOMEM;
+  if (isFixed(call) && !isAligned(addr)) return -EINVAL;
+  if (type !== MAP_SHARED && type !== MAP_PRIVATE) return -EINVAL;
+  // So do private mappings of files.
+  return file !== null && type === MAP_PRIVATE ? -ENODEV : 0;
+}
+
+function mapPages(m: Machine, call: MapCall, opened: number | null): number {
+  const pages = pagesOf(call.length);
+  const start = choosePlace(m, call, pages);
   if (start < 0) return start;
   if (!hasRoom(m, 2)) return -ENOMEM;
-  const anonymousFile = request.file === null && shared ? newSharedMemory(m, request.length) : -1;
-  if (request.file === null && shared && anonymousFile < 0) return -ENOMEM;
-  const file = request.file ?? anonymousFile;
+  const shared = (call.flags & MAP_TYPE) === MAP_SHARED;
+  const made = opened === null && shared ? newSharedMemory(m, pages) : -1;
+  if (opened === null && shared && made < 0) return -ENOMEM;
+  const file = opened ?? made;
   unmapPages(m, start, start + pages);
-  const filePage = file < 0 ? 0 : request.offset / PAGE_BYTES;
-  const prot = request.prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+  const filePage = opened === null ? 0 : call.offset / PAGE_BYTES;
+  const prot = call.prot & PROT_ALL;
   replaceRange(m, start, start + pages, [
     { start, end: start + pages, prot, shared, file, filePage, ...UNREGISTERED },
   ]);
-  if (anonymousFile >= 0) dropFile(m, anonymousFile); // the mapping holds it from here on
+  if (made >= 0) dropFile(m, made); // the mapping holds it from here on
   return start * PAGE_BYTES;
 }
 
 /** First page of the new mapping, or −errno. */
-function choosePlace(m: Machine, request: MapRequest, pages: number): number {
-  const { addr, flags } = request;
-  const wanted = pageOf(addr);
-  if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0) {
+function choosePlace(m: Machine, call: MapCall, pages: number): number {
+  const wanted = pageOf(call.addr);
+  if (isFixed(call)) {
     if (wanted + pages > m.addressPages) return -ENOMEM;
     const taken = vmasIn(m, wanted, wanted + pages).length > 0;
-    return taken && (flags & MAP_FIXED_NOREPLACE) !== 0 ? -EEXIST : wanted;
+    return taken && (call.flags & MAP_FIXED_NOREPLACE) !== 0 ? -EEXIST : wanted;
   }
-  const hinted = findHole(m, Math.max(wanted, LOWEST_CHOICE), pages);
-  if (hinted === wanted) return hinted;
-  const chosen = findHole(m, LOWEST_CHOICE, pages);
+  const chosen = findHole(m, pages, wanted);
   return chosen < 0 ? -ENOMEM : chosen;
 }
 
-function newSharedMemory(m: Machine, bytes: number): number {
+/** The file behind a MAP_SHARED | MAP_ANONYMOUS mapping, or −1. */
+function newSharedMemory(m: Machine, pages: number): number {
   const file = createFile(m);
-  if (file >= 0) setFileSize(m, file, bytes);
+  if (file >= 0) setFileSize(m, file, pages * PAGE_BYTES);
   return file;
 }
 
-function populate(m: Machine, task: number, addr: number, length: number, prot: number): void {
+/** As far as memory goes: mmap does not fail for what it could not populate. */
+function populate(m: Machine, task: number, addr: number, { length, prot }: MapCall): void {
+  const write = (prot & PROT_WRITE) !== 0;
   for (let page = pageOf(addr); page < pageOf(addr) + pagesOf(length); page++) {
-    handleFault(m, task, { page, write: (prot & PROT_WRITE) !== 0, kernelMode: true });
+    if (handleFault(m, task, { page, write, kernelMode: true }) !== 'ok') return;
   }
 }
 
 export function munmap(m: Machine, addr: number, length: number): number {
-  if (!isAligned(addr) || length <= 0 || addr + length > TASK_SIZE) return -EINVAL;
-  const end = pageOf(addr) + pagesOf(length);
+  if (!isAligned(addr) || !isUserRange(addr, length) || length === 0) return -EINVAL;
   return exclusively(m, () => {
     if (!hasRoom(m, 1)) return -ENOMEM;
-    unmapPages(m, pageOf(addr), end);
+    unmapPages(m, pageOf(addr), pageOf(addr) + pagesOf(length));
     return 0;
   });
-}
-
-/** Takes the range out of the address space. Sleepers in it are not woken, as on Linux. */
-function unmapPages(m: Machine, start: number, end: number): void {
-  for (const vma of vmasIn(m, start, end)) dropEntries(m, clip(vma, start, end));
-  replaceRange(m, start, end, []);
-  endShootdown(m);
-}
-
-/** Clears the page-table entries of a VMA's range; anonymous pages are given up, file pages stay cached. */
-function dropEntries(m: Machine, vma: Vma): void {
-  if (vma.file >= 0) {
-    m.ptes.fill(NO_PTE, vma.start, vma.end);
-    return;
-  }
-  for (let page = vma.start; page < vma.end; page++) {
-    const pte = loadPte(m, page);
-    if (pte === NO_PTE) continue;
-    clearPte(m, page);
-    if (isAnon(pte)) retireFrame(m, frameOf(pte));
-  }
-}
-
-/** What mremap was asked for, in pages. */
-interface Move {
-  readonly from: number;
-  readonly pages: number;
-  readonly newPages: number;
-  readonly flags: number;
-  readonly to: number;
-}
-
-export function mremap(
-  m: Machine,
-  old: number,
-  oldLength: number,
-  newLength: number,
-  flags: number,
-  newAddr: number,
-): number {
-  const fixed = (flags & MREMAP_FIXED) !== 0;
-  const keeps = (flags & MREMAP_DONTUNMAP) !== 0;
-  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
-  if ((fixed || keeps) && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
-  if (keeps && oldLength !== newLength) return -EINVAL;
-  if (!isAligned(old) || newLength <= 0 || oldLength <= 0) return -EINVAL;
-  if (fixed && !isAligned(newAddr)) return -EINVAL;
-  const move: Move = {
-    from: pageOf(old),
-    pages: pagesOf(oldLength),
-    newPages: pagesOf(newLength),
-    flags,
-    to: fixed ? pageOf(newAddr) : -1,
-  };
-  if (fixed && move.to < move.from + move.pages && move.from < move.to + move.newPages) return -EINVAL;
-  if (fixed && move.to + move.newPages > m.addressPages) return -ENOMEM;
-  return exclusively(m, () => remapPages(m, move));
-}
-
-function remapPages(m: Machine, move: Move): number {
-  const { from, pages, newPages, flags } = move;
-  const [whole] = vmasIn(m, from, from + pages);
-  if (whole === undefined || whole.start > from || whole.end < from + pages) return -EFAULT;
-  if (!hasRoom(m, 4)) return -ENOMEM;
-  if (newPages < pages) unmapPages(m, from + newPages, from + pages);
-  const vma = clip(whole, from, from + Math.min(pages, newPages));
-  const stays = move.to < 0 && (flags & MREMAP_DONTUNMAP) === 0;
-  if (stays && newPages <= pages) return from * PAGE_BYTES;
-  if (stays && growsInPlace(m, whole, from + pages, newPages - pages)) {
-    replaceRange(m, from, from + newPages, [{ ...vma, end: from + newPages }]);
-    return from * PAGE_BYTES;
-  }
-  if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
-  const to = move.to >= 0 ? move.to : findHole(m, LOWEST_CHOICE, newPages);
-  if (to < 0) return -ENOMEM;
-  moveEntries(m, vma, to, newPages, (flags & MREMAP_DONTUNMAP) !== 0);
-  return to * PAGE_BYTES;
-}
-
-/** Whether the mapping ends at `end` and so many pages behind it are free. */
-function growsInPlace(m: Machine, vma: Vma, end: number, more: number): boolean {
-  return vma.end === end && end + more <= m.addressPages && vmasIn(m, end, end + more).length === 0;
-}
-
-/** Moves page-table entries; frames stay where they are. The new place is not registered. */
-function moveEntries(m: Machine, vma: Vma, to: number, newPages: number, keepsOld: boolean): void {
-  unmapPages(m, to, to + newPages);
-  m.ptes.copyWithin(to, vma.start, vma.end);
-  m.ptes.fill(NO_PTE, vma.start, vma.end);
-  replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
-  if (!keepsOld) replaceRange(m, vma.start, vma.end, []);
-  endShootdown(m);
 }
 
 export function mprotect(m: Machine, addr: number, length: number, prot: number): number {
-  if (!isAligned(addr) || length < 0) return -EINVAL;
+  if (!isAligned(addr)) return -EINVAL;
   if (length === 0) return 0;
-  const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
+  if (!isUserRange(addr, length) || addr + length > TASK_SIZE) return -ENOMEM;
+  if ((prot & ~(PROT_ALL | PROT_SEM)) !== 0) return -EINVAL;
   return exclusively(m, () => {
-    const vmas = vmasIn(m, start, end);
-    if (!coversAll(vmas, start, end) || !hasRoom(m, 2)) return -ENOMEM;
-    for (const vma of vmas) {
-      const part = { ...clip(vma, start, end), prot };
-      for (let page = part.start; page < part.end; page++) {
-        const pte = loadPte(m, page);
-        if (isPresent(pte)) storePte(m, page, withProtection(pte, prot));
-      }
-      replaceRange(m, part.start, part.end, [part]);
-    }
+    const errno = protectPages(m, pageOf(addr), pageOf(addr) + pagesOf(length), prot & PROT_ALL);
     endShootdown(m);
-    return 0;
+    return errno;
   });
 }
 
-function coversAll(vmas: readonly Vma[], start: number, end: number): boolean {
+/** Protects what is mapped up to the first hole, where it ends with −ENOMEM. */
+function protectPages(m: Machine, start: number, end: number, prot: number): number {
   let reached = start;
-  for (const vma of vmas) {
-    if (vma.start > reached) return false;
+  for (const vma of vmasIn(m, start, end)) {
+    if (vma.start > reached || !hasRoom(m, 2)) return -ENOMEM;
+    protectVma(m, { ...clip(vma, start, end), prot });
     reached = vma.end;
   }
-  return reached >= end;
+  return reached >= end ? 0 : -ENOMEM;
 }
 
-/** Hints, which this machine has no use for. */
-const HINTS: readonly number[] = [
-  MADV_NORMAL,
-  MADV_RANDOM,
-  MADV_SEQUENTIAL,
-  MADV_WILLNEED,
-  MADV_HUGEPAGE,
-  MADV_NOHUGEPAGE,
-  MADV_COLD,
-  MADV_PAGEOUT,
-];
-
-export function madvise(m: Machine, task: number, addr: number, length: number, advice: number): number {
-  const populates = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
-  const known = populates || advice === MADV_DONTNEED || advice === MADV_REMOVE || HINTS.includes(advice);
-  if (!known || !isAligned(addr) || length < 0) return -EINVAL;
-  if (length === 0) return 0;
-  const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
-  if (populates) return populateRange(m, task, start, end, advice === MADV_POPULATE_WRITE);
-  return exclusively(m, () => {
-    const vmas = vmasIn(m, start, end);
-    for (const vma of vmas) {
-      const errno = advise(m, clip(vma, start, end), advice);
-      if (errno !== 0) return errno;
-    }
-    endShootdown(m);
-    return coversAll(vmas, start, end) ? 0 : -ENOMEM;
-  });
-}
-
-function advise(m: Machine, vma: Vma, advice: number): number {
-  if (advice === MADV_DONTNEED) dropEntries(m, vma);
-  if (advice !== MADV_REMOVE) return 0;
-  if (vma.file < 0) return -EINVAL;
-  if ((vma.prot & PROT_WRITE) === 0) return -EACCES;
-  punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
-  return 0;
-}
-
-function populateRange(m: Machine, task: number, start: number, end: number, write: boolean): number {
-  for (let page = start; page < end; page++) {
-    const outcome = handleFault(m, task, { page, write, kernelMode: true });
-    if (outcome !== 'ok') return outcome === 'SIGSEGV' ? -ENOMEM : -EFAULT;
+function protectVma(m: Machine, vma: Vma): void {
+  for (let page = vma.start; page < vma.end; page++) {
+    const pte = loadPte(m, page);
+    if (isPresent(pte)) storePte(m, page, withProtection(pte, vma.prot));
   }
-  return 0;
-}
-
-/** Makes pages [from, to) of a file holes, in every mapping. The address space is held exclusively. */
-export function punch(m: Machine, file: number, from: number, to: number): void {
-  for (const vma of vmasIn(m, 0, m.addressPages)) {
-    if (vma.file !== file) continue;
-    const start = Math.max(vma.start, vma.start + from - vma.filePage);
-    const end = Math.min(vma.end, vma.start + to - vma.filePage);
-    if (start < end) m.ptes.fill(NO_PTE, start, end);
-  }
-  discardPages(m, file, from, to);
-  endShootdown(m);
+  replaceRange(m, vma.start, vma.end, [vma]);
 }

@@ -5,7 +5,7 @@
 import { LOG_PAGE_WORDS, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { cas, fetchAdd, loadAcquire, storeRelease } from '../sync.ts';
 import { allocateZeroedFrame, NO_FRAME, releaseFrame, retireFrame } from './frames.ts';
-import { FILE_WORDS, type Machine, MAX_FILES } from './machine.ts';
+import { FILE_WORDS, MAX_FILES, type Machine } from './machine.ts';
 
 /** Words of a file's record; ROOTS entries of the first level follow. */
 const FILE = { used: 0, references: 1, sizeLow: 2, sizeHigh: 3, roots: 4 } as const;
@@ -61,7 +61,7 @@ export function fileSize(m: Machine, file: number): number {
   return loadAcquire(m.files, fileWord(file, FILE.sizeHigh)) * 2 ** 32 + low;
 }
 
-/** Only under the exclusive mm lock, or before anyone else knows the file. */
+/** Under the exclusive mm lock, or before anyone else knows the file. */
 export function setFileSize(m: Machine, file: number, bytes: number): void {
   storeRelease(m.files, fileWord(file, FILE.sizeLow), bytes | 0);
   storeRelease(m.files, fileWord(file, FILE.sizeHigh), Math.floor(bytes / 2 ** 32));
@@ -79,7 +79,12 @@ export function cachedFrame(m: Machine, file: number, page: number): number {
 }
 
 /** Caches a frame for a page, unless the page is cached already or no memory is left for the index. */
-export function cacheFrame(m: Machine, file: number, page: number, frame: number): 'cached' | 'exists' | 'nomem' {
+export function cacheFrame(
+  m: Machine,
+  file: number,
+  page: number,
+  frame: number,
+): 'cached' | 'exists' | 'nomem' {
   const slot = leafSlot(m, file, page, true);
   if (slot < 0) return 'nomem';
   // Takes the slot from hole to frame; a thread that filled the same hole first has won.

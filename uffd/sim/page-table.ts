@@ -42,7 +42,7 @@ export function frameOf(pte: number): number {
 
 /** Index in physical memory of the first word of the entry's frame. */
 export function frameWord(pte: number): number {
-  return (pte & ~NOT_READABLE) & -PAGE_WORDS;
+  return pte & ~NOT_READABLE & -PAGE_WORDS;
 }
 
 /** The entry under other permissions. */

@@ -17,11 +17,11 @@ import {
   uffdioRegister,
 } from '../abi.ts';
 import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
-import { lockExclusive, unlockExclusive } from '../sync.ts';
 import { initialise, wakeRange } from './context.ts';
-import { isRange } from './fill.ts';
-import { type Machine, pageOf, STATE } from './machine.ts';
-import { clip, hasRoom, replaceRange, type Vma, vmasIn } from './vmas.ts';
+import type { Machine } from './machine.ts';
+import { exclusively } from './mm-lock.ts';
+import { isPageRange, pageOf } from './ranges.ts';
+import { clip, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID;
@@ -41,7 +41,7 @@ export function api(m: Machine, context: number, arg: Uint8Array): number {
 
 export function register(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioRegister.decode(arg);
-  if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isRange(start, len)) return -EINVAL;
+  if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isPageRange(start, len)) return -EINVAL;
   const errno = exclusively(m, () => registerPages(m, context, pageOf(start), pageOf(start + len), mode));
   if (errno !== 0) return errno;
   const minor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0;
@@ -68,7 +68,7 @@ function registerPages(m: Machine, context: number, first: number, end: number, 
 
 export function unregister(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len } = uffdioRange.decode(arg);
-  if (!isRange(start, len)) return -EINVAL;
+  if (!isPageRange(start, len)) return -EINVAL;
   return exclusively(m, () => unregisterPages(m, context, pageOf(start), pageOf(start + len)));
 }
 
@@ -79,7 +79,7 @@ function unregisterPages(m: Machine, context: number, first: number, end: number
   for (const vma of vmas) {
     if (vma.context < 0) continue;
     const part = clip(vma, first, end);
-    change(m, part, { context: -1, modes: 0 });
+    change(m, part, UNREGISTERED);
     // As Linux does: sleepers of a range that was registered for minor faults alone are left asleep.
     if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, context, part.start, part.end);
   }
@@ -90,10 +90,9 @@ function unregisterPages(m: Machine, context: number, first: number, end: number
 export function releaseContext(m: Machine, context: number): void {
   exclusively(m, () => {
     for (const vma of vmasIn(m, 0, m.addressPages)) {
-      if (vma.context === context) change(m, vma, { context: -1, modes: 0 });
+      if (vma.context === context) change(m, vma, UNREGISTERED);
     }
     wakeRange(m, context, 0, m.addressPages);
-    return 0;
   });
 }
 
@@ -103,17 +102,7 @@ function change(m: Machine, vma: Vma, to: { context: number; modes: number }): v
 
 export function wake(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len } = uffdioRange.decode(arg);
-  if (!isRange(start, len)) return -EINVAL;
+  if (!isPageRange(start, len)) return -EINVAL;
   wakeRange(m, context, pageOf(start), pageOf(start + len));
   return 0;
-}
-
-/** Runs `body` with the address space to itself. */
-export function exclusively(m: Machine, body: () => number): number {
-  lockExclusive(m.state, STATE.mmLock);
-  try {
-    return body();
-  } finally {
-    unlockExclusive(m.state, STATE.mmLock);
-  }
 }

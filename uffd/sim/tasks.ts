@@ -3,8 +3,8 @@
  * which its fault hangs in a context's queue (a thread is in one fault at a time), the word it sleeps on, and its
  * epoch for the reuse of frames.
  */
-import { cas, loadAcquire, sleepWhile, storeRelease, wake } from '../sync.ts';
-import { checkAlive, type Machine, MAX_TASKS, STATE, TASK_WORDS } from './machine.ts';
+import { cas, fetchAdd, loadAcquire, sleepWhile, storeRelease, wake } from '../sync.ts';
+import { checkAlive, MAX_TASKS, type Machine, STATE, TASK_WORDS } from './machine.ts';
 
 /** Words of a slot. */
 export const TASK = {
@@ -16,6 +16,7 @@ export const TASK = {
   next: 5, // slot + 1 in its list, or 0
   previous: 6,
   seen: 7, // epoch at the last quiescent point, 0 while the thread holds no translations
+  sleeps: 8, // how often the thread has slept in a fault; only it looks
 } as const;
 
 export const LIST = { none: 0, pending: 1, read: 2 } as const;
@@ -31,16 +32,24 @@ export function taskWord(task: number, word: number): number {
 export function takeTask(m: Machine): number {
   for (let task = 0; task < MAX_TASKS; task++) {
     // Claims the slot; whoever was faster has it, and we try the next.
-    if (cas(m.tasks, taskWord(task, TASK.used), 0, 1)) {
-      storeRelease(m.tasks, taskWord(task, TASK.seen), 0);
-      return task;
-    }
+    if (!cas(m.tasks, taskWord(task, TASK.used), 0, 1)) continue;
+    storeRelease(m.tasks, taskWord(task, TASK.seen), 0);
+    raiseSlots(m, task + 1);
+    return task;
   }
   throw new RangeError(`openKernel: the machine has at most ${MAX_TASKS} threads attached`);
 }
 
+function raiseSlots(m: Machine, slots: number): void {
+  for (;;) {
+    const before = loadAcquire(m.state, STATE.taskSlots);
+    // Only ever raised; whoever finds it high enough leaves it.
+    if (before >= slots || cas(m.state, STATE.taskSlots, before, slots)) return;
+  }
+}
+
 export function freeTask(m: Machine, task: number): void {
-  storeRelease(m.tasks, taskWord(task, TASK.seen), 0);
+  leaveTranslating(m, task);
   storeRelease(m.tasks, taskWord(task, TASK.used), 0);
 }
 
@@ -48,9 +57,20 @@ export function threadId(task: number): number {
   return FIRST_TID + task;
 }
 
-/** The thread may hold translations from now on. Must precede its first load of a page-table entry. */
+/** Whether the thread may hold translations. Its own word: a plain load. */
+export function isTranslating(m: Machine, task: number): boolean {
+  return (m.tasks[taskWord(task, TASK.seen)] as number) !== 0;
+}
+
+/** The thread may hold translations from now on. */
 export function enterTranslating(m: Machine, task: number): void {
-  storeRelease(m.tasks, taskWord(task, TASK.seen), loadAcquire(m.state, STATE.epoch));
+  const seen = taskWord(task, TASK.seen);
+  let epoch: number;
+  // The load after the store is the barrier: no page-table entry is loaded before others can see that we translate.
+  do {
+    epoch = loadAcquire(m.state, STATE.epoch);
+    storeRelease(m.tasks, seen, epoch);
+  } while (loadAcquire(m.state, STATE.epoch) !== epoch);
 }
 
 /** The thread holds no translation it got before. */
@@ -68,25 +88,33 @@ export function leaveTranslating(m: Machine, task: number): void {
   tellGraceWaiters(m);
 }
 
-function tellGraceWaiters(m: Machine): void {
+/** Lets threads that wait for a frame look again. */
+export function tellGraceWaiters(m: Machine): void {
   if (loadAcquire(m.state, STATE.graceWaiters) === 0) return;
-  storeRelease(m.state, STATE.graceTicks, loadAcquire(m.state, STATE.graceTicks) + 1);
+  fetchAdd(m.state, STATE.graceTicks, 1);
   wake(m.state, STATE.graceTicks);
 }
 
 /** The oldest epoch that some thread may still translate by: frames retired at or before it are invisible. */
 export function oldestSeen(m: Machine): number {
   let oldest = loadAcquire(m.state, STATE.epoch);
-  for (let task = 0; task < MAX_TASKS; task++) {
+  const slots = loadAcquire(m.state, STATE.taskSlots);
+  for (let task = 0; task < slots; task++) {
     const seen = loadAcquire(m.tasks, taskWord(task, TASK.seen));
-    if (seen !== 0 && seen - oldest < 0) oldest = seen;
+    if (seen !== 0 && isBefore(seen, oldest)) oldest = seen;
   }
   return oldest;
 }
 
-/** Sleeps until woken by {@link wakeTask}, or at once if that has happened. @throws MachineGoneError */
+/** Whether epoch a is older than b. Epochs are 32-bit and wrap. */
+export function isBefore(a: number, b: number): boolean {
+  return ((a - b) | 0) < 0;
+}
+
+/** Sleeps until woken, or not at all if that has happened. @throws MachineGoneError */
 export function sleepInFault(m: Machine, task: number): void {
   const word = taskWord(task, TASK.awake);
+  m.tasks[taskWord(task, TASK.sleeps)] = sleepsOf(m, task) + 1;
   while (loadAcquire(m.tasks, word) === 0) {
     checkAlive(m);
     sleepWhile(m.tasks, word, 0);
@@ -94,7 +122,26 @@ export function sleepInFault(m: Machine, task: number): void {
   checkAlive(m);
 }
 
-export function wakeTask(m: Machine, task: number): void {
+/** How often the calling thread has slept in a fault so far. */
+export function sleepsOf(m: Machine, task: number): number {
+  return m.tasks[taskWord(task, TASK.sleeps)] as number;
+}
+
+/** Lets a sleeper go on. It does so once it is notified too, which may wait until locks are given back. */
+export function release(m: Machine, task: number): void {
   storeRelease(m.tasks, taskWord(task, TASK.awake), 1);
+}
+
+export function notify(m: Machine, task: number): void {
   wake(m.tasks, taskWord(task, TASK.awake));
+}
+
+/** The machine ends: every sleeper goes on, and finds that out. */
+export function wakeAllTasks(m: Machine): void {
+  for (let task = 0; task < MAX_TASKS; task++) {
+    release(m, task);
+    notify(m, task);
+  }
+  fetchAdd(m.state, STATE.graceTicks, 1);
+  wake(m.state, STATE.graceTicks);
 }

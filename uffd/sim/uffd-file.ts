@@ -31,15 +31,7 @@ import {
   sleepingFaults,
   takeMessage,
 } from './context.ts';
-import {
-  dropDescription,
-  holdDescription,
-  isNonBlocking,
-  isOpen,
-  KIND,
-  objectOf,
-  openDescriptor,
-} from './descriptors.ts';
+import { KIND, openDescriptor, withOpen } from './descriptors.ts';
 import { continueRange, copy, zeropage } from './fill.ts';
 import type { Machine } from './machine.ts';
 import { api, register, unregister, wake } from './register.ts';
@@ -49,20 +41,23 @@ const MESSAGE_BYTES = uffdMsg.size;
 
 export function userfaultfd(m: Machine, flags: number): number {
   if ((flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)) !== 0) return -EINVAL;
-  const context = createContext(m, (flags & UFFD_USER_MODE_ONLY) !== 0);
-  if (context < 0) return -ENFILE;
-  const fd = openDescriptor(m, KIND.userfaultfd, context, flags & O_NONBLOCK);
-  if (fd === -EMFILE) freeContext(m, context);
+  const object = createContext(m, (flags & UFFD_USER_MODE_ONLY) !== 0);
+  if (object < 0) return -ENFILE;
+  const closeOnExec = (flags & O_CLOEXEC) !== 0;
+  const fd = openDescriptor(m, { kind: KIND.userfaultfd, object, flags: flags & O_NONBLOCK, closeOnExec });
+  if (fd === -EMFILE) freeContext(m, object);
   return fd;
 }
 
 export function ioctl(m: Machine, task: number, fd: number, request: number, arg: Uint8Array | null): number {
-  const context = objectOf(m, fd, KIND.userfaultfd);
-  if (context < 0) return isOpen(m, fd) ? -ENOTTY : -EBADF;
-  if (request !== UFFDIO_API && !isInitialised(m, context)) return -EINVAL;
-  if (!REQUESTS.has(request)) return -EINVAL;
-  if (arg === null || arg.byteLength < _IOC_SIZE(request)) return -EFAULT;
-  return serve(m, task, context, request, arg);
+  const number = request >>> 0; // C's unsigned int: a negative number names the same request
+  return withOpen(m, fd, ({ kind, object }) => {
+    if (kind !== KIND.userfaultfd) return -ENOTTY;
+    if (number !== UFFDIO_API && !isInitialised(m, object)) return -EINVAL;
+    if (!REQUESTS.has(number)) return -EINVAL;
+    if (arg === null || arg.byteLength < _IOC_SIZE(number)) return -EFAULT;
+    return serve(m, task, object, number, arg);
+  });
 }
 
 const REQUESTS: ReadonlySet<number> = new Set([
@@ -94,28 +89,23 @@ function serve(m: Machine, task: number, context: number, request: number, arg: 
   }
 }
 
-/** Reads as many messages as fit and are there; blocks for the first. While it blocks, the description stays open. */
+/** Reads as many messages as fit and are there; blocks for the first, while the description stays open. */
 export function read(m: Machine, fd: number, into: Uint8Array): number {
-  const context = objectOf(m, fd, KIND.userfaultfd);
-  if (context < 0) return isOpen(m, fd) ? -EINVAL : -EBADF;
-  if (!isInitialised(m, context) || into.byteLength < MESSAGE_BYTES) return -EINVAL;
-  const nonBlocking = isNonBlocking(m, fd);
-  const description = holdDescription(m, fd);
-  if (description < 0) return -EBADF;
-  try {
+  return withOpen(m, fd, ({ kind, object, nonBlocking }) => {
+    // A memfd's position is not modelled: pread.
+    if (kind !== KIND.userfaultfd || !isInitialised(m, object)) return -EINVAL;
+    if (into.byteLength < MESSAGE_BYTES) return -EINVAL;
     for (;;) {
-      const bytes = readReady(m, context, into);
+      const bytes = readReady(m, object, into);
       if (bytes > 0) return bytes;
       if (nonBlocking) return -EAGAIN;
-      awaitFault(m, context);
+      awaitFault(m, object);
     }
-  } finally {
-    dropDescription(m, description);
-  }
+  });
 }
 
 function readReady(m: Machine, context: number, into: Uint8Array): number {
-  const tellsThread = (BigInt(featuresOf(m, context)) & UFFD_FEATURE_THREAD_ID) !== 0n;
+  const tellsThread = (featuresOf(m, context) & THREAD_ID) !== 0;
   let bytes = 0;
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {
     const message = takeMessage(m, context);
@@ -127,27 +117,25 @@ function readReady(m: Machine, context: number, into: Uint8Array): number {
   return bytes;
 }
 
+const THREAD_ID = Number(UFFD_FEATURE_THREAD_ID);
+
 export function poll(m: Machine, fd: number, events: number, timeoutMs: number): number {
-  if (!isOpen(m, fd)) return POLLNVAL;
-  const context = objectOf(m, fd, KIND.userfaultfd);
-  if (context < 0) return events & (POLLIN | POLLOUT); // a file in memory is always ready
-  if (!isInitialised(m, context) || !isNonBlocking(m, fd)) return POLLERR;
-  const description = holdDescription(m, fd);
-  if (description < 0) return POLLNVAL;
-  try {
-    const ready = awaitFault(m, context, timeoutMs < 0 ? Infinity : timeoutMs);
+  const revents = withOpen(m, fd, ({ kind, object, nonBlocking }) => {
+    if (kind !== KIND.userfaultfd) return events & (POLLIN | POLLOUT); // a file in memory is always ready
+    if (!isInitialised(m, object) || !nonBlocking) return POLLERR;
+    const ready = awaitFault(m, object, timeoutMs < 0 ? Infinity : timeoutMs);
     return ready ? events & POLLIN : 0;
-  } finally {
-    dropDescription(m, description);
-  }
+  });
+  return revents === -EBADF ? POLLNVAL : revents;
 }
 
 export function fdinfo(m: Machine, fd: number): UffdInfo | number {
-  const context = objectOf(m, fd, KIND.userfaultfd);
-  if (context < 0) return -EBADF;
-  return {
-    pending: pendingFaults(m, context),
-    total: sleepingFaults(m, context),
-    features: BigInt(featuresOf(m, context)),
-  };
+  return withOpen<UffdInfo | number>(m, fd, ({ kind, object }) => {
+    if (kind !== KIND.userfaultfd) return -EBADF;
+    return {
+      pending: pendingFaults(m, object),
+      total: sleepingFaults(m, object),
+      features: BigInt(featuresOf(m, object)),
+    };
+  });
 }

@@ -8,12 +8,17 @@ import { loadAcquire } from '../sync.ts';
 import { translate } from './access.ts';
 import type { Machine } from './machine.ts';
 import { isWritable, WRITABLE } from './page-table.ts';
-import { enterTranslating, leaveTranslating, quiesce } from './tasks.ts';
+import { isAligned } from './ranges.ts';
+import { enterTranslating, leaveTranslating, quiesce, sleepsOf } from './tasks.ts';
 
 const OFFSET_MASK = PAGE_WORDS - 1;
+const MAX_MUTATOR_BYTES = 2 ** 32;
 
 export function mutatorView(m: Machine, task: number, addr: number, length: number): MutatorView {
-  const firstPage = wholePages(addr, length);
+  const firstPage = wholePages(m, addr, length);
+  if (length > MAX_MUTATOR_BYTES) {
+    throw new RangeError(`a mutator's view is of at most ${MAX_MUTATOR_BYTES} bytes, not of ${length}`);
+  }
   const frames = m.frames;
   const size = frames.length;
   const ptes = m.ptes.subarray(firstPage);
@@ -30,10 +35,15 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
     if (word < 0 || word >= length / 4) {
       throw new RangeError(`word ${word} is outside the view of ${length / 4} words`);
     }
-    const began = performance.now();
-    const index = translate(m, task, firstPage + (word >>> LOG_PAGE_WORDS), write) + (word & OFFSET_MASK);
-    view.onStall?.(addr + word * 4, began, performance.now());
-    return index;
+    const address = addr + word * 4;
+    for (;;) {
+      const sleeps = sleepsOf(m, task);
+      const began = performance.now();
+      const index = translate(m, task, address, write) + (word & OFFSET_MASK);
+      if (view.onStall === null || sleepsOf(m, task) === sleeps) return index;
+      // Translated anew after it: the listener may pass a quiescent point.
+      view.onStall(address, began, performance.now());
+    }
   }
 
   const view: MutatorView = {
@@ -60,25 +70,35 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
 }
 
 export function pageView(m: Machine, task: number, addr: number, length: number): PageView {
-  const firstPage = wholePages(addr, length);
+  const firstPage = wholePages(m, addr, length);
   const ptes = m.ptes;
+
+  function slowWord(page: number, write: boolean): number {
+    return translate(m, task, (firstPage + page) * PAGE_BYTES, write);
+  }
+
   return {
     words: m.frames,
     readable: (page) => {
       const pte = loadAcquire(ptes, firstPage + page);
-      return pte >= 0 ? (pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS : translate(m, task, firstPage + page, false);
+      return pte >= 0 ? (pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS : slowWord(page, false);
     },
     writable: (page) => {
       const pte = loadAcquire(ptes, firstPage + page);
-      return isWritable(pte) ? (pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS : translate(m, task, firstPage + page, true);
+      return isWritable(pte) ? (pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS : slowWord(page, true);
     },
   };
 }
 
-/** The first page of a range that must be whole pages. */
-function wholePages(addr: number, length: number): number {
-  if (addr % PAGE_BYTES !== 0 || length % PAGE_BYTES !== 0 || addr < 0 || length <= 0) {
+/** The first page of a range that must be whole pages, which this machine has addresses for. */
+function wholePages(m: Machine, addr: number, length: number): number {
+  if (!isAligned(addr) || !isAligned(length) || addr < 0 || length <= 0) {
     throw new RangeError(`a view is of whole pages: not of ${length} bytes at 0x${addr.toString(16)}`);
+  }
+  if ((addr + length) / PAGE_BYTES > m.addressPages) {
+    throw new RangeError(
+      `a view of ${length} bytes at 0x${addr.toString(16)} ends past this machine's ${m.addressPages * PAGE_BYTES} addresses`,
+    );
   }
   return addr / PAGE_BYTES;
 }

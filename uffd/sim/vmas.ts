@@ -2,8 +2,9 @@
  * The address space: VMAs, sorted by address in one table, each a range of pages with one set of attributes.
  * Whoever reads holds the mm lock shared; whoever changes anything holds it exclusively.
  */
+
+import { MAX_VMAS, type Machine, STATE, VMA_WORDS } from './machine.ts';
 import { dropFile, holdFile } from './page-cache.ts';
-import { type Machine, MAX_VMAS, STATE, VMA_WORDS } from './machine.ts';
 
 /** Attributes of a VMA. `file` is −1 for private anonymous memory, `context` −1 where no userfaultfd is registered. */
 export interface Vma {
@@ -18,6 +19,9 @@ export interface Vma {
   /** UFFDIO_REGISTER_MODE bits. */
   readonly modes: number;
 }
+
+/** The attributes of a VMA that no userfaultfd watches. */
+export const UNREGISTERED = { context: -1, modes: 0 } as const;
 
 // Words of a record, in this order; file and context are kept + 1.
 const WORD = { start: 0, end: 1, prot: 2, shared: 3, file: 4, filePage: 5, context: 6, modes: 7 } as const;
@@ -156,8 +160,16 @@ function mergeable(left: Vma, right: Vma): boolean {
   );
 }
 
-/** The lowest hole of `pages` pages at or above `from`, or −1. */
-export function findHole(m: Machine, from: number, pages: number): number {
+/** Where a hole is looked for first: below is left unmapped, as vm.mmap_min_addr does. */
+const LOWEST_CHOICE = 16;
+
+/** The first page of `pages` free ones: at `hint` if they are free there, else the lowest; −1 if there are none. */
+export function findHole(m: Machine, pages: number, hint: number): number {
+  if (hint >= LOWEST_CHOICE && lowestHole(m, hint, pages) === hint) return hint;
+  return lowestHole(m, LOWEST_CHOICE, pages);
+}
+
+function lowestHole(m: Machine, from: number, pages: number): number {
   let start = from;
   const count = vmaCount(m);
   for (let i = indexFrom(m, start); i < count; i++) {

@@ -1,0 +1,132 @@
+/**
+ * What the simulated memory management unit costs, beside the bare operation, in one run: a mutator's load beside a
+ * load from a typed array, and the round trip of a fault beside a ping-pong of two threads. `node dist/bench/mmu.js`
+ */
+import { Worker } from 'node:worker_threads';
+import {
+  type Kernel,
+  MAP_ANONYMOUS,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  type MutatorView,
+  openKernel,
+  openUserfaultfd,
+  PAGE_BYTES,
+  PAGE_WORDS,
+  PROT_READ,
+  PROT_WRITE,
+  UFFDIO_REGISTER_MODE_MINOR,
+} from '../uffd/index.ts';
+import { type Comparison, compareTurnAbout } from './mmu-compare.ts';
+import type { RoundTripSetup } from './mmu-thread.ts';
+
+const LOG_WORDS = 24; // 64 MiB
+const WORDS = 1 << LOG_WORDS;
+const ACCESSES = 1 << 20;
+const FAULTS = 64; // a run
+const READ_WRITE = PROT_READ | PROT_WRITE;
+
+// Four loops from four pieces of source: two functions made from one share their type feedback, and with it what
+// V8 compiles into them. The sums keep the loads from being dropped.
+function bareRandom(array: Int32Array, seed: number): number {
+  let sum = 0;
+  for (let i = 0, x = seed; i < ACCESSES; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    sum = (sum + (array[x >>> (32 - LOG_WORDS)] as number)) | 0;
+  }
+  return sum;
+}
+
+function viewRandom(view: MutatorView, seed: number): number {
+  let sum = 0;
+  for (let i = 0, x = seed; i < ACCESSES; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    sum = (sum + view.load(x >>> (32 - LOG_WORDS))) | 0;
+  }
+  return sum;
+}
+
+function bareSequential(array: Int32Array): number {
+  let sum = 0;
+  for (let word = 0; word < WORDS; word++) sum = (sum + (array[word] as number)) | 0;
+  return sum;
+}
+
+function viewSequential(view: MutatorView): number {
+  let sum = 0;
+  for (let word = 0; word < WORDS; word++) sum = (sum + view.load(word)) | 0;
+  return sum;
+}
+
+/** 64 MiB whose frames are in no order: its pages are touched at a stride that is prime to their number. */
+function shuffledMemory(kernel: Kernel): MutatorView {
+  const addr = kernel.mmap(0, WORDS * 4, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const view = kernel.mutatorView(addr, WORDS * 4);
+  const pages = WORDS / PAGE_WORDS;
+  for (let i = 0; i < pages; i++) view.store(((i * 7919) % pages) * PAGE_WORDS, i);
+  for (let word = 0; word < WORDS; word++) view.store(word, word ^ 0x5555);
+  return view;
+}
+
+function measureLoads(): readonly [random: Comparison, sequential: Comparison] {
+  const kernel = openKernel('sim', { memoryBytes: WORDS * 4, populate: true });
+  const view = shuffledMemory(kernel);
+  const array = new Int32Array(new SharedArrayBuffer(WORDS * 4)).map((_, word) => word ^ 0x5555);
+  let seed = 1;
+  const sums = new Int32Array(1);
+  const keep = (sum: number): void => {
+    sums[0] = sum;
+  };
+  view.enter();
+  const random = compareTurnAbout(25, 5, [
+    { name: 'array', run: () => keep(bareRandom(array, seed++)) },
+    { name: 'view', run: () => keep(viewRandom(view, seed++)) },
+  ]);
+  const sequential = compareTurnAbout(25, 3, [
+    { name: 'array', run: () => keep(bareSequential(array)) },
+    { name: 'view', run: () => keep(viewSequential(view)) },
+  ]);
+  view.leave();
+  kernel.dispose();
+  return [random, sequential];
+}
+
+async function measureRoundTrip(): Promise<Comparison> {
+  const kernel = openKernel('sim', { memoryBytes: 1 << 20 });
+  const uffd = openUserfaultfd(kernel);
+  const file = kernel.memfd_create('round-trip', 0);
+  kernel.ftruncate(file, FAULTS * PAGE_BYTES);
+  kernel.fallocate(file, 0, 0, FAULTS * PAGE_BYTES);
+  const addr = kernel.mmap(0, FAULTS * PAGE_BYTES, READ_WRITE, MAP_SHARED, file, 0);
+  uffd.register(addr, FAULTS * PAGE_BYTES, UFFDIO_REGISTER_MODE_MINOR);
+  const words = new Int32Array(new SharedArrayBuffer(128));
+  const shared = { handle: kernel.handle(), fd: uffd.fd, addr, pages: FAULTS, words, rounds: 60 };
+  const workers = (['echo', 'handler', 'mutator'] as const).map((role) => {
+    const workerData: RoundTripSetup = { ...shared, role };
+    return new Worker(new URL('./mmu-thread.js', import.meta.url), { workerData });
+  });
+  try {
+    return await new Promise<Comparison>((resolve, reject) => {
+      for (const worker of workers) worker.once('error', reject).once('message', resolve);
+    });
+  } finally {
+    kernel.dispose();
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+/** A row: the name, nanoseconds of each, and the ratio beside what it should be at most. */
+function row(name: string, { firstMs, secondMs, ratio }: Comparison, each: number, target: number): string {
+  const ns = (ms: number) => ((ms * 1e6) / each).toFixed(each === FAULTS ? 0 : 2).padStart(10);
+  const verdict = ratio <= target ? 'met' : 'MISSED';
+  return `${name.padEnd(28)}${ns(firstMs)}${ns(secondMs)}${ratio.toFixed(2).padStart(9)}${`≤ ${target}`.padStart(8)}  ${verdict}`;
+}
+
+const [random, sequential] = measureLoads();
+const roundTrip = await measureRoundTrip();
+console.log(
+  `${'ns, medians'.padEnd(28)}${'bare'.padStart(10)}${'simulated'.padStart(10)}${'ratio'.padStart(9)}`,
+);
+console.log(row('load, random over 64 MiB', random, ACCESSES, 1.5));
+console.log(row('load, sequential', sequential, WORDS, 1.7));
+console.log(row('round trip to a thread', roundTrip, FAULTS, 1.5));

@@ -1,0 +1,224 @@
+/**
+ * A whole compaction, done twice: by the collector's own phases on an image of a heap, and by sliding a list of
+ * objects (what Lisp 2 did). Both must come to the same words.
+ */
+import { expect } from 'vitest';
+import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
+import { makeMaker, beginCycle, type Maker } from '../../dist/gc/maker.js';
+import { flip } from '../../dist/gc/phases/flip.js';
+import { mark } from '../../dist/gc/phases/mark.js';
+import { prepare } from '../../dist/gc/phases/prepare.js';
+import { recordHeader } from '../../dist/heap/object.js';
+import { setTopPage, topPage } from '../../dist/heap/spaces.js';
+import { verifyHeap } from '../../dist/heap/verify.js';
+import { readObject, readWord } from '../../dist/heap/walk.js';
+import {
+  dataWord,
+  endOf,
+  fillTo,
+  headerOf,
+  type Image,
+  type Item,
+  isThing,
+  makeImage,
+  makeSpace,
+  PAGE_GRANULES,
+  PAGE_WORDS,
+  pagesFor,
+  placeAll,
+  pointTo,
+  reachable,
+  setRoots,
+  sizeOf,
+  type Space,
+  type Thing,
+  wordsOf,
+  writeItem,
+} from './heap-image.ts';
+
+/** One collection: what the heap holds when marking begins, and what mutators do before the flip. */
+export interface Scenario {
+  readonly old: readonly Item[];
+  readonly roots: readonly Item[];
+  /** Allocated after marking, on pages of their own. */
+  readonly black?: readonly Item[];
+  /** References of live objects that are set after marking. */
+  readonly stores?: readonly { readonly from: Thing; readonly slot: number; readonly target: Item }[];
+  readonly blackRoots?: readonly Item[];
+  readonly seed?: number;
+}
+
+/** Where everything is afterwards. */
+export interface Compacted {
+  readonly image: Image;
+  readonly to: Space;
+  readonly places: ReadonlyMap<Item, number>;
+  readonly compactedPages: number;
+  readonly slidPages: number;
+  /** Pages by which the black objects moved. */
+  readonly slide: number;
+}
+
+/** Compacts by the collector's phases, makes every page, and checks all of it against the model. */
+export function compactAndCheck(scenario: Scenario): Compacted {
+  const { old, roots, black = [], blackRoots = [], stores = [], seed = 1 } = scenario;
+  const image = makeImage(old, pagesFor(endOf(placeAll(black, 0), 0)) + 1, seed);
+  const { tables, space } = image;
+  const live = reachable(roots);
+  setRoots(tables, 0, refsOf(roots, image.places));
+  const found = mark(space.view, tables, new Int32Array(1 << 17));
+  expect(found.objects).toBe(1 + live.size);
+  expect(found.granules).toBe(1 + [...live].reduce((sum, item) => sum + sizeOf(item), 0));
+  const blackBegin = topPage(tables) * PAGE_GRANULES;
+  const all = addBlack(image, black, blackBegin);
+  for (const { from, slot, target } of stores) {
+    pointTo(from, slot, target);
+    writeItem(image, from, all);
+  }
+  setRoots(tables, 1, refsOf(blackRoots, all));
+
+  const plan = prepare(tables, blackBegin);
+  const maker = makerOf(image, space);
+  const pages = flip(maker, plan, blackBegin);
+  const to = makeAllPages(maker, pages.used, seed);
+
+  const model = slideByHand({ old, live, black, blackBegin });
+  expect([plan.liveGranules, plan.compactedPages]).toEqual([model.liveGranules, pagesFor(model.liveGranules)]);
+  expect(pages.used).toBe(plan.compactedPages + pagesFor(endOf(placeAll(black, 0), 0)));
+  compareWords(to, pages.used, model);
+  expect(tables.roots[0]?.slice(1, 1 + roots.length)).toEqual(Int32Array.from(refsOf(roots, model.places)));
+  expect(tables.roots[1]?.slice(1, 1 + blackRoots.length)).toEqual(
+    Int32Array.from(refsOf(blackRoots, model.places)),
+  );
+  verifyHeap(to.view, tables, 'of the compacted image');
+  expectSameGraph(to, [...roots, ...blackRoots], model.places);
+  return {
+    image,
+    to,
+    places: model.places,
+    compactedPages: plan.compactedPages,
+    slidPages: pages.used - plan.compactedPages,
+    slide: blackBegin / PAGE_GRANULES - plan.compactedPages,
+  };
+}
+
+function refsOf(items: readonly Item[], places: ReadonlyMap<Item, number>): number[] {
+  return items.map((item) => places.get(item) as number);
+}
+
+/** Puts the black items on their pages; answers where everything is. */
+function addBlack(image: Image, black: readonly Item[], blackBegin: number): Map<Item, number> {
+  const places = placeAll(black, blackBegin);
+  const all = new Map([...image.places, ...places]);
+  for (const item of black) writeItem(image, item, all);
+  const end = endOf(places, blackBegin);
+  fillTo(image, end, pagesFor(end) * PAGE_GRANULES);
+  setTopPage(image.tables, pagesFor(end));
+  return all;
+}
+
+function makerOf({ tables }: Image, from: Space): Maker {
+  const thread = { fromSpace: () => from.view, flip: () => {} };
+  const parts = {
+    tables,
+    thread,
+    cycle: openCycle(allocateCycle()),
+    mode: { concurrent: true },
+    events: { emit: () => {}, emitAt: () => {} },
+    role: 0,
+  };
+  return makeMaker(parts as unknown as Parameters<typeof makeMaker>[0]);
+}
+
+/** Makes all pages, in an order that has no meaning. */
+function makeAllPages(maker: Maker, used: number, seed: number): Space {
+  const to = makeSpace(used, seed + 1);
+  beginCycle(maker);
+  const order = [...Array(used).keys()].sort(
+    (a, b) => Math.imul(a + seed, 0x9e3779b1) - Math.imul(b + seed, 0x9e3779b1),
+  );
+  for (const page of order) maker.fill(page, to.view.words, to.view.writable(page));
+  return to;
+}
+
+interface Model {
+  readonly liveGranules: number;
+  readonly places: ReadonlyMap<Item, number>;
+  /** In address order. */
+  readonly items: readonly Item[];
+}
+
+/** The slow way: packs the live objects in address order, and moves the black ones down by whole pages. */
+function slideByHand({ old, live, black, blackBegin }: {
+  readonly old: readonly Item[];
+  readonly live: ReadonlySet<Item>;
+  readonly black: readonly Item[];
+  readonly blackBegin: number;
+}): Model {
+  const survivors = old.filter((item) => live.has(item));
+  const packed = placeAll(survivors, 1);
+  const liveGranules = endOf(packed, 1);
+  const tail = { filler: pagesFor(liveGranules) * PAGE_GRANULES - liveGranules };
+  const slid = placeAll(black, pagesFor(liveGranules) * PAGE_GRANULES);
+  expect(pagesFor(liveGranules) * PAGE_GRANULES).toBeLessThanOrEqual(blackBegin);
+  const end = endOf(slid, liveGranules + tail.filler);
+  const rest = { filler: pagesFor(end) * PAGE_GRANULES - end };
+  const places = new Map([...packed, [tail as Item, liveGranules], ...slid, [rest as Item, end]]);
+  return { liveGranules, places, items: [...survivors, tail, ...black, rest] };
+}
+
+function compareWords(to: Space, pages: number, { items, places }: Model): void {
+  const wrong: string[] = [];
+  const compare = (word: number, value: number) => {
+    if (to.read(word) !== value) wrong.push(`word ${word}: ${to.read(word)}, should be ${value}`);
+  };
+  compare(0, recordHeader(0, 0, 1));
+  let end = 1;
+  for (const item of items) {
+    const at = places.get(item) as number;
+    expect(at).toBe(end);
+    end += sizeOf(item);
+    if (sizeOf(item) === 0) continue;
+    const words = isThing(item) ? wordsOf(item, (target) => places.get(target) as number) : headersOfFiller(item);
+    for (const [i, word] of words.entries()) compare(2 * at + i, word);
+  }
+  expect(end).toBe(pages * PAGE_GRANULES);
+  expect(wrong.slice(0, 5)).toEqual([]);
+}
+
+/** What filler covers means nothing: only its header is compared. */
+function headersOfFiller({ filler }: { readonly filler: number }): number[] {
+  return filler <= 8191 ? [recordHeader(0, 0, filler)] : [1 << 31, filler, 0];
+}
+
+/** From the same roots, objects of the same labels in the same places of each other. */
+function expectSameGraph(to: Space, roots: readonly Item[], places: ReadonlyMap<Item, number>): void {
+  const seen = new Map<Item, number>();
+  const left: [Item, number][] = roots.map((item) => [item, places.get(item) as number]);
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const [item, ref] = next;
+    if (seen.has(item)) {
+      expect(seen.get(item)).toBe(ref);
+      continue;
+    }
+    seen.set(item, ref);
+    if (isThing(item)) left.push(...targetsOf(to, item, ref));
+  }
+  expect(new Set(seen.values()).size).toBe(seen.size);
+}
+
+function targetsOf(to: Space, item: Thing, ref: number): [Item, number][] {
+  const parts = readObject(to.view, ref);
+  expect([parts.granules, parts.references]).toEqual([sizeOf(item), item.references.length]);
+  const data = parts.firstReference + parts.references;
+  if (item.dataWords > 0) expect(readWord(to.view, data)).toBe(dataWord(item.label, 0));
+  const targets: [Item, number][] = [];
+  for (const [slot, target] of item.references.entries()) {
+    const word = readWord(to.view, parts.firstReference + slot);
+    if (target === null) expect(word).toBe(0);
+    else targets.push([target, word]);
+  }
+  return targets;
+}
+
+export { headerOf, PAGE_WORDS };

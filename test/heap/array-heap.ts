@@ -1,0 +1,34 @@
+/** A heap in a plain array, with one mutator and nobody who collects. */
+import { allocateMetadata, type HeapTables, openTables } from '../../dist/heap/layout.js';
+import { type AttachedMutator, attachMutator } from '../../dist/heap/mutator.js';
+import { fillerHeader, recordHeader } from '../../dist/heap/object.js';
+import { setTopPage } from '../../dist/heap/spaces.js';
+import type { PageView } from '../../dist/uffd/kernel.js';
+
+export interface ArrayHeap extends AttachedMutator {
+  readonly tables: HeapTables;
+  readonly view: PageView;
+}
+
+export function arrayHeap(pages: number, { roots = 0, rootSlots = 64, index = 0 } = {}): ArrayHeap {
+  const geometry = { heapBytes: pages * 4096, mutators: 2, rootSlots, tlabPages: 8 };
+  const tables = openTables(allocateMetadata(geometry), geometry);
+  const words = new Int32Array(pages * 1024);
+  const store = (word: number, value: number) => {
+    if (word < 0 || word >= words.length) throw new RangeError(`word ${word} of ${words.length}`);
+    words[word] = value;
+  };
+  words.set([recordHeader(0, 0, 1), 0, ...fillerHeader(511)]);
+  setTopPage(tables, 1);
+  const view = {
+    load: (word: number) => words[word] as number,
+    store,
+    enter: () => {},
+    quiesce: () => {},
+    leave: () => {},
+    onStall: null,
+  };
+  const attached = attachMutator(view, tables, { index, roots });
+  const base = (page: number) => page * 1024;
+  return { ...attached, tables, view: { words, readable: base, writable: base } };
+}

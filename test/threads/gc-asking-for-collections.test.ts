@@ -1,0 +1,101 @@
+/** Collections asked for from outside: each begins after it was asked for, and every caller gets a record. */
+import { describe, expect, it } from 'vitest';
+import { expectEveryPageOnce, fixture, MODE_NAMES, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+
+describe.each(MODE_NAMES)('%s', (mode) => {
+  it('one after the other, without a mutator', async () => {
+    await withHeap({ mode }, async (heap) => {
+      for (let number = 1; number <= 5; number++) {
+        const record = await heap.collect();
+        expect(record).toMatchObject({ number, trigger: 'explicit', objects: 1, liveBytes: 8 });
+        expectEveryPageOnce(record, mode);
+      }
+      expect(heap.cycles.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5]);
+    });
+  });
+
+  it('two at once are one, and both callers get its record', async () => {
+    await withHeap({ mode }, async (heap) => {
+      const records = await Promise.all([heap.collect(), heap.collect(), heap.collect()]);
+      expect(records.map(({ number }) => number)).toEqual([1, 1, 1]);
+      expect((await heap.collect()).number).toBe(2);
+    });
+  });
+
+  it('of a heap whose mutator has ended', async () => {
+    await withHeap({ mode }, async (heap) => {
+      await heap.spawn(fixture('programs'), { program: 'list', length: 1000, collections: 2 }).done;
+      const before = heap.cycles.length;
+      const record = await heap.collect();
+      expect(record.number).toBeGreaterThan(before);
+      expectEveryPageOnce(record, mode);
+    });
+  });
+
+  it('records name phases and pauses, and their times add up', async () => {
+    await withHeap({ mode }, async (heap) => {
+      const { phasesMs, pauses, totalMs } = await heap.collect();
+      const phases = ['mark', 'prepare', 'flip', 'compact', 'unwatch', 'release', 'verify'];
+      expect(Object.keys(phasesMs).sort()).toEqual([...phases].sort());
+      expect(pauses.map(({ name }) => name)).toEqual(['marking', 'compaction']);
+      const sum = Object.values(phasesMs).reduce((total, ms) => total + ms, 0);
+      expect(sum).toBeLessThanOrEqual(totalMs);
+    });
+  });
+});
+
+describe('what publishing costs', () => {
+  const COPY = 'UFFDIO_COPY';
+  const CONTINUE = 'UFFDIO_CONTINUE';
+  const leave = { program: 'list', length: 3000, collections: 1 };
+
+  it('continue, on demand: nothing for pages that nobody touches', async () => {
+    await withHeap({ batch: 0 }, async (heap) => {
+      await heap.spawn(fixture('programs'), leave).done;
+      const { ioctls, pages, faults, copiedBytes } = await heap.collect();
+      expect(pages.compacted).toBeGreaterThan(2);
+      expect(pages.untouched).toBe(pages.compacted + pages.slid);
+      expect([ioctls[CONTINUE], ioctls[COPY], copiedBytes, faults]).toEqual([undefined, undefined, 0, { missing: 0, minor: 0 }]);
+    });
+  });
+
+  it('continue, in batches: no byte is copied', async () => {
+    await withHeap({ batch: 4 }, async (heap) => {
+      await heap.spawn(fixture('programs'), leave).done;
+      const { ioctls, pages, copiedBytes } = await heap.collect();
+      const all = pages.compacted + pages.slid;
+      expect(ioctls[CONTINUE]).toEqual({ calls: Math.ceil(all / 4), pages: all });
+      expect([ioctls[COPY], copiedBytes]).toEqual([undefined, 0]);
+    });
+  });
+
+  it.each([0, 1, 4])('copy, batch %i: every byte is copied', async (batch) => {
+    await withHeap({ mode: 'copy', batch }, async (heap) => {
+      await heap.spawn(fixture('programs'), leave).done;
+      const { ioctls, pages, copiedBytes } = await heap.collect();
+      const all = pages.compacted + pages.slid;
+      expect(ioctls[COPY]).toEqual({ calls: Math.ceil(all / Math.max(1, batch)), pages: all });
+      expect(copiedBytes).toBe(all * 4096);
+    });
+  });
+
+  it('stop the world: no call at all', async () => {
+    await withHeap({ mode: 'stw' }, async (heap) => {
+      await heap.spawn(fixture('programs'), leave).done;
+      expect((await heap.collect()).ioctls).toEqual({});
+    });
+  });
+});
+
+it('more events than a ring holds, while nobody reads them: they are counted, and nobody is hurt', async () => {
+  await withHeap({ heapBytes: 64 * 4096, verify: false, batch: 1 }, async (heap) => {
+    const words = sharedWords();
+    const { done } = heap.spawn(fixture('programs'), { program: 'manyCollections', words, collections: 4000 });
+    // This thread drains the rings: let it not.
+    Atomics.wait(words, 0, 0);
+    const outcome = await done.catch((error: Error) => error);
+    expect(heap.lostEvents()).toBeGreaterThan(0);
+    if (outcome instanceof Error) expect(outcome.message).toMatch(/lost|missing/);
+    await rejection(Promise.race([heap.failure, Promise.reject(new Error('it goes on'))]));
+  });
+});

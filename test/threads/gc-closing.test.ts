@@ -1,0 +1,72 @@
+/** A heap can be closed at any moment, and more than once; whoever still waits for something of it is told. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { workersAlive } from './worker-watch.ts';
+import { openHeap } from '../../dist/gc/index.js';
+import { fixture, MIB, MODE_NAMES, rejection, sharedWords } from './gc-heaps.ts';
+
+afterEach(() => expect(workersAlive()).toBe(0));
+
+const open = (options = {}) => openHeap({ heapBytes: MIB, mutators: 2, ...options });
+const untilSet = async (words: Int32Array) => {
+  while (Atomics.load(words, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe.each(MODE_NAMES)('%s', (mode) => {
+  it('that nobody used', async () => {
+    const heap = await open({ mode, gcThreads: 3, faultThreads: 3 });
+    await heap.close();
+  });
+
+  it('in the middle of collections that nobody waits for', async () => {
+    for (let round = 0; round < 10; round++) {
+      const heap = await open({ mode, gcThreads: 2, faultThreads: 2 });
+      const collections = [heap.collect(), heap.collect()].map((one) => one.catch((error) => error));
+      await heap.close();
+      for (const outcome of await Promise.all(collections)) {
+        expect(outcome).toSatisfy((o: { number?: number; code?: string }) => o.number === 1 || o.code === 'HEAP_CLOSED');
+      }
+    }
+  });
+
+  it.each(['forever', 'deaf', 'waits'])('while a mutator runs: %s', async (program) => {
+    const heap = await open({ mode });
+    const words = sharedWords();
+    const { done } = heap.spawn(fixture('programs'), { program, words });
+    await untilSet(words);
+    const collected = heap.collect();
+    await heap.close();
+    for (const left of [done, collected]) expect(await rejection(left)).toMatchObject({ code: 'HEAP_CLOSED' });
+  });
+});
+
+it('right after a mutator was spawned', async () => {
+  const heap = await open();
+  const { done } = heap.spawn(fixture('programs'), { program: 'forever' });
+  await heap.close();
+  expect(await rejection(done)).toMatchObject({ code: 'HEAP_CLOSED' });
+});
+
+it('twice, and both wait for the end', async () => {
+  const heap = await open();
+  heap.spawn(fixture('programs'), { program: 'forever' });
+  const both = [heap.close(), heap.close()];
+  await both[1];
+  expect(workersAlive()).toBe(0);
+  await both[0];
+  await heap.close();
+});
+
+it('after its collector died with nobody running', async () => {
+  const heap = await open({ verify: true });
+  const { done } = heap.spawn(fixture('vandal'), { kind: 'root' });
+  await rejection(done);
+  await heap.close();
+  expect((await rejection(heap.failure)).message).toMatch(/^collector failed/);
+});
+
+it('and is not used again', async () => {
+  const heap = await open();
+  await heap.close();
+  expect(() => heap.spawn(fixture('programs'), { program: 'forever' })).toThrow('the heap was closed');
+  expect(await rejection(heap.collect())).toMatchObject({ code: 'HEAP_CLOSED' });
+});

@@ -1,0 +1,62 @@
+/** The collector, a compactor or a fault thread dies: the run ends with an error that names it, and nothing hangs. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { workerNamed, workersAlive } from './worker-watch.ts';
+import { fixture, MODE_NAMES, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+
+afterEach(() => expect(workersAlive()).toBe(0));
+
+// What a damaged heap leads to: marking stumbles over it, or the check after the collection finds it.
+const DAMAGES = ['header', 'wildReference', 'negativeReference', 'middleReference', 'root', 'size', 'arraySize'];
+
+describe.each(MODE_NAMES)('%s: a mutator damages the heap', (mode) => {
+  it.each(DAMAGES)('%s', async (kind) => {
+    await withHeap({ mode, mutators: 2 }, async (heap) => {
+      const words = sharedWords();
+      const others = heap.spawn(fixture('programs'), { program: 'forever' });
+      const { done } = heap.spawn(fixture('vandal'), { kind, words });
+      const error = await rejection(done);
+      expect(error.message).toMatch(/^(collector|fault 0) failed: (verification after collection \d+: |SIGSEGV at |.*)/);
+      expect(error.stack).toMatch(/(mark|verify|fill-page|compact|walk|access)\.js/);
+      expect(await rejection(others.done)).toBe(error);
+    });
+  });
+});
+
+it('the userfaultfd is gone: the thread that needs it says which call failed', async () => {
+  await withHeap({ mutators: 2 }, async (heap) => {
+    const others = heap.spawn(fixture('programs'), { program: 'forever' });
+    const error = await rejection(heap.spawn(fixture('vandal'), { kind: 'userfaultfd' }).done);
+    expect(error.message).toMatch(/^(collector|fault 0) failed: .*(UFFDIO_REGISTER|read).*EBADF/);
+    expect(await rejection(others.done)).toBe(error);
+  });
+});
+
+describe.each(['collector', 'compactor 1', 'fault 0', 'fault 1'])('%s is ended from outside', (name) => {
+  it.each(MODE_NAMES)('%s, while mutators run', async (mode) => {
+    const options = { mode, mutators: 2, gcThreads: 2, faultThreads: 2 };
+    await withHeap(options, async (heap) => {
+      const data = { seed: 5, epochs: 1e9, epochBytes: 100_000, collectEvery: 40 };
+      const done = [0, 1].map(() => heap.spawn(fixture('graph'), data).done);
+      while (heap.cycles.length < 5) await new Promise((resolve) => setImmediate(resolve));
+      void workerNamed(name).terminate();
+      const errors = await Promise.all([...done, heap.failure].map(rejection));
+      for (const error of errors) expect(error.message).toMatch(new RegExp(`^${name} ended before it was done`));
+    });
+  });
+
+  it('while nothing runs', async () => {
+    await withHeap({ gcThreads: 2, faultThreads: 2 }, async (heap) => {
+      void workerNamed(name).terminate();
+      expect((await rejection(heap.failure)).message).toMatch(new RegExp(`^${name} ended before`));
+      expect((await rejection(heap.collect())).message).toMatch(new RegExp(`^${name} ended before`));
+    });
+  });
+
+  it('while the heap is being closed', async () => {
+    await withHeap({ gcThreads: 2, faultThreads: 2 }, async (heap) => {
+      const closed = heap.close();
+      void workerNamed(name).terminate();
+      await closed;
+    });
+  });
+});

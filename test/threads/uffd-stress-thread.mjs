@@ -1,0 +1,103 @@
+/** The threads of the stress tests. Each does one job until it is done or the machine is gone, and tells how it went. */
+import { parentPort, workerData } from 'node:worker_threads';
+import * as u from '../../dist/uffd/index.js';
+
+const { handle, job, seed, ...options } = workerData;
+const k = u.openKernel(handle);
+const P = u.PAGE_BYTES;
+const PUNCH = u.FALLOC_FL_PUNCH_HOLE | u.FALLOC_FL_KEEP_SIZE;
+
+/** xorshift32: the same numbers for the same seed. */
+let state = seed | 1;
+function below(limit) {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) % limit;
+}
+
+const jobs = {
+  /** Keeps a translation between two quiescent points (a fault is one too): it must go on showing its own page. */
+  hold({ addr, pages, wanted, tag }) {
+    const translations = k.pageView(addr, pages * P);
+    const view = k.mutatorView(addr, pages * P);
+    const { words } = translations;
+    let stale = 0; // translations that were out of date before they were given up
+    view.enter();
+    for (let round = 0; stale < wanted; round++) {
+      const page = below(pages);
+      const word = translations.readable(page);
+      for (let look = 0; look < 200; look++) {
+        for (const at of [0, 500, 1023]) {
+          const value = words[word + at];
+          if (value === 0 || value === tag + page) continue;
+          throw new Error(`page ${page} shows ${value}, in round ${round} of seed ${seed}`);
+        }
+      }
+      if (translations.readable(page) !== word) stale++;
+      view.quiesce();
+    }
+    view.leave();
+    return stale;
+  },
+
+  /** Drops pages and makes them anew, so that frames go round. */
+  recycle({ addr, pages, tag }) {
+    for (;;) {
+      const page = below(pages);
+      const start = addr + page * P;
+      if (below(4) === 0) k.mmap(start, P, 3, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED, -1, 0);
+      else k.madvise(start, P, u.MADV_DONTNEED);
+      for (const at of [0, 500, 1023]) k.store32(start + at * 4, tag + page);
+    }
+  },
+
+  /** Touches pages at random until it has slept often enough: word 0 must be what the handlers put there. */
+  mutate({ addr, pages, wanted }) {
+    const view = k.mutatorView(addr, pages * P);
+    let stalls = 0;
+    view.onStall = () => {
+      stalls++;
+      view.quiesce();
+    };
+    view.enter();
+    for (let i = 0; stalls < wanted; i++) {
+      const page = below(pages);
+      if (below(3) === 0) view.store(page * 1024 + 1 + below(1000), i);
+      const value = view.load(page * 1024);
+      if (value !== page + 1) throw new Error(`page ${page} shows ${value}, at access ${i} of seed ${seed}`);
+      if (i % 16 === 0) view.quiesce();
+    }
+    view.leave();
+    return stalls;
+  },
+
+  /** Answers faults: a missing page by COPY from `source`, a minor one by CONTINUE. */
+  handle({ fd, addr, source }) {
+    const uffd = u.attachUserfaultfd(k, fd);
+    for (;;) {
+      const { address, flags } = uffd.read();
+      const minor = (flags & u.UFFD_PAGEFAULT_FLAG_MINOR) !== 0;
+      const { done } = minor ? uffd.continue(address, P) : uffd.copy(address, source + address - addr, P);
+      // Somebody else was quicker, or the page went again: whoever sleeps must look for himself.
+      if (done === 0) uffd.wake(address, P);
+    }
+  },
+
+  /** Takes pages away while all that goes on. */
+  disturb({ addr, filePages, pages, file }) {
+    for (;;) {
+      const page = below(pages);
+      const count = 1 + below(Math.min(4, pages - page));
+      if (page < filePages && below(2) === 0) k.fallocate(file, PUNCH, page * P, P);
+      else k.madvise(addr + page * P, count * P, u.MADV_DONTNEED);
+      if (below(8) === 0) k.pagemap(addr);
+    }
+  },
+};
+
+try {
+  parentPort.postMessage({ done: jobs[job](options) });
+} catch (error) {
+  parentPort.postMessage(error instanceof u.MachineGoneError ? { gone: true } : { error: error.stack });
+}

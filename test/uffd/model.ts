@@ -1,0 +1,120 @@
+/**
+ * The obvious slow model of an address space: a map from page to what it is, one entry a page, no VMAs, no page
+ * table, no frames. What it says of every page the simulator must say too.
+ */
+import * as u from '../../dist/uffd/index.js';
+import { MINOR, MISSING, P } from './machine.js';
+
+interface ModelPage {
+  prot: number;
+  /** null: private memory. */
+  file: number | null;
+  filePage: number;
+  uffd: number | null;
+  modes: number;
+  /** Contents of the first word, or null: nothing mapped. Of a file page: whether it is mapped. */
+  own: number | null;
+}
+
+export class Model {
+  readonly pages = new Map<number, ModelPage>();
+  /** File → page → first word. */
+  readonly files = new Map<number, Map<number, number>>();
+
+  range(start: number, count: number): (ModelPage | undefined)[] {
+    return Array.from({ length: count }, (_, i) => this.pages.get(start + i));
+  }
+
+  map(start: number, count: number, prot: number, file: number | null, filePage: number): void {
+    for (let i = 0; i < count; i++) {
+      this.pages.set(start + i, { prot, file, filePage: filePage + i, uffd: null, modes: 0, own: null });
+    }
+  }
+
+  unmap(start: number, count: number): void {
+    for (let i = 0; i < count; i++) this.pages.delete(start + i);
+  }
+
+  /** A fixed move, the old range kept or not: null where the model takes no stand (the range is not one mapping). */
+  move(from: number, to: number, count: number, keeps: boolean): void {
+    const moved = this.range(from, count).map((page) => ({ ...(page as ModelPage) }));
+    this.unmap(to, count);
+    moved.forEach((page, i) => {
+      this.pages.set(to + i, { ...page, uffd: null, modes: 0 });
+      if (keeps) this.pages.set(from + i, { ...page, own: null });
+      else this.pages.delete(from + i);
+    });
+  }
+
+  dontneed(start: number, count: number): void {
+    for (const page of this.range(start, count)) if (page) page.own = null;
+  }
+
+  punch(file: number, filePage: number, count: number): void {
+    for (let i = 0; i < count; i++) this.files.get(file)?.delete(filePage + i);
+    for (const page of this.pages.values()) {
+      if (page.file === file && page.filePage >= filePage && page.filePage < filePage + count) page.own = null;
+    }
+  }
+
+  /** What an access says: the word, a signal, or the userfault it would raise. */
+  access(at: number, write: boolean, filePages: number): number | string {
+    const page = this.pages.get(at);
+    const needs = write ? u.PROT_WRITE : u.PROT_READ | u.PROT_WRITE;
+    if (page === undefined || (page.prot & needs) === 0) return 'SIGSEGV';
+    if (page.own === null) {
+      const fault = this.fault(page, filePages);
+      if (fault !== null) return fault;
+      this.fill(page);
+    }
+    return page.file === null ? (page.own as number) : this.cache(page.file).get(page.filePage)!;
+  }
+
+  private fault(page: ModelPage, filePages: number): string | null {
+    if (page.file === null) return page.modes & MISSING ? 'missing' : null;
+    if (page.filePage >= filePages) return 'SIGBUS';
+    const cached = this.cache(page.file).has(page.filePage);
+    if (cached) return page.modes & MINOR ? 'minor' : null;
+    return page.modes & MISSING ? 'missing' : null;
+  }
+
+  private fill(page: ModelPage): void {
+    page.own = 0;
+    if (page.file === null) return;
+    const cache = this.cache(page.file);
+    if (!cache.has(page.filePage)) cache.set(page.filePage, 0);
+  }
+
+  store(at: number, value: number): void {
+    const page = this.pages.get(at)!;
+    if (page.file === null) page.own = value;
+    else this.cache(page.file).set(page.filePage, value);
+  }
+
+  cache(file: number): Map<number, number> {
+    const cache = this.files.get(file) ?? new Map<number, number>();
+    this.files.set(file, cache);
+    return cache;
+  }
+
+  /** Pages whose attributes agree with the first one's, as far as a VMA goes. */
+  isOneMapping(start: number, count: number): boolean {
+    const pages = this.range(start, count);
+    const first = pages[0];
+    return pages.every(
+      (page, i) =>
+        page !== undefined &&
+        first !== undefined &&
+        page.prot === first.prot &&
+        page.file === first.file &&
+        page.uffd === first.uffd &&
+        page.modes === first.modes &&
+        (page.file === null || page.filePage === first.filePage + i),
+    );
+  }
+}
+
+/** Addresses of pages, for messages. */
+export function pageAddress(page: number): number {
+  return page * P;
+}

@@ -1,0 +1,42 @@
+/** The typed Userfaultfd: outcomes for what the kernel may legitimately answer, errors for misuse. */
+import { expect, it } from 'vitest';
+import * as u from '../../dist/uffd/index.js';
+import { mapAnon, mapFile, MINOR, MISSING, openMachine, openUffd, P } from './machine.js';
+
+it('tells how far an operation got and why it stopped, apart', () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const { addr, alias } = mapFile(k, 3);
+  const source = mapAnon(k, 3);
+  k.store32(alias + P, 1);
+  uffd.register(addr, 3 * P, MISSING | MINOR);
+  expect(uffd.copy(addr, source, 3 * P)).toEqual({ done: P, errno: u.EAGAIN });
+  expect(uffd.copy(addr + P, source, P)).toEqual({ done: 0, errno: u.EEXIST });
+  expect(uffd.continue(addr + P, 2 * P)).toEqual({ done: P, errno: u.EAGAIN });
+  expect(uffd.continue(addr + 2 * P, P)).toEqual({ done: 0, errno: u.EFAULT });
+  expect(uffd.zeropage(addr + 2 * P, P)).toEqual({ done: P, errno: 0 });
+  expect(uffd.read()).toBe(null);
+});
+
+it('throws SyscallError for what can only be a mistake', () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const addr = mapAnon(k, 1);
+  expect(() => uffd.copy(addr + 1, addr, P)).toThrow(/UFFDIO_COPY: EINVAL/);
+  expect(() => uffd.zeropage(addr, 0)).toThrow(/UFFDIO_ZEROPAGE: EINVAL/);
+  expect(() => uffd.continue(addr, P, 8)).toThrow(/UFFDIO_CONTINUE: EINVAL/);
+  expect(() => uffd.register(addr, P, MINOR)).toThrow(/UFFDIO_REGISTER: EINVAL/);
+  expect(() => uffd.unregister(5 << 20, P)).toThrow(/UFFDIO_UNREGISTER: EINVAL/);
+  expect(() => uffd.wake(addr, 1)).toThrow(/UFFDIO_WAKE: EINVAL/);
+  uffd.close();
+  expect(() => uffd.close()).toThrow(/close: EBADF/);
+  expect(() => uffd.read()).toThrow(/read: EBADF/);
+  expect(() => uffd.copy(addr, addr, P)).toThrow(/UFFDIO_COPY: EBADF/);
+});
+
+it('closes what a failed handshake leaves', () => {
+  const k = openMachine();
+  expect(() => u.openUserfaultfd(k, { flags: 2 })).toThrow(/userfaultfd: EINVAL/);
+  expect(() => u.openUserfaultfd(k, { features: u.UFFD_FEATURE_SIGBUS })).toThrow(/UFFDIO_API: EINVAL/);
+  expect(k.userfaultfd(0)).toBe(3);
+});

@@ -1,0 +1,113 @@
+/** mremap: a mapping shrinks, grows, or moves with its page-table entries; frames stay where they are. */
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi.ts';
+import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
+import { PAGE_BYTES } from '../kernel.ts';
+import { endShootdown } from './frames.ts';
+import { type Machine, NO_PTE } from './machine.ts';
+import { exclusively } from './mm-lock.ts';
+import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
+import { unmapPages } from './unmap.ts';
+import { clip, findHole, findVma, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+
+/** The arguments of mremap. */
+export interface RemapCall {
+  readonly old: number;
+  readonly oldLength: number;
+  readonly newLength: number;
+  readonly flags: number;
+  readonly newAddr: number;
+}
+
+/** The same in pages. */
+interface Move {
+  readonly from: number;
+  readonly pages: number;
+  readonly newPages: number;
+  readonly mayMove: boolean;
+  readonly fixed: boolean;
+  /** The old range stays mapped, and empty. */
+  readonly keepsOld: boolean;
+  /** Where to: as told if fixed, else a hint, else −1. */
+  readonly to: number;
+}
+
+export function mremap(m: Machine, call: RemapCall): number {
+  const { old, oldLength, newLength, flags, newAddr } = call;
+  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
+  if (!isAligned(old) || !isUserRange(0, oldLength) || !isUserRange(0, newLength)) return -EINVAL;
+  const keepsOld = (flags & MREMAP_DONTUNMAP) !== 0;
+  const fixed = (flags & MREMAP_FIXED) !== 0;
+  const move: Move = {
+    from: pageOf(old),
+    pages: pagesOf(oldLength),
+    newPages: pagesOf(newLength),
+    mayMove: (flags & MREMAP_MAYMOVE) !== 0,
+    fixed,
+    keepsOld,
+    to: fixed || keepsOld ? pageOf(newAddr) : -1,
+  };
+  if (move.newPages === 0) return -EINVAL;
+  const errno = fixed || keepsOld ? destinationRefusal(m, call, move) : 0;
+  return errno !== 0 ? errno : exclusively(m, () => remapPages(m, move));
+}
+
+/** What is wrong with a new address, which MREMAP_DONTUNMAP takes as a hint but checks like MREMAP_FIXED. */
+function destinationRefusal(m: Machine, { newAddr, newLength }: RemapCall, move: Move): number {
+  const { from, pages, newPages, to } = move;
+  if (!move.mayMove || (move.keepsOld && pages !== newPages)) return -EINVAL;
+  if (!isAligned(newAddr) || !isUserRange(newAddr, newLength)) return -EINVAL;
+  if (to < from + pages && from < to + newPages) return -EINVAL;
+  return move.fixed && to + newPages > m.addressPages ? -ENOMEM : 0;
+}
+
+function remapPages(m: Machine, move: Move): number {
+  const { from, pages, newPages } = move;
+  const vma = findVma(m, from);
+  if (vma === null) return -EFAULT;
+  // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
+  if (pages === 0 && !vma.shared) return -EINVAL;
+  if (!hasRoom(m, 4)) return -ENOMEM;
+  if (!move.fixed && !move.keepsOld) {
+    if (pages > 0 && newPages <= pages) return shrink(m, from, pages, newPages);
+    if (vma.end < from + pages) return -EFAULT;
+    if (pages > 0 && growsInPlace(m, vma, from + pages, newPages - pages)) return grow(m, vma, move);
+    if (!move.mayMove) return -ENOMEM;
+  }
+  return vma.end < from + pages ? -EFAULT : moveAway(m, vma, move);
+}
+
+/** The tail goes; what is left stays where it is. */
+function shrink(m: Machine, from: number, pages: number, newPages: number): number {
+  if (newPages < pages) unmapPages(m, from + newPages, from + pages);
+  return from * PAGE_BYTES;
+}
+
+/** Whether the mapping ends at `end` and so many pages behind it are free. */
+function growsInPlace(m: Machine, vma: Vma, end: number, more: number): boolean {
+  return vma.end === end && end + more <= m.addressPages && vmasIn(m, end, end + more).length === 0;
+}
+
+function grow(m: Machine, vma: Vma, { from, pages, newPages }: Move): number {
+  const part = clip(vma, from, from + pages);
+  replaceRange(m, from, from + newPages, [{ ...part, end: from + newPages }]);
+  return from * PAGE_BYTES;
+}
+
+function moveAway(m: Machine, vma: Vma, move: Move): number {
+  const { from, pages, newPages } = move;
+  const to = move.fixed ? move.to : findHole(m, newPages, move.to);
+  if (to < 0) return -ENOMEM;
+  if (newPages < pages) unmapPages(m, from + newPages, from + pages);
+  moveEntries(m, clip(vma, from, from + Math.min(pages, newPages)), to, newPages);
+  if (!move.keepsOld && pages > 0) replaceRange(m, from, from + pages, []);
+  endShootdown(m);
+  return to * PAGE_BYTES;
+}
+
+/** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered. */
+function moveEntries(m: Machine, vma: Vma, to: number, newPages: number): void {
+  unmapPages(m, to, to + newPages);
+  m.ptes.copyWithin(to, vma.start, vma.end);
+  m.ptes.fill(NO_PTE, vma.start, vma.end);
+  replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
+}

@@ -1,0 +1,42 @@
+/** Taking pages out of the address space. Everything here is called with the mm lock held exclusively. */
+import { endShootdown, retireFrame } from './frames.ts';
+import { type Machine, NO_PTE } from './machine.ts';
+import { discardPages } from './page-cache.ts';
+import { clearPte, frameOf, isAnon, loadPte } from './page-table.ts';
+import { clip, replaceRange, type Vma, vmasIn } from './vmas.ts';
+
+/** Takes pages [start, end) out of the address space. Sleepers in it are not woken, as on Linux. */
+export function unmapPages(m: Machine, start: number, end: number): void {
+  for (const vma of vmasIn(m, start, end)) dropEntries(m, clip(vma, start, end));
+  replaceRange(m, start, end, []);
+  endShootdown(m);
+}
+
+/**
+ * Clears the page-table entries of a VMA's range; anonymous pages are given up, file pages stay cached. The caller
+ * ends with endShootdown.
+ */
+export function dropEntries(m: Machine, vma: Vma): void {
+  if (vma.file >= 0) {
+    m.ptes.fill(NO_PTE, vma.start, vma.end);
+    return;
+  }
+  for (let page = vma.start; page < vma.end; page++) {
+    const pte = loadPte(m, page);
+    if (pte === NO_PTE) continue;
+    clearPte(m, page);
+    if (isAnon(pte)) retireFrame(m, frameOf(pte));
+  }
+}
+
+/** Makes pages [from, to) of a file holes, in every mapping. */
+export function punch(m: Machine, file: number, from: number, to: number): void {
+  for (const vma of vmasIn(m, 0, m.addressPages)) {
+    if (vma.file !== file) continue;
+    const start = Math.max(vma.start, vma.start + from - vma.filePage);
+    const end = Math.min(vma.end, vma.start + to - vma.filePage);
+    if (start < end) m.ptes.fill(NO_PTE, start, end);
+  }
+  discardPages(m, file, from, to);
+  endShootdown(m);
+}

@@ -19,9 +19,17 @@ import {
   recordGranules,
   recordReferences,
 } from '../heap/object.ts';
+import { noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
 import { LOG_PAGE_WORDS, PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { type Forward, makeForward, type SlideBounds } from './forward.ts';
+
+// Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
+const LOG_GRANULES = LOG_PAGE_GRANULES;
+const GRANULES = PAGE_GRANULES;
+const HEADER = RECORD_HEADER_WORDS;
+const LOG_WORDS = LOG_PAGE_WORDS;
+const WORDS = PAGE_WORDS;
 
 /** What the pages of one collection are made from; one record a thread, renewed at each flip. */
 export interface PageSources extends SlideBounds {
@@ -51,7 +59,7 @@ function makeCompactPage(tables: HeapTables, sources: Readonly<PageSources>, for
   return (page, words, base) => {
     const { from, liveGranules, blackBegin } = sources;
     const source = from.words;
-    const end = base + 2 * Math.min(PAGE_GRANULES, liveGranules - (page << LOG_PAGE_GRANULES));
+    const end = base + 2 * Math.min(GRANULES, liveGranules - (page << LOG_GRANULES));
     let object = firstObject[page] as Ref;
     const skip = 2 * ((firstGranule[page] as number) - object);
     let copied = copyPart(object, skip, words, base, end);
@@ -63,26 +71,26 @@ function makeCompactPage(tables: HeapTables, sources: Readonly<PageSources>, for
       // Live objects lie shoulder to shoulder, or the next live granule begins the next one.
       const chunk = liveness[(object >>> 5) * 2] as number;
       if ((chunk & (1 << (object & 31))) === 0) object = nextBit(liveness, 2, object, blackBegin);
-      if (object >>> LOG_PAGE_GRANULES !== sourcePage) {
-        sourcePage = object >>> LOG_PAGE_GRANULES;
+      if (object >>> LOG_GRANULES !== sourcePage) {
+        sourcePage = object >>> LOG_GRANULES;
         sourceBase = from.readable(sourcePage);
       }
-      const at = sourceBase + (object & (PAGE_GRANULES - 1)) * 2;
+      const at = sourceBase + (object & (GRANULES - 1)) * 2;
       const header = source[at] as number;
       const size = recordGranules(header) * 2;
-      if (header < 0 || out + size > end || at + size > sourceBase + PAGE_WORDS) {
+      if (header < 0 || size === 0 || out + size > end || at + size > sourceBase + WORDS) {
         copied = copyPart(object, 0, words, out, end);
       } else {
         copied = size;
         words[out] = header;
-        const data = RECORD_HEADER_WORDS + recordReferences(header);
-        for (let i = RECORD_HEADER_WORDS; i < data; i++) words[out + i] = forward(source[at + i] as Ref);
+        const data = HEADER + recordReferences(header);
+        for (let i = HEADER; i < data; i++) words[out + i] = forward(source[at + i] as Ref);
         for (let i = data; i < size; i++) words[out + i] = source[at + i] as number;
       }
       out += copied;
       object += copied >>> 1;
     }
-    fillTail(words, end, base + PAGE_WORDS);
+    fillTail(words, end, base + WORDS);
   };
 }
 
@@ -98,9 +106,9 @@ function makeSlidePage(tables: HeapTables, sources: Readonly<PageSources>, forwa
   const copyPart = makeCopyPart(sources, forward);
 
   return (page, words, base) => {
-    const pageBegin = (page << LOG_PAGE_GRANULES) + sources.blackSlide;
-    const pageEnd = pageBegin + PAGE_GRANULES;
-    const end = base + PAGE_WORDS;
+    const pageBegin = (page << LOG_GRANULES) + sources.blackSlide;
+    const pageEnd = pageBegin + GRANULES;
+    const end = base + WORDS;
     let object = firstObject[page] as Ref; // kept there by the flip
     while (object < pageEnd) {
       const skip = 2 * Math.max(0, pageBegin - object);
@@ -121,6 +129,7 @@ function makeCopyPart(sources: Readonly<PageSources>, forward: Forward): CopyPar
   return (object, skip, words, out, end) => {
     const { from } = sources;
     const { header, granules, references } = readObject(from, object);
+    if (2 * granules <= skip) throw noObjectAt(object, granules, 'while compacting');
     const firstReference = headerWords(header);
     const firstData = firstReference + references;
     const count = Math.min(2 * granules - skip, end - out);
@@ -128,10 +137,10 @@ function makeCopyPart(sources: Readonly<PageSources>, forward: Forward): CopyPar
     for (let i = skip; i < stop; ) {
       // Up to the end of the source page, or of the kind of words.
       const word = 2 * object + i;
-      const offset = word & (PAGE_WORDS - 1);
+      const offset = word & (WORDS - 1);
       const kindEnd = i < firstReference ? firstReference : i < firstData ? firstData : stop;
-      const n = Math.min(PAGE_WORDS - offset, kindEnd - i, stop - i);
-      const at = from.readable(word >>> LOG_PAGE_WORDS) + offset;
+      const n = Math.min(WORDS - offset, kindEnd - i, stop - i);
+      const at = from.readable(word >>> LOG_WORDS) + offset;
       const to = out + i - skip;
       const source = from.words;
       if (i >= firstReference && i < firstData) {

@@ -9,6 +9,9 @@ import { popcount } from '../heap/bitmap.ts';
 import { LOG_CHUNK_GRANULES } from '../heap/layout.ts';
 import type { Ref } from '../heap/object.ts';
 
+// Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
+const LOG_CHUNK = LOG_CHUNK_GRANULES;
+
 /** Maps a reference into from-space to the same object's place in to-space. Null stays null. */
 export type Forward = (ref: Ref) => Ref;
 
@@ -27,7 +30,7 @@ export interface SlideBounds {
 export function makeForward(liveness: Int32Array, bounds: Readonly<SlideBounds>): Forward {
   return (ref) => {
     if (ref >= bounds.blackBegin) return ref - bounds.blackSlide;
-    const chunk = (ref >>> LOG_CHUNK_GRANULES) * 2;
+    const chunk = (ref >>> LOG_CHUNK) * 2;
     const below = (liveness[chunk] as number) & ((1 << (ref & 31)) - 1);
     return (liveness[chunk + 1] as number) + popcount(below);
   };

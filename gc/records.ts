@@ -83,8 +83,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   const of = (kind: number): Event[] => events.filter((event) => event.kind === kind);
   const one = (kind: number): Event => {
     const [first] = of(kind);
-    if (first === undefined)
-      throw new RangeError(`collection ${number}: an event of kind ${kind} is missing`);
+    if (first === undefined) throw new EventsLostError(number, kind);
     return first;
   };
   const sum = (kind: number, role: number): number =>

@@ -69,6 +69,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
    * are none. Answers the granule they start at and leaves how many there are in `granted`.
    */
   function pagesOrCollect(wanted: number, needed: number, askedGranules: number): Ref {
+    let inVain = 0;
     for (;;) {
       for (granted of wanted > needed ? [wanted, needed] : [needed]) {
         const page = takePages(tables, granted);
@@ -79,8 +80,9 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
       const number =
         newestAt(control, 'flipped') < started ? started : requestNewCollection(control, REASON.allocation);
       waitStopped('allocation', () => awaitStage(control, 'flipped', number));
-      if (number > started && (control[CONTROL.freeAtFlip] as number) < needed)
-        throw outOfMemory(askedGranules);
+      // One collection may have kept garbage that others allocated beside it; a second one has marked that too.
+      const isFull = number > started && (control[CONTROL.freeAtFlip] as number) < needed;
+      if (isFull && ++inVain === 2) throw outOfMemory(askedGranules);
     }
   }
 

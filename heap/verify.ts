@@ -62,6 +62,16 @@ export function describeRef(object: Ref): string {
   return `object ${object} (heap + 0x${(object * GRANULE_BYTES).toString(16)}, page ${page})`;
 }
 
+/** What a thread throws that comes to an object without a size: it could not go on to the next one. */
+export function noObjectAt(object: Ref, granules: number, when: string): HeapCorruptError {
+  return new HeapCorruptError(when, [`${describeRef(object)}: its header says ${granules} granules`]);
+}
+
+/** What a thread throws that comes to a reference which no table has an entry for. */
+export function outsideHeap(ref: Ref, when: string): HeapCorruptError {
+  return new HeapCorruptError(when, [`a root or a reference is ${ref}, outside the heap`]);
+}
+
 function walkObjects(
   view: PageView,
   tables: HeapTables,

@@ -66,42 +66,70 @@ export function unlock(words: SharedWords, index: number): void {
   if (exchange(words, index, FREE) === CONTENDED) wake(words, index, 1);
 }
 
-// A reader-writer lock is two words: `index` holds the number of readers, plus WRITER when one writer holds the
-// lock or waits for the readers to leave; `index + 1` is a mutex among writers. A waiting writer keeps new
-// readers out, so writers cannot starve.
+// A reader-writer lock is two words. `index` holds the number of readers inside, above them the number that wait,
+// and WRITER when one writer holds the lock or waits for the readers to leave; `index + 1` is a mutex among writers.
+// A waiting writer keeps new readers out, so writers cannot starve; a writer gives way to the readers that waited
+// for the one before it, so readers cannot either.
+const ONE_WAITING = 1 << 16;
+const WAITING_READERS = 0x3fff * ONE_WAITING;
 const WRITER = 1 << 30;
+/** How long a writer gives way, in ms: a reader that is not there by then may have been ended where it waited. */
+const GIVE_WAY_MS = 5;
 
 /** How many consecutive words a reader-writer lock takes. */
 export const RW_LOCK_WORDS = 2;
 
 /** Takes the lock shared. */
 export function lockShared(words: SharedWords, index: number): void {
+  let waits = false;
   for (;;) {
     const state = loadAcquire(words, index);
-    if (state >= WRITER) sleepWhile(words, index, state);
-    else if (cas(words, index, state, state + 1)) return;
+    if (state < WRITER) {
+      // Goes in, and is counted no longer among those that wait (a writer that lost patience may have seen to that).
+      const inside = state + 1 - (waits && state >= ONE_WAITING ? ONE_WAITING : 0);
+      if (!cas(words, index, state, inside)) continue;
+      if (waits && inside < ONE_WAITING) wake(words, index); // the last that a writer gave way to
+      return;
+    }
+    // Counted again if a writer has lost patience with all who waited.
+    if (waits && (state & WAITING_READERS) !== 0) sleepWhile(words, index, state);
+    else waits = cas(words, index, state, state + ONE_WAITING);
   }
 }
 
 /** Gives a shared hold back; the last reader out wakes a waiting writer. */
 export function unlockShared(words: SharedWords, index: number): void {
-  if (fetchAdd(words, index, -1) === WRITER + 1) wake(words, index);
+  const before = fetchAdd(words, index, -1);
+  if ((before & ~WAITING_READERS) === WRITER + 1) wake(words, index);
 }
 
 /** Takes the lock exclusively: keeps new readers out, then waits for those inside. */
 export function lockExclusive(words: SharedWords, index: number): void {
   lock(words, index + 1);
+  if ((loadAcquire(words, index) & WAITING_READERS) !== 0) giveWay(words, index);
   fetchOr(words, index, WRITER);
   for (;;) {
     const state = loadAcquire(words, index);
-    if (state === WRITER) return;
+    if ((state & ~WAITING_READERS) === WRITER) return;
     sleepWhile(words, index, state);
+  }
+}
+
+/** Waits until the readers that waited for the last writer are in; forgets those that do not come. */
+function giveWay(words: SharedWords, index: number): void {
+  const until = performance.now() + GIVE_WAY_MS;
+  for (;;) {
+    const state = loadAcquire(words, index);
+    if ((state & WAITING_READERS) === 0) return;
+    const left = until - performance.now();
+    if (left > 0) sleepWhile(words, index, state, left);
+    else if (cas(words, index, state, state & ~WAITING_READERS)) return;
   }
 }
 
 /** Gives an exclusive hold back and lets readers in. */
 export function unlockExclusive(words: SharedWords, index: number): void {
-  storeRelease(words, index, 0);
+  fetchAdd(words, index, -WRITER);
   wake(words, index);
   unlock(words, index + 1);
 }

@@ -13,8 +13,15 @@ import {
   recordGranules,
   recordReferences,
 } from '../../heap/object.ts';
+import { noObjectAt, outsideHeap } from '../../heap/verify.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
+
+// Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
+const LOG_GRANULES = LOG_PAGE_GRANULES;
+const GRANULES = PAGE_GRANULES;
+const HEADER = RECORD_HEADER_WORDS;
+const WORDS = PAGE_WORDS;
 
 /** What marking found. */
 export interface MarkResult {
@@ -35,7 +42,8 @@ export function mark(space: PageView, tables: HeapTables, stack: Int32Array): Ma
   let granulesLive = 0;
 
   function visit(ref: Ref): void {
-    const word = markBits[ref >>> 5] as number;
+    const word = markBits[ref >>> 5];
+    if (word === undefined) throw outsideHeap(ref, 'while marking');
     const bit = 1 << (ref & 31);
     if ((word & bit) !== 0) return;
     markBits[ref >>> 5] = word | bit;
@@ -43,6 +51,7 @@ export function mark(space: PageView, tables: HeapTables, stack: Int32Array): Ma
   }
 
   function setLive(object: Ref, granules: number): void {
+    if (granules <= 0) throw noObjectAt(object, granules, 'while marking');
     objects++;
     granulesLive += granules;
     setBits(liveness, 2, object, object + granules);
@@ -51,17 +60,17 @@ export function mark(space: PageView, tables: HeapTables, stack: Int32Array): Ma
   /** The common case: a record whose references lie on the page it begins on. */
   function scan(object: Ref): void {
     const { words } = space;
-    const at = (object & (PAGE_GRANULES - 1)) * 2;
-    const base = space.readable(object >>> LOG_PAGE_GRANULES) + at;
+    const at = (object & (GRANULES - 1)) * 2;
+    const base = space.readable(object >>> LOG_GRANULES) + at;
     const header = words[base] as number;
     const references = recordReferences(header);
-    if (header < 0 || at + RECORD_HEADER_WORDS + references > PAGE_WORDS) {
+    if (header < 0 || at + HEADER + references > WORDS) {
       scanSlowly(object);
       return;
     }
     setLive(object, recordGranules(header));
     for (let i = 0; i < references; i++) {
-      const ref = words[base + RECORD_HEADER_WORDS + i] as number;
+      const ref = words[base + HEADER + i] as number;
       if (ref !== 0) visit(ref);
     }
   }

@@ -34,7 +34,16 @@ parentPort?.postMessage({ kind: 'ready' });
 const result = definition.run(mutator, links.data);
 detach();
 kernel.dispose();
-parentPort?.postMessage({ kind: 'done', result });
+postResult(result);
+
+function postResult(value: unknown): void {
+  try {
+    parentPort?.postMessage({ kind: 'done', result: value });
+  } catch (error) {
+    // It is a DataCloneError, which itself cannot be told to the main thread.
+    throw new MutatorError(`what run() returned cannot be posted: ${(error as Error).message}`);
+  }
+}
 
 async function loadDefinition(module: string): Promise<MutatorDefinition> {
   const { default: found } = (await import(module)) as { default?: Partial<MutatorDefinition> };

@@ -10,9 +10,9 @@ const folder = mkdtempSync(join(tmpdir(), 'minorfault-readme-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const examples = new Map(
-  [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/<!-- example: (\S+) -->\n```js\n(.*?)```/gs)].map(
-    ([, name, code]) => [name as string, code as string],
-  ),
+  [
+    ...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/<!-- example: (\S+) -->\n```js\n(.*?)```/gs),
+  ].map(([, name, code]) => [name as string, code as string]),
 );
 mkdirSync(join(folder, 'node_modules'));
 symlinkSync(root, join(folder, 'node_modules/minorfault'));

@@ -23,7 +23,10 @@ interface Setting {
 }
 
 /** Serves faults on those pages, in order; what it did, as lines. */
-function serve(pages: readonly number[], { states, anyonePublishes = true, open = true, parts = [] }: Setting) {
+function serve(
+  pages: readonly number[],
+  { states, anyonePublishes = true, open = true, parts = [] }: Setting,
+) {
   const did: string[] = [];
   const geometry = { heapBytes: 16 * 4096, mutators: 1, rootSlots: 8, tlabPages: 2 };
   const tables = openTables(allocateMetadata(geometry), geometry);
@@ -150,7 +153,9 @@ describe('a message that comes late', () => {
   });
 
   it('twice for one page makes it once', () => {
-    expect(serve([0, 0], { states: ['unprocessed'] }).did.filter((line) => line === 'make 0')).toHaveLength(1);
+    expect(serve([0, 0], { states: ['unprocessed'] }).did.filter((line) => line === 'make 0')).toHaveLength(
+      1,
+    );
   });
 
   it('when the compaction is over does nothing: the collector wakes all', () => {

@@ -30,7 +30,9 @@ describe('an object over several pages', () => {
     const old = [dead(300), objectOf(509), long, dead(77), last];
     const { places, compactedPages } = compactAndCheck({ old, roots: [old[1] as Item, long] });
     const begin = places.get(long) as number;
-    expect(Math.floor((begin + sizeOf(long) - 1) / PAGE_GRANULES) - Math.floor(begin / PAGE_GRANULES)).toBe(borders);
+    expect(Math.floor((begin + sizeOf(long) - 1) / PAGE_GRANULES) - Math.floor(begin / PAGE_GRANULES)).toBe(
+      borders,
+    );
     expect(compactedPages).toBe(borders + 1);
   });
 
@@ -42,7 +44,10 @@ describe('an object over several pages', () => {
   it('of exactly whole pages fills whole pages', () => {
     const first = objectOf(PAGE_GRANULES - 1);
     const [page, pages] = [objectOf(PAGE_GRANULES, 900), objectOf(3 * PAGE_GRANULES, 2)];
-    const { places } = compactAndCheck({ old: [dead(9), first, dead(2), page, dead(4), pages], roots: [first, page, pages] });
+    const { places } = compactAndCheck({
+      old: [dead(9), first, dead(2), page, dead(4), pages],
+      roots: [first, page, pages],
+    });
     expect([places.get(page), places.get(pages)]).toEqual([PAGE_GRANULES, 2 * PAGE_GRANULES]);
   });
 
@@ -56,7 +61,10 @@ describe('an object over several pages', () => {
     const targets = Array.from({ length: 1000 }, (_, i) => objectOf(1 + (i % 3), i % 2));
     const long = holder(targets);
     for (const [i, target] of targets.entries()) if (i % 2 === 1) pointTo(target, 0, long);
-    compactAndCheck({ old: [...targets.slice(0, 400), dead(40), long, ...targets.slice(400)], roots: [long] });
+    compactAndCheck({
+      old: [...targets.slice(0, 400), dead(40), long, ...targets.slice(400)],
+      roots: [long],
+    });
   });
 });
 
@@ -110,7 +118,10 @@ describe('live bytes', () => {
   it.each([1, 2, 3, 7])('of exactly %i pages make no page more', (pages) => {
     const size = pages * PAGE_GRANULES - 1; // the nil object is live too
     const objects = Array.from({ length: 8 }, (_, i) => objectOf(i === 0 ? size - 7 * 60 : 60, 2));
-    const { compactedPages } = compactAndCheck({ old: objects.flatMap((o) => [dead(41), o]), roots: objects });
+    const { compactedPages } = compactAndCheck({
+      old: objects.flatMap((o) => [dead(41), o]),
+      roots: objects,
+    });
     expect(compactedPages).toBe(pages);
   });
 
@@ -143,7 +154,12 @@ describe('objects allocated since marking', () => {
   it.each([1, 4])('move down by whole pages: %i', (pages) => {
     const old = [dead(pages * PAGE_GRANULES), objectOf(20, 1)];
     const black = [objectOf(300, 3), objectOf(3000, 50), { filler: 1 }, objectOf(1)];
-    const done = compactAndCheck({ old, roots: [old[1] as Item], black, blackRoots: black.filter((_, i) => i !== 2) });
+    const done = compactAndCheck({
+      old,
+      roots: [old[1] as Item],
+      black,
+      blackRoots: black.filter((_, i) => i !== 2),
+    });
     expect(done.slide).toBe(pages);
   });
 

@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
-import { makeMaker, beginCycle, type Maker } from '../../dist/gc/maker.js';
+import { beginCycle, type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { mark } from '../../dist/gc/phases/mark.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
@@ -28,9 +28,9 @@ import {
   placeAll,
   pointTo,
   reachable,
+  type Space,
   setRoots,
   sizeOf,
-  type Space,
   type Thing,
   wordsOf,
   writeItem,
@@ -83,7 +83,10 @@ export function compactAndCheck(scenario: Scenario): Compacted {
   const to = makeAllPages(maker, pages.used, seed);
 
   const model = slideByHand({ old, live, black, blackBegin });
-  expect([plan.liveGranules, plan.compactedPages]).toEqual([model.liveGranules, pagesFor(model.liveGranules)]);
+  expect([plan.liveGranules, plan.compactedPages]).toEqual([
+    model.liveGranules,
+    pagesFor(model.liveGranules),
+  ]);
   expect(pages.used).toBe(plan.compactedPages + pagesFor(endOf(placeAll(black, 0), 0)));
   compareWords(to, pages.used, model);
   expect(tables.roots[0]?.slice(1, 1 + roots.length)).toEqual(Int32Array.from(refsOf(roots, model.places)));
@@ -149,7 +152,12 @@ interface Model {
 }
 
 /** The slow way: packs the live objects in address order, and moves the black ones down by whole pages. */
-function slideByHand({ old, live, black, blackBegin }: {
+function slideByHand({
+  old,
+  live,
+  black,
+  blackBegin,
+}: {
   readonly old: readonly Item[];
   readonly live: ReadonlySet<Item>;
   readonly black: readonly Item[];
@@ -179,7 +187,9 @@ function compareWords(to: Space, pages: number, { items, places }: Model): void 
     expect(at).toBe(end);
     end += sizeOf(item);
     if (sizeOf(item) === 0) continue;
-    const words = isThing(item) ? wordsOf(item, (target) => places.get(target) as number) : headersOfFiller(item);
+    const words = isThing(item)
+      ? wordsOf(item, (target) => places.get(target) as number)
+      : headersOfFiller(item);
     for (const [i, word] of words.entries()) compare(2 * at + i, word);
   }
   expect(end).toBe(pages * PAGE_GRANULES);

@@ -9,10 +9,16 @@ const size = fc.oneof(
   { weight: 3, arbitrary: fc.record({ references: fc.nat(60), words: fc.nat(900) }) },
   { weight: 1, arbitrary: fc.record({ references: fc.nat(1500), words: fc.nat(4000) }) },
   { weight: 1, arbitrary: fc.record({ references: fc.integer({ min: 1020, max: 1026 }), words: fc.nat(3) }) },
-  { weight: 1, arbitrary: fc.record({ references: fc.nat(3), words: fc.integer({ min: 16_370, max: 16_390 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ references: fc.nat(3), words: fc.integer({ min: 16_370, max: 16_390 }) }),
+  },
 );
-const filler = fc.record({ filler: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(8191, 8192, 9000)) });
-const items = (most: number) => fc.array(fc.oneof({ weight: 9, arbitrary: size }, { weight: 1, arbitrary: filler }), { maxLength: most });
+const filler = fc.record({
+  filler: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(8191, 8192, 9000)),
+});
+const items = (most: number) =>
+  fc.array(fc.oneof({ weight: 9, arbitrary: size }, { weight: 1, arbitrary: filler }), { maxLength: most });
 
 const anyHeap = fc.record({
   old: items(50),
@@ -30,18 +36,21 @@ function scenarioOf(heap: typeof anyHeap extends fc.Arbitrary<infer T> ? T : nev
   const random = randomFrom(heap.seed);
   let label = 0;
   const made = (shapes: readonly Shape[]): Item[] =>
-    shapes.map((shape) =>
-      'filler' in shape ? shape : thing(++label, shape.references, shape.words),
-    );
+    shapes.map((shape) => ('filler' in shape ? shape : thing(++label, shape.references, shape.words)));
   const [old, black] = [made(heap.old), made(heap.black)];
   const things = old.filter(isThing);
   connect(things, things, heap.nulls, random);
-  const roots = Array.from({ length: heap.roots }, () => pick(things, random)).filter((item) => item !== undefined);
+  const roots = Array.from({ length: heap.roots }, () => pick(things, random)).filter(
+    (item) => item !== undefined,
+  );
   const live = [...reachable(roots)].filter(isThing);
   const young = black.filter(isThing);
   connect(young, [...live, ...young], heap.nulls, random);
   const blackRoots = Array.from({ length: heap.blackRoots }, () => pick([...young, ...live], random));
-  const stores = Array.from({ length: heap.stores }, () => ({ from: pick(live, random), target: pick(young, random) }));
+  const stores = Array.from({ length: heap.stores }, () => ({
+    from: pick(live, random),
+    target: pick(young, random),
+  }));
   return {
     old,
     roots,
@@ -56,7 +65,12 @@ function scenarioOf(heap: typeof anyHeap extends fc.Arbitrary<infer T> ? T : nev
   };
 }
 
-function connect(from: readonly Thing[], to: readonly Thing[], nulls: number, random: (below: number) => number) {
+function connect(
+  from: readonly Thing[],
+  to: readonly Thing[],
+  nulls: number,
+  random: (below: number) => number,
+) {
   for (const item of from) {
     for (const slot of item.references.keys()) {
       const target = random(4) < nulls ? null : (pick(to, random) ?? null);
@@ -86,7 +100,10 @@ it('random heaps, with and without objects allocated since marking', () => {
       if (done.slidPages > 0 && done.slide > 0) slid++;
       if (done.slidPages > 0 && done.slide === 0) still++;
     }),
-    { numRuns: 300, examples: [[{ old: [], black: [], roots: 0, blackRoots: 0, stores: 0, nulls: 0, seed: 1 }]] },
+    {
+      numRuns: 300,
+      examples: [[{ old: [], black: [], roots: 0, blackRoots: 0, stores: 0, nulls: 0, seed: 1 }]],
+    },
   );
   // Random tests that no longer reach the cases they are for must not go unnoticed.
   expect(several).toBeGreaterThan(20);

@@ -5,7 +5,16 @@ import { makeForward } from '../../dist/gc/forward.js';
 import { mark } from '../../dist/gc/phases/mark.js';
 import { clearLiveness, prepare } from '../../dist/gc/phases/prepare.js';
 import { topPage } from '../../dist/heap/spaces.js';
-import { type Item, makeImage, PAGE_GRANULES, pointTo, setRoots, sizeOf, type Thing, thing } from './heap-image.ts';
+import {
+  type Item,
+  makeImage,
+  PAGE_GRANULES,
+  pointTo,
+  setRoots,
+  sizeOf,
+  type Thing,
+  thing,
+} from './heap-image.ts';
 
 const sizes = fc.array(
   fc.oneof(
@@ -22,7 +31,11 @@ function markedHeap(heap: { sizes: readonly number[]; chosen: readonly boolean[]
   const things = heap.sizes.map((granules, i) => thing(i, 0, 2 * granules - (granules > 8191 ? 4 : 1)));
   const live = things.filter((_, i) => heap.chosen[i]);
   const image = makeImage(things, 1);
-  setRoots(image.tables, 1, live.map((item) => image.places.get(item) as number));
+  setRoots(
+    image.tables,
+    1,
+    live.map((item) => image.places.get(item) as number),
+  );
   const result = mark(image.space.view, image.tables, new Int32Array(4096));
   const spans = live.map((item) => ({ begin: image.places.get(item) as number, granules: sizeOf(item) }));
   return { ...image, result, spans: [{ begin: 0, granules: 1 }, ...spans] };
@@ -37,7 +50,10 @@ const liveGranules = ({ spans }: Marked) =>
   spans.flatMap(({ begin, granules }) => Array.from({ length: granules }, (_, i) => begin + i));
 
 function check(property: (marked: Marked) => void): void {
-  fc.assert(fc.property(anyHeap, (heap) => property(markedHeap(heap))), { numRuns: 60 });
+  fc.assert(
+    fc.property(anyHeap, (heap) => property(markedHeap(heap))),
+    { numRuns: 60 },
+  );
 }
 
 describe('marking', () => {
@@ -82,7 +98,10 @@ describe('preparing', () => {
       const { tables } = marked;
       const plan = prepare(tables, topPage(tables) * PAGE_GRANULES);
       const live = liveGranules(marked);
-      expect(plan).toEqual({ liveGranules: live.length, compactedPages: Math.ceil(live.length / PAGE_GRANULES) });
+      expect(plan).toEqual({
+        liveGranules: live.length,
+        compactedPages: Math.ceil(live.length / PAGE_GRANULES),
+      });
       const below = new Int32Array(topPage(tables) * 16 + 1);
       for (const granule of live) below[(granule >>> 5) + 1] = (below[(granule >>> 5) + 1] as number) + 1;
       for (let chunk = 1; chunk < below.length; chunk++) {

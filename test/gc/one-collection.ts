@@ -5,7 +5,7 @@
 import { allocateCycle, CYCLE, closeWork, openCycle } from '../../dist/gc/cycle.js';
 import { serveFaults } from '../../dist/gc/fault-service.js';
 import { type Maker, makeMaker } from '../../dist/gc/maker.js';
-import { MODES } from '../../dist/gc/modes/index.js';
+import { MODES, type ModeName } from '../../dist/gc/modes/index.js';
 import { compactPages } from '../../dist/gc/phases/compact.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { mark } from '../../dist/gc/phases/mark.js';
@@ -54,18 +54,26 @@ const HEAP_PAGES = 32;
 const FAULT_THREADS = 2;
 
 /** A heap half of which is dead, flipped: nothing is made yet. */
-export function flippedCollection(mode: ConcurrentMode, batch: number, hooks: Hooks): Collection {
+export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): Collection {
   const items = Array.from({ length: OBJECTS }, (_, i) => thing(i + 1, 1, 2 * OBJECT_GRANULES - 2));
   const live = items.filter((_, i) => i % 2 === 1);
   const image = makeImage(items, HEAP_PAGES - Math.ceil((OBJECTS * OBJECT_GRANULES + 1) / 512));
   const { tables } = image;
-  setRoots(tables, 0, live.map((item) => image.places.get(item) as number));
+  setRoots(
+    tables,
+    0,
+    live.map((item) => image.places.get(item) as number),
+  );
 
   const kernel = openKernel('sim', { memoryBytes: 4 << 20, addressBytes: 16 << 20 });
   const features = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM;
   const uffd = openUserfaultfd(kernel, { features });
   const strategy = MODES[mode];
-  const ranges = strategy.reserve(kernel, { heapBytes: HEAP_PAGES * 4096, threads: 1 + FAULT_THREADS, batch });
+  const ranges = strategy.reserve(kernel, {
+    heapBytes: HEAP_PAGES * 4096,
+    threads: 1 + FAULT_THREADS,
+    batch,
+  });
   const cycle = openCycle(allocateCycle());
   const made: number[] = [];
 

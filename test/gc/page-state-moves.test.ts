@@ -39,7 +39,9 @@ describe.each(every)('$move', ({ from, to, move }) => {
         const states = statesWith(2, PAGE[found]);
         expect(tryAdvance(states, 2, PAGE[from], PAGE[to])).toBe(false);
         expect(stateOf(states, 2)).toBe(PAGE[found]);
-        expect(() => advance(states, 2, PAGE[from], PAGE[to])).toThrow(`page 2: ${move}: the page is ${found}`);
+        expect(() => advance(states, 2, PAGE[from], PAGE[to])).toThrow(
+          `page 2: ${move}: the page is ${found}`,
+        );
         expect(stateOf(states, 2)).toBe(PAGE[found]);
       }
     });
@@ -66,7 +68,9 @@ it('an illegal move has a code, and names the page and the move', () => {
 
 it('the table in the header of page-state.ts lists the legal moves, each once', () => {
   const source = readFileSync(new URL('../../gc/page-state.ts', import.meta.url), 'utf8');
-  const rows = [...source.matchAll(/^ \* \| (\w+) → (\w+) \|/gm)].map(([, from, to]) => arrow(from ?? '', to ?? ''));
+  const rows = [...source.matchAll(/^ \* \| (\w+) → (\w+) \|/gm)].map(([, from, to]) =>
+    arrow(from ?? '', to ?? ''),
+  );
   expect([...rows].sort()).toEqual([...legal].sort());
 });
 

@@ -9,13 +9,25 @@ import { arrayHeap } from './array-heap.ts';
 const anySize = fc.oneof(
   { weight: 10, arbitrary: fc.record({ references: fc.nat(6), words: fc.nat(20) }) },
   { weight: 3, arbitrary: fc.record({ references: fc.nat(1100), words: fc.nat(3000) }) },
-  { weight: 1, arbitrary: fc.record({ references: fc.nat(5), words: fc.integer({ min: 16_000, max: 20_000 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ references: fc.nat(5), words: fc.integer({ min: 16_000, max: 20_000 }) }),
+  },
   // Objects that end exactly with a page, or begin one.
-  { weight: 2, arbitrary: fc.record({ references: fc.constant(0), words: fc.constantFrom(1019, 1021, 1023, 2045, 2047) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      references: fc.constant(0),
+      words: fc.constantFrom(1019, 1021, 1023, 2045, 2047),
+    }),
+  },
 );
-const steps = fc.array(fc.oneof({ weight: 12, arbitrary: anySize }, { weight: 1, arbitrary: fc.constant('stop') }), {
-  maxLength: 120,
-});
+const steps = fc.array(
+  fc.oneof({ weight: 12, arbitrary: anySize }, { weight: 1, arbitrary: fc.constant('stop') }),
+  {
+    maxLength: 120,
+  },
+);
 
 it('after any sequence of allocations and stops', () => {
   fc.assert(
@@ -62,5 +74,8 @@ it('a heap is filled to its last granule', () => {
   for (let i = 0; i < granules / 2; i++) m.allocObject(1, 2);
   detach();
   expect(topPage(tables)).toBe(32);
-  expect(verifyHeap(view, tables, 'at the end')).toMatchObject({ objects: 1 + granules / 2, fillerBytes: 511 * 8 });
+  expect(verifyHeap(view, tables, 'at the end')).toMatchObject({
+    objects: 1 + granules / 2,
+    fillerBytes: 511 * 8,
+  });
 });

@@ -23,7 +23,9 @@ it('every object begins with all fields 0', () => {
   const { mutator: m } = arrayHeap(64);
   for (let i = 0; i < 2000; i++) {
     const object = m.alloc(Node);
-    expect([m.refAt(object, 0), m.refAt(object, 1), m.dataAt(object, 0), m.dataAt(object, 2)]).toEqual([0, 0, 0, 0]);
+    expect([m.refAt(object, 0), m.refAt(object, 1), m.dataAt(object, 0), m.dataAt(object, 2)]).toEqual([
+      0, 0, 0, 0,
+    ]);
     m.setRefAt(object, 0, object);
     m.setDataAt(object, 2, -1);
   }

@@ -79,7 +79,8 @@ it('each control word is alone in its cache line', () => {
 
 it('the map of a 1 MiB heap', () => {
   const lines = rowsOf(tablesOf(MIB, 2, 100).tables).map(
-    ({ name, begin, bytes }) => `${name.padEnd(12)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
+    ({ name, begin, bytes }) =>
+      `${name.padEnd(12)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
 control           0    576

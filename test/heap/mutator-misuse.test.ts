@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { shape } from '../../dist/heap/shape.js';
 import { arrayHeap } from './array-heap.ts';
 
-const misuse = (says: RegExp) => expect.objectContaining({ code: 'MUTATOR_MISUSE', message: expect.stringMatching(says) });
+const misuse = (says: RegExp) =>
+  expect.objectContaining({ code: 'MUTATOR_MISUSE', message: expect.stringMatching(says) });
 
 function caught(run: () => unknown): unknown {
   try {
@@ -30,7 +31,9 @@ describe('roots', () => {
   });
 
   it('a mutator that the heap was not opened for', () => {
-    expect(caught(() => arrayHeap(8, { index: 2 }))).toEqual(misuse(/mutator 2: the heap was opened for 2 mutators/));
+    expect(caught(() => arrayHeap(8, { index: 2 }))).toEqual(
+      misuse(/mutator 2: the heap was opened for 2 mutators/),
+    );
   });
 });
 
@@ -59,7 +62,9 @@ describe('objects', () => {
     [4, -1],
   ])('of %i references and %i words', (references, words) => {
     const { mutator: m } = arrayHeap(8);
-    expect(caught(() => m.allocObject(references, words))).toEqual(misuse(new RegExp(`${references}, ${words}`)));
+    expect(caught(() => m.allocObject(references, words))).toEqual(
+      misuse(new RegExp(`${references}, ${words}`)),
+    );
   });
 
   it.each([2 ** 20, 2 ** 32, 2 ** 33, 2 ** 48])('larger than the heap: %i words', (words) => {
@@ -71,7 +76,9 @@ describe('objects', () => {
 
 describe('shapes', () => {
   it('of a name used twice', () => {
-    expect(() => shape('pair', { refs: ['a'], data: ['a'] })).toThrow(/shape pair: a field name is used twice/);
+    expect(() => shape('pair', { refs: ['a'], data: ['a'] })).toThrow(
+      /shape pair: a field name is used twice/,
+    );
   });
 
   it('of more than a record holds', () => {

@@ -53,7 +53,9 @@ it('a header of zero', () => {
 it('an object that ends past the top', () => {
   const past = (granules: number) =>
     problemsAfter(({ image, refs }) => image.space.write(2 * refs.last, (3 << 23) | granules));
-  expect(past(4000)[0]).toMatch(/^object 1026 \(.*\): header 0x1800fa0 says 4000 granules, which ends past the top at granule 1536$/);
+  expect(past(4000)[0]).toMatch(
+    /^object 1026 \(.*\): header 0x1800fa0 says 4000 granules, which ends past the top at granule 1536$/,
+  );
 });
 
 it.each([0, -1, -(2 ** 31), 2 ** 31 - 1])('an array whose size is %i', (granules) => {
@@ -67,7 +69,9 @@ it('a size of zero granules in a record', () => {
 });
 
 it('more references than the object has room for', () => {
-  const record = problemsAfter(({ image, refs }) => image.space.write(2 * refs.last, (9 << 13) | (1 << 23) | 2));
+  const record = problemsAfter(({ image, refs }) =>
+    image.space.write(2 * refs.last, (9 << 13) | (1 << 23) | 2),
+  );
   expect(record[0]).toMatch(/^object 1026 .*: header 0x812002 says 9 references in 2 granules$/);
   for (const count of [2100, -1]) {
     const array = problemsAfter(({ image, refs }) => image.space.write(2 * refs.long + 2, count));

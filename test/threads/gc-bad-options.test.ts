@@ -1,15 +1,19 @@
 /** Options that make no heap are refused in one line that says which, and what it takes. */
 import { afterAll, expect, it } from 'vitest';
-import { workersAlive } from './worker-watch.ts';
 import { openHeap } from '../../dist/gc/index.js';
 import { fixture, MIB, rejection, withHeap } from './gc-heaps.ts';
+import { workersLeft } from './worker-watch.ts';
 
-afterAll(() => expect(workersAlive()).toBe(0));
+afterAll(() => expect(workersLeft()).toBe(0));
 
 const RANGES: readonly (readonly [string, object, RegExp])[] = [
   ['heapBytes', { heapBytes: 0 }, /^heapBytes: 0 pages/],
   ['heapBytes', { heapBytes: -4096 }, /^heapBytes: -1 pages/],
-  ['heapBytes', { heapBytes: 5000 }, /^heapBytes: 1\.\d+ pages of 4096 bytes is out of range; it takes a whole number/],
+  [
+    'heapBytes',
+    { heapBytes: 5000 },
+    /^heapBytes: 1\.\d+ pages of 4096 bytes is out of range; it takes a whole number/,
+  ],
   ['heapBytes', { heapBytes: Number.NaN }, /^heapBytes: NaN pages/],
   ['mutators', { mutators: 0 }, /^mutators: 0 threads is out of range; it takes a whole number from 1 to/],
   ['mutators', { mutators: 65 }, /^mutators: 65/],

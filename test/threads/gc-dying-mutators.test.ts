@@ -1,12 +1,16 @@
 /** A mutator that dies ends the run with its error, whatever the others do, and leaves nothing running. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { workersAlive } from './worker-watch.ts';
 import { fixture, MODE_NAMES, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+import { workersLeft } from './worker-watch.ts';
 
-afterEach(() => expect(workersAlive()).toBe(0));
+afterEach(() => expect(workersLeft()).toBe(0));
 
 /** The error of a run in which mutator 0 runs that module; mutator 1, if it is told to, runs a program beside it. */
-async function errorOf(module: string, data: object, beside?: object): Promise<Error & { code?: unknown; cause?: unknown }> {
+async function errorOf(
+  module: string,
+  data: object,
+  beside?: object,
+): Promise<Error & { code?: unknown; cause?: unknown }> {
   return withHeap({ mutators: 2, gcThreads: 2, faultThreads: 2 }, async (heap) => {
     const words = sharedWords();
     const other = beside && heap.spawn(fixture('programs'), { words, ...beside });
@@ -31,7 +35,9 @@ describe('a mutator that throws', () => {
   });
 
   it('something that is no error', async () => {
-    expect((await errorOf('programs', { program: 'throwsNoError' })).message).toBe('mutator 0 failed: a string');
+    expect((await errorOf('programs', { program: 'throwsNoError' })).message).toBe(
+      'mutator 0 failed: a string',
+    );
   });
 
   it.each([

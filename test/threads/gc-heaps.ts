@@ -1,6 +1,12 @@
 /** Heaps for the tests of real threads, and what must hold of every collection. */
 import { expect } from 'vitest';
-import { type CycleRecord, type Heap, type HeapOptions, type ModeName, openHeap } from '../../dist/gc/index.js';
+import {
+  type CycleRecord,
+  type Heap,
+  type HeapOptions,
+  type ModeName,
+  openHeap,
+} from '../../dist/gc/index.js';
 
 export const MIB = 1 << 20;
 export const MODE_NAMES: readonly ModeName[] = ['continue', 'copy', 'stw'];
@@ -11,7 +17,10 @@ export const fixture = (name: string) => new URL(`../fixtures/${name}.mjs`, impo
 export const sharedWords = (count = 8) => new Int32Array(new SharedArrayBuffer(4 * count));
 
 /** Opens a heap of 1 MiB for one mutator unless said, and closes it whatever happens. */
-export async function withHeap<T>(options: Partial<HeapOptions>, use: (heap: Heap) => Promise<T>): Promise<T> {
+export async function withHeap<T>(
+  options: Partial<HeapOptions>,
+  use: (heap: Heap) => Promise<T>,
+): Promise<T> {
   const heap = await openHeap({ heapBytes: MIB, mutators: 1, verify: true, ...options });
   try {
     return await use(heap);
@@ -58,7 +67,9 @@ export function expectEveryPageOnce({ number, pages }: CycleRecord, mode: ModeNa
 }
 
 /** The error that a promise rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: unknown; cause?: unknown }> {
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: unknown; cause?: unknown }> {
   try {
     const value = await promise;
     throw new TypeError(`no error, but ${JSON.stringify(value)}`);

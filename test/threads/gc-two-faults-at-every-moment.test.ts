@@ -5,7 +5,12 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { PAGE } from '../../dist/gc/page-state.js';
-import { type Collection, type ConcurrentMode, flippedCollection, type Message } from '../gc/one-collection.ts';
+import {
+  type Collection,
+  type ConcurrentMode,
+  flippedCollection,
+  type Message,
+} from '../gc/one-collection.ts';
 import { fixture } from './gc-heaps.ts';
 
 const MOMENTS = ['unclaimed', 'filling', 'made', 'publishing', 'published', 'over'] as const;

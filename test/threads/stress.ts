@@ -4,7 +4,11 @@ import { onTestFinished } from 'vitest';
 import type { Kernel } from '../../dist/uffd/index.js';
 
 /** A job and how it ended: its result, or that the machine was gone. */
-export function startJob(kernel: Kernel, job: string, options: Record<string, number>): Promise<number | 'gone'> {
+export function startJob(
+  kernel: Kernel,
+  job: string,
+  options: Record<string, number>,
+): Promise<number | 'gone'> {
   const worker = new Worker(new URL('./uffd-stress-thread.mjs', import.meta.url), {
     workerData: { handle: kernel.handle(), job, seed: 1, ...options },
   });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 import { attachMachine } from '../../dist/uffd/sim/machine.js';
-import { mapAnon, MISSING, openMachine, openUffd, P, until, untilAsleep } from '../uffd/machine.js';
+import { MISSING, mapAnon, openMachine, openUffd, P, until, untilAsleep } from '../uffd/machine.js';
 import { startThread, startThreads } from './uffd-thread.js';
 
 const message = (bytes: unknown) => u.uffdMsg.decode(bytes as Uint8Array) as u.UffdPagefault;

@@ -1,7 +1,17 @@
 /** The end of a machine ends whatever sleeps in it; the end of one thread's attachment ends nothing else. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { mapAnon, mapFile, MINOR, MISSING, openMachine, openUffd, P, until, untilAsleep } from '../uffd/machine.js';
+import {
+  MINOR,
+  MISSING,
+  mapAnon,
+  mapFile,
+  openMachine,
+  openUffd,
+  P,
+  until,
+  untilAsleep,
+} from '../uffd/machine.js';
 import { startThread, startThreads } from './uffd-thread.js';
 
 const GONE = 'MachineGoneError MACHINE_GONE';
@@ -56,7 +66,12 @@ it('a thread that detaches takes nothing with it, and its slot is free for anoth
   expect(await b!.run(['load32', alias])).toBe(GONE);
   const c = await startThread(k);
   expect(c.tid).toBe(b!.tid);
-  await c.run(['ioctl', uffd.fd, u.UFFDIO_CONTINUE, u.uffdioContinue.encode({ start: addr, len: P, mode: 0 })]);
+  await c.run([
+    'ioctl',
+    uffd.fd,
+    u.UFFDIO_CONTINUE,
+    u.uffdioContinue.encode({ start: addr, len: P, mode: 0 }),
+  ]);
   expect(await run).toBe(5);
 });
 

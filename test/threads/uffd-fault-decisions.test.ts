@@ -1,7 +1,20 @@
 /** When a fault becomes a message: memory × modes × state of the page × read or write. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { copy, mapAnon, mapFile, MINOR, MISSING, ok, openMachine, openUffd, P, RW, readAll, until } from '../uffd/machine.js';
+import {
+  copy,
+  MINOR,
+  MISSING,
+  mapAnon,
+  mapFile,
+  ok,
+  openMachine,
+  openUffd,
+  P,
+  RW,
+  readAll,
+  until,
+} from '../uffd/machine.js';
 import { startThread, type Thread } from './uffd-thread.js';
 
 type Memory = 'anon' | 'memfd' | 'shared anonymous';
@@ -50,7 +63,10 @@ async function messages(k: u.Kernel, uffd: u.Userfaultfd, source: number, access
     done = true;
   });
   while (!done) {
-    await until(() => done || k.poll(uffd.fd, u.POLLIN, 0) === u.POLLIN, 'there is a message, or the access is done');
+    await until(
+      () => done || k.poll(uffd.fd, u.POLLIN, 0) === u.POLLIN,
+      'there is a message, or the access is done',
+    );
     for (const message of readAll(k, uffd.fd)) {
       seen.push(message);
       if (message.flags & u.UFFD_PAGEFAULT_FLAG_MINOR) uffd.continue(message.address, P);

@@ -1,7 +1,16 @@
 /** System calls that touch watched memory: they sleep as a program's access does, and are messages like it. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { mapAnon, mapFile, MISSING, openMachine, openUffd, P, readAll, untilAsleep } from '../uffd/machine.js';
+import {
+  MISSING,
+  mapAnon,
+  mapFile,
+  openMachine,
+  openUffd,
+  P,
+  readAll,
+  untilAsleep,
+} from '../uffd/machine.js';
 import { startThread } from './uffd-thread.js';
 
 async function setUp(flags = u.O_NONBLOCK) {
@@ -41,7 +50,7 @@ it('a copy of many pages sleeps once a missing page', async () => {
   expect([k.load32(memory + P - 4), k.load32(memory + P)]).toEqual([0x09090909, 0x09090909]);
 });
 
-it("COPY from a missing page: the caller sleeps on its source, and other pages can be filled meanwhile", async () => {
+it('COPY from a missing page: the caller sleeps on its source, and other pages can be filled meanwhile', async () => {
   const { k, uffd, memory, source, thread } = await setUp();
   const target = mapAnon(k, 1);
   const other = openUffd(k);
@@ -50,7 +59,9 @@ it("COPY from a missing page: the caller sleeps on its source, and other pages c
   const run = thread.run(['ioctl', other.fd, u.UFFDIO_COPY, arg]);
   for (const page of [0, 1]) {
     await untilAsleep(k, uffd.fd, 1);
-    expect(readAll(k, uffd.fd).map(({ address, flags }) => [address, flags])).toEqual([[memory + page * P, 0]]);
+    expect(readAll(k, uffd.fd).map(({ address, flags }) => [address, flags])).toEqual([
+      [memory + page * P, 0],
+    ]);
     k.munmap(mapAnon(k, 3), 3 * P); // the lock on the address space is not held
     expect(k.pagemap(target).present).toBe(false);
     uffd.copy(memory + page * P, source, P);

@@ -1,7 +1,20 @@
 /** Messages: one a faulting thread, in order, with the thread's id if asked for, gone when nobody waits any more. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { copy, mapAnon, mapFile, MINOR, MISSING, openMachine, openUffd, P, readAll, said, untilAsleep, wake } from '../uffd/machine.js';
+import {
+  copy,
+  MINOR,
+  MISSING,
+  mapAnon,
+  mapFile,
+  openMachine,
+  openUffd,
+  P,
+  readAll,
+  said,
+  untilAsleep,
+  wake,
+} from '../uffd/machine.js';
 import { startThreads } from './uffd-thread.js';
 
 async function setUp(threads: number, pages: number, features = 0n) {

@@ -4,16 +4,16 @@ import * as u from '../../dist/uffd/index.js';
 import {
   continueRange,
   copy,
-  mapAnon,
-  mapFile,
   MINOR,
   MISSING,
+  mapAnon,
+  mapFile,
   ok,
   openMachine,
   openUffd,
   P,
-  readAll,
   RW,
+  readAll,
   unregister,
   untilAsleep,
   wake,
@@ -25,7 +25,11 @@ import { startThreads } from './uffd-thread.js';
 async function sleepers(pages: number, mode: number, anonymous = false) {
   const k = openMachine();
   const uffd = openUffd(k);
-  const { addr, alias, fd: file } = anonymous ? { ...mapFile(k, 1), addr: mapAnon(k, pages) } : mapFile(k, pages);
+  const {
+    addr,
+    alias,
+    fd: file,
+  } = anonymous ? { ...mapFile(k, 1), addr: mapAnon(k, pages) } : mapFile(k, pages);
   if ((mode & MINOR) !== 0) for (let i = 0; i < pages; i++) k.store32(alias + i * P, 50 + i);
   uffd.register(addr, pages * P, mode);
   const threads = await startThreads(k, pages);

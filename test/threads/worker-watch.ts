@@ -20,7 +20,7 @@ export function workerNamed(name: string): Worker {
   return found.worker;
 }
 
-/** How many workers have not ended. */
-export function workersAlive(): number {
-  return started.filter(({ worker }) => worker.threadId !== -1).length;
+/** How many of the workers started since the last call have not ended. */
+export function workersLeft(): number {
+  return started.splice(0).filter(({ worker }) => worker.threadId !== -1).length;
 }

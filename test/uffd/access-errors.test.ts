@@ -1,7 +1,7 @@
 /** What Linux answers with a signal is an AccessError with the exact address; no message is queued for it. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { mapAnon, mapFile, MINOR, MISSING, openMachine, openUffd, P } from './machine.js';
+import { MINOR, MISSING, mapAnon, mapFile, openMachine, openUffd, P } from './machine.js';
 
 function signal(access: () => unknown) {
   try {

@@ -32,7 +32,13 @@ class World {
 type Step = (w: World) => void;
 const page = fc.integer({ min: FIRST, max: FIRST + PAGES - 1 });
 const count = fc.integer({ min: 1, max: 5 });
-const prot = fc.constantFrom(0, u.PROT_READ, u.PROT_WRITE, u.PROT_READ | u.PROT_WRITE, u.PROT_READ | u.PROT_WRITE);
+const prot = fc.constantFrom(
+  0,
+  u.PROT_READ,
+  u.PROT_WRITE,
+  u.PROT_READ | u.PROT_WRITE,
+  u.PROT_READ | u.PROT_WRITE,
+);
 const which = fc.integer({ min: 0, max: 1 });
 
 function range(start: number, pages: number): [number, number] {
@@ -116,8 +122,9 @@ const punch = fc.tuple(which, fc.integer({ min: 0, max: 7 }), count).map(([f, at
   },
 ]);
 
-const register = fc.tuple(page, count, which, fc.constantFrom(MISSING, MINOR, MISSING | MINOR)).map(
-  ([start, n, who, mode]): [string, Step] => [
+const register = fc
+  .tuple(page, count, which, fc.constantFrom(MISSING, MINOR, MISSING | MINOR))
+  .map(([start, n, who, mode]): [string, Step] => [
     `register(uffd ${who}, ${start}, ${n}, mode ${mode})`,
     ({ k, model, uffds }) => {
       const pages = model.range(start, n).filter((each) => each !== undefined);
@@ -133,8 +140,7 @@ const register = fc.tuple(page, count, which, fc.constantFrom(MISSING, MINOR, MI
         Object.assign(each, { uffd: who, modes: mode });
       }
     },
-  ],
-);
+  ]);
 
 const unregister = fc.tuple(page, count, which).map(([start, n, who]): [string, Step] => [
   `unregister(uffd ${who}, ${start}, ${n})`,
@@ -157,8 +163,9 @@ function outcome({ k, model }: World, at: number, write: boolean): number | stri
   return wanted;
 }
 
-const access = fc.tuple(page, fc.boolean(), fc.integer({ min: 1, max: 1000 })).map(
-  ([at, write, value]): [string, Step] => [
+const access = fc
+  .tuple(page, fc.boolean(), fc.integer({ min: 1, max: 1000 }))
+  .map(([at, write, value]): [string, Step] => [
     write ? `store(${at}, ${value})` : `load(${at})`,
     (w) => {
       const wanted = outcome(w, at, write);
@@ -168,11 +175,13 @@ const access = fc.tuple(page, fc.boolean(), fc.integer({ min: 1, max: 1000 })).m
       w.k.store32(at * P, value);
       w.model.store(at, value);
     },
-  ],
-);
+  ]);
 
 const kinds = [mapAnon, mapFile, munmap, mprotect, mremap, dontneed, punch, register, unregister];
-const step = fc.oneof(...kinds.map((arbitrary) => ({ arbitrary, weight: 1 })), { arbitrary: access, weight: 6 });
+const step = fc.oneof(...kinds.map((arbitrary) => ({ arbitrary, weight: 1 })), {
+  arbitrary: access,
+  weight: 6,
+});
 
 function checkTable({ machine }: World): void {
   const vmas = vmasIn(machine, 0, machine.addressPages);
@@ -228,7 +237,9 @@ it('every page answers as in the model, the VMAs are in order, and no frame is l
             checkTable(w);
             checkPages(w);
           } catch (error) {
-            throw new Error(`${name}: ${(error as Error).message}\nafter ${steps.map(([s]) => s).join('; ')}`);
+            throw new Error(
+              `${name}: ${(error as Error).message}\nafter ${steps.map(([s]) => s).join('; ')}`,
+            );
           }
         }
         tearDown(w);

@@ -1,7 +1,20 @@
 /** Numbers past 32 bits: addresses above 2^31 and 2^32, file offsets above 4 GiB, sizes of files. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { accessed, copy, mapAnon, mapFile, MINOR, MISSING, ok, openMachine, openUffd, P, RW, said } from './machine.js';
+import {
+  accessed,
+  copy,
+  MINOR,
+  MISSING,
+  mapAnon,
+  mapFile,
+  ok,
+  openMachine,
+  openUffd,
+  P,
+  RW,
+  said,
+} from './machine.js';
 
 const GIB = 2 ** 30;
 const ANON = u.MAP_PRIVATE | u.MAP_ANONYMOUS;

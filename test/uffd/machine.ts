@@ -32,7 +32,10 @@ export function mapAnon(k: u.Kernel, pages: number, prot = RW): number {
 export function mapFile(k: u.Kernel, pages: number): { fd: number; addr: number; alias: number } {
   const fd = ok(k.memfd_create('test', 0));
   ok(k.ftruncate(fd, pages * P));
-  const [addr, alias] = [0, 1].map(() => ok(k.mmap(0, pages * P, RW, u.MAP_SHARED, fd, 0))) as [number, number];
+  const [addr, alias] = [0, 1].map(() => ok(k.mmap(0, pages * P, RW, u.MAP_SHARED, fd, 0))) as [
+    number,
+    number,
+  ];
   return { fd, addr, alias };
 }
 

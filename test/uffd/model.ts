@@ -53,7 +53,8 @@ export class Model {
   punch(file: number, filePage: number, count: number): void {
     for (let i = 0; i < count; i++) this.files.get(file)?.delete(filePage + i);
     for (const page of this.pages.values()) {
-      if (page.file === file && page.filePage >= filePage && page.filePage < filePage + count) page.own = null;
+      if (page.file === file && page.filePage >= filePage && page.filePage < filePage + count)
+        page.own = null;
     }
   }
 

@@ -51,7 +51,11 @@ it('keeps contents, and changes what is mapped before the first hole', () => {
   for (let i = 0; i < 4; i++) k.store32(addr + i * P, i + 1);
   k.munmap(addr + 2 * P, P);
   expect(said(k.mprotect(addr, 4 * P, u.PROT_READ))).toBe('ENOMEM');
-  expect([0, 1, 3].map((i) => accessed(() => k.store32(addr + i * P, 9)))).toEqual(['SIGSEGV', 'SIGSEGV', 'ok']);
+  expect([0, 1, 3].map((i) => accessed(() => k.store32(addr + i * P, 9)))).toEqual([
+    'SIGSEGV',
+    'SIGSEGV',
+    'ok',
+  ]);
   expect([0, 1].map((i) => k.load32(addr + i * P))).toEqual([1, 2]);
   expect(said(k.mprotect(addr + 2 * P, 2 * P, u.PROT_READ))).toBe('ENOMEM');
   expect(accessed(() => k.store32(addr + 3 * P, 9))).toBe('ok');

@@ -1,7 +1,7 @@
 /** mremap and userfaultfd without the REMAP event: the pages' new place is not registered, the old one stays so. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { copy, mapAnon, mapFile, MINOR, MISSING, ok, openMachine, openUffd, P, zeropage } from './machine.js';
+import { copy, MINOR, MISSING, mapAnon, mapFile, ok, openMachine, openUffd, P, zeropage } from './machine.js';
 
 const FREE = 4 << 20;
 const TO = u.MREMAP_MAYMOVE | u.MREMAP_FIXED;

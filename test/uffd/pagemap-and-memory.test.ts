@@ -1,7 +1,7 @@
 /** What can be seen of pages from outside: pagemap, and how much memory is in use. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { mapAnon, mapFile, MISSING, ok, openMachine, openUffd, P, punch, RW } from './machine.js';
+import { MISSING, mapAnon, mapFile, ok, openMachine, openUffd, P, punch, RW } from './machine.js';
 
 it('pagemap tells presence, and private from file pages', () => {
   const k = openMachine();

@@ -4,9 +4,9 @@ import * as u from '../../dist/uffd/index.js';
 import {
   accessed,
   copy,
+  MISSING,
   mapAnon,
   mapFile,
-  MISSING,
   openMachine,
   openUffd,
   P,
@@ -54,7 +54,10 @@ it('pwrite grows the file, caches what it writes, and shows in mappings', () => 
   const { fd, addr } = mapFile(k, 4);
   k.ftruncate(fd, 0);
   const memory = mapAnon(k, 2);
-  k.copyIn(memory, Uint8Array.from({ length: 2 * P }, (_, i) => i));
+  k.copyIn(
+    memory,
+    Uint8Array.from({ length: 2 * P }, (_, i) => i),
+  );
   expect(k.pwrite(fd, memory + 1, 6, P - 3)).toBe(6);
   const bytes = new Uint8Array(8);
   k.copyOut(addr + P - 4, bytes);
@@ -96,7 +99,10 @@ it('a userfault in USER_MODE_ONLY is EFAULT, after what was done', () => {
   k.store32(memory, 1);
   uffd.register(memory, 4 * P, MISSING);
   expect([k.pwrite(fd, memory, 2 * P, 0), k.pread(fd, memory, 2 * P, 0)]).toEqual([P, P]);
-  expect([said(k.pwrite(fd, memory + P, P, 0)), said(k.pread(fd, memory + P, P, 0))]).toEqual(['EFAULT', 'EFAULT']);
+  expect([said(k.pwrite(fd, memory + P, P, 0)), said(k.pread(fd, memory + P, P, 0))]).toEqual([
+    'EFAULT',
+    'EFAULT',
+  ]);
   expect(said(k.madvise(memory + P, P, u.MADV_POPULATE_READ))).toBe('EFAULT');
   const target = mapAnon(k, 1);
   uffd.register(target, P, MISSING);

@@ -1,7 +1,7 @@
 /** The typed Userfaultfd: outcomes for what the kernel may legitimately answer, errors for misuse. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { mapAnon, mapFile, MINOR, MISSING, openMachine, openUffd, P } from './machine.js';
+import { MINOR, MISSING, mapAnon, mapFile, openMachine, openUffd, P } from './machine.js';
 
 it('tells how far an operation got and why it stopped, apart', () => {
   const k = openMachine();

@@ -27,7 +27,8 @@ it('refuses other versions and every feature it has not, bit by bit, and can be 
   const fd = k.userfaultfd(0);
   for (const version of [0, 0xab, 0xaa + 2 ** 32]) expect(api(k, fd, 0n, version)).toEqual(zeroed);
   for (let bit = 0n; bit < 64n; bit++) {
-    if ((SIM & (1n << bit)) === 0n) expect(api(k, fd, (1n << bit) | u.UFFD_FEATURE_THREAD_ID)).toEqual(zeroed);
+    if ((SIM & (1n << bit)) === 0n)
+      expect(api(k, fd, (1n << bit) | u.UFFD_FEATURE_THREAD_ID)).toEqual(zeroed);
   }
   expect(api(k, fd)).toEqual(fine);
 });

@@ -14,7 +14,14 @@ it('every request is EINVAL, even without an argument; read too; poll is POLLERR
   const k = openMachine();
   for (const flags of [0, u.O_NONBLOCK]) {
     const fd = k.userfaultfd(flags);
-    const requests = [u.UFFDIO_REGISTER, u.UFFDIO_WAKE, u.UFFDIO_COPY, u.UFFDIO_CONTINUE, u.UFFDIO_ZEROPAGE, 0x1234];
+    const requests = [
+      u.UFFDIO_REGISTER,
+      u.UFFDIO_WAKE,
+      u.UFFDIO_COPY,
+      u.UFFDIO_CONTINUE,
+      u.UFFDIO_ZEROPAGE,
+      0x1234,
+    ];
     for (const request of requests) {
       expect(said(k.ioctl(fd, request, null))).toBe('EINVAL');
       expect(said(k.ioctl(fd, request, new Uint8Array(64)))).toBe('EINVAL');

@@ -4,10 +4,10 @@ import * as u from '../../dist/uffd/index.js';
 import {
   accessed,
   continueRange,
-  mapAnon,
-  mapFile,
   MINOR,
   MISSING,
+  mapAnon,
+  mapFile,
   openMachine,
   openUffd,
   P,

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import {
   continueRange,
   copy,
-  mapAnon,
   MISSING,
+  mapAnon,
   openMachine,
   openUffd,
   P,

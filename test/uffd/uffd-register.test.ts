@@ -2,16 +2,16 @@
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 import {
-  mapAnon,
-  mapFile,
   MINOR,
   MISSING,
+  mapAnon,
+  mapFile,
   ok,
   openMachine,
   openUffd,
   P,
-  register,
   RW,
+  register,
   unregister,
   zeropage,
 } from './machine.js';

@@ -1,7 +1,7 @@
 /** UFFDIO_ZEROPAGE without sleepers. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { accessed, mapAnon, mapFile, MINOR, MISSING, openMachine, openUffd, P, zeropage } from './machine.js';
+import { accessed, MINOR, MISSING, mapAnon, mapFile, openMachine, openUffd, P, zeropage } from './machine.js';
 
 it('private memory gets the shared zero page, and a copy of its own at the first write', () => {
   const k = openMachine();

@@ -13,7 +13,11 @@ it("a mutator's view loads and stores signed words, and sees what the kernel doe
   expect([view.load(0), view.load(2 * W - 1)]).toEqual([0, 0]);
   view.store(5, -3);
   view.store(W, 2 ** 31 - 1);
-  expect([view.load(5), k.load32(addr + P + 20), k.load32(addr + 2 * P)]).toEqual([-3, 2 ** 32 - 3, 2 ** 31 - 1]);
+  expect([view.load(5), k.load32(addr + P + 20), k.load32(addr + 2 * P)]).toEqual([
+    -3,
+    2 ** 32 - 3,
+    2 ** 31 - 1,
+  ]);
   view.quiesce();
   k.mremap(addr + P, P, P, u.MREMAP_MAYMOVE | u.MREMAP_FIXED, addr + 3 * P);
   k.mmap(addr + P, P, RW, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED, -1, 0);

@@ -11,7 +11,10 @@ import { isWritable, WRITABLE } from './page-table.ts';
 import { isAligned } from './ranges.ts';
 import { enterTranslating, leaveTranslating, quiesce, sleepsOf } from './tasks.ts';
 
+// Copies of imported constants: V8 compiles a module's own constants in as numbers, and loads imported ones.
+const LOG_WORDS = LOG_PAGE_WORDS;
 const OFFSET_MASK = PAGE_WORDS - 1;
+const STORABLE = WRITABLE;
 const MAX_MUTATOR_BYTES = 2 ** 32;
 
 export function mutatorView(m: Machine, task: number, addr: number, length: number): MutatorView {
@@ -49,14 +52,14 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
   const view: MutatorView = {
     // See page-table.ts: the comparison with the size of memory is the check for presence as well.
     load: (word) => {
-      const pte = ptes[word >>> LOG_PAGE_WORDS] as number;
-      const index = (((pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS) | (word & OFFSET_MASK)) >>> 0;
+      const pte = ptes[word >>> LOG_WORDS] as number;
+      const index = (((pte >>> LOG_WORDS) << LOG_WORDS) | (word & OFFSET_MASK)) >>> 0;
       return index < size ? (frames[index] as number) : loadSlowly(word);
     },
     store: (word, value) => {
-      const pte = ptes[word >>> LOG_PAGE_WORDS] as number;
-      if ((pte & WRITABLE) !== 0) {
-        frames[(((pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS) | (word & OFFSET_MASK)) >>> 0] = value;
+      const pte = ptes[word >>> LOG_WORDS] as number;
+      if ((pte & STORABLE) !== 0) {
+        frames[(((pte >>> LOG_WORDS) << LOG_WORDS) | (word & OFFSET_MASK)) >>> 0] = value;
       } else {
         storeSlowly(word, value);
       }
@@ -81,11 +84,11 @@ export function pageView(m: Machine, task: number, addr: number, length: number)
     words: m.frames,
     readable: (page) => {
       const pte = loadAcquire(ptes, firstPage + page);
-      return pte >= 0 ? (pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS : slowWord(page, false);
+      return pte >= 0 ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, false);
     },
     writable: (page) => {
       const pte = loadAcquire(ptes, firstPage + page);
-      return isWritable(pte) ? (pte >>> LOG_PAGE_WORDS) << LOG_PAGE_WORDS : slowWord(page, true);
+      return isWritable(pte) ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, true);
     },
   };
 }

@@ -1,0 +1,66 @@
+/**
+ * Every move of the page-state table is made by some collection: with faults that come before a page is made, while
+ * it is, and after. A move that no thread makes any more has no place in the table, nor in the diagram.
+ */
+import { expect, it, vi } from 'vitest';
+import type * as PageState from '../../dist/gc/page-state.js';
+import { LEGAL_MOVES, PAGE, type PageStateName } from '../../dist/gc/page-state.js';
+import { UFFD_EVENT_PAGEFAULT } from '../../dist/uffd/abi.js';
+import { flippedCollection, type Message } from './one-collection.ts';
+
+const made = vi.hoisted(() => new Set<string>());
+
+vi.mock('../../dist/gc/page-state.js', async (importOriginal) => {
+  const original = await importOriginal<typeof PageState>();
+  const names = Object.keys(original.PAGE) as PageStateName[];
+  const noted = (from: number, to: number) => made.add(`${names[from]} → ${names[to]}`);
+  return {
+    ...original,
+    advance: ((states, page, from, to) => {
+      original.advance(states, page, from, to);
+      noted(from, to);
+    }) satisfies typeof PageState.advance,
+    tryAdvance: ((states, page, from, to) => {
+      const won = original.tryAdvance(states, page, from, to);
+      if (won) noted(from, to);
+      return won;
+    }) satisfies typeof PageState.tryAdvance,
+  };
+});
+
+const BATCH = 4;
+type When = 'before' | 'while it is made' | 'once it is made' | 'never';
+
+/** A collection in which a fault on one page, the highest of its batch, comes then. */
+function collectWithFault(mode: 'continue' | 'copy' | 'stw', batch: number, when: When): void {
+  let due = when !== 'never';
+  let target = -1;
+  const answer = () => {
+    due = false;
+    c.answer({ event: UFFD_EVENT_PAGEFAULT, flags: 0, address: c.heap + target * 4096 } as Message);
+  };
+  const c = flippedCollection(mode, BATCH, {
+    filling: (page) => {
+      if (due && when === 'while it is made' && page === target) answer();
+      if (due && when === 'once it is made' && page === target - 1) answer();
+    },
+  });
+  target = c.pages - 1;
+  if (when === 'before') answer();
+  c.compact(batch);
+  expect(due).toBe(false);
+  const left = [...c.states.slice(0, c.pages)].filter((state) => state !== PAGE.published);
+  if (batch > 0) expect(left).toEqual([]);
+  c.kernel.dispose();
+}
+
+it('each of them, and nothing else', () => {
+  for (const mode of ['continue', 'copy'] as const) {
+    for (const when of ['before', 'while it is made', 'once it is made', 'never'] as const) {
+      collectWithFault(mode, BATCH, when);
+    }
+  }
+  collectWithFault('continue', 0, 'never');
+  collectWithFault('stw', BATCH, 'never');
+  expect([...made].sort()).toEqual(LEGAL_MOVES.map(([from, to]) => `${from} → ${to}`).sort());
+});

@@ -17,13 +17,14 @@ export interface Comparison {
   readonly ratio: number;
 }
 
-/** Medians over `rounds` rounds of `runs` runs of each of the two; who begins changes from round to round. */
+/** Medians over `rounds` rounds of `runs` runs of each of the two, turn about who begins, after `warmUpRuns`. */
 export function compareTurnAbout(
   rounds: number,
   runs: number,
   contenders: readonly [Contender, Contender],
+  warmUpRuns = 2 * runs,
 ): Comparison {
-  measure(2 * runs, contenders); // warms up
+  measure(warmUpRuns, contenders);
   const medians = Array.from({ length: rounds }, (_, round) => {
     const [first, second] = contenders;
     if (round % 2 === 0) return measure(runs, [first, second]);

@@ -52,30 +52,32 @@ function echo({ words }: RoundTripSetup): void {
 function mutate(kernel: Kernel, { addr, pages, words, rounds }: RoundTripSetup): void {
   const view = kernel.mutatorView(addr, pages * PAGE_BYTES);
   let turn = 0;
+  const pingPong = () => {
+    for (let i = 0; i < pages; i++) {
+      turn = (turn + 1) | 0;
+      storeRelease(words, PING, turn);
+      wake(words, PING);
+      while (loadAcquire(words, PONG) !== turn) sleepWhile(words, PONG, (turn - 1) | 0);
+    }
+  };
+  const faults = () => {
+    for (let page = 0; page < pages; page++) view.load(page * PAGE_WORDS);
+  };
+  const forget = () => {
+    kernel.madvise(addr, pages * PAGE_BYTES, MADV_DONTNEED);
+  };
   view.enter();
-  const comparison = compareTurnAbout(rounds, 4, [
-    {
-      name: 'ping-pong',
-      run: () => {
-        for (let i = 0; i < pages; i++) {
-          turn = (turn + 1) | 0;
-          storeRelease(words, PING, turn);
-          wake(words, PING);
-          while (loadAcquire(words, PONG) !== turn) sleepWhile(words, PONG, (turn - 1) | 0);
-        }
-      },
-    },
-    {
-      name: 'fault',
-      before: () => kernel.madvise(addr, pages * PAGE_BYTES, MADV_DONTNEED),
-      run: () => {
-        for (let page = 0; page < pages; page++) view.load(page * PAGE_WORDS);
-      },
-    },
-  ]);
+  const contenders = [
+    { name: 'ping-pong', run: pingPong },
+    { name: 'fault', before: forget, run: faults },
+  ] as const;
+  const comparison = compareTurnAbout(rounds, 4, contenders, WARM_UP_RUNS);
   view.leave();
   parentPort?.postMessage(comparison);
 }
+
+/** As many as it takes V8 to compile both sides of a fault. */
+const WARM_UP_RUNS = 400;
 
 const setup = workerData as RoundTripSetup;
 try {

@@ -22,69 +22,99 @@ import type { RoundTripSetup } from './mmu-thread.ts';
 
 const LOG_WORDS = 24; // 64 MiB
 const WORDS = 1 << LOG_WORDS;
-const ACCESSES = 1 << 20;
-const FAULTS = 64; // a run
+const ACCESSES = 1 << 20; // of a run at random
+const STEP = 1 << 16; // of a call
+const FAULTS = 64; // of a run
 const READ_WRITE = PROT_READ | PROT_WRITE;
 
 // Four loops from four pieces of source: two functions made from one share their type feedback, and with it what
 // V8 compiles into them. The sums keep the loads from being dropped.
-function bareRandom(array: Int32Array, seed: number): number {
+function bareRandom(array: Int32Array, seed: number, count: number): number {
   let sum = 0;
-  for (let i = 0, x = seed; i < ACCESSES; i++) {
+  for (let i = 0, x = seed | 0; i < count; i++) {
     x = (Math.imul(x, 1664525) + 1013904223) | 0;
     sum = (sum + (array[x >>> (32 - LOG_WORDS)] as number)) | 0;
   }
   return sum;
 }
 
-function viewRandom(view: MutatorView, seed: number): number {
+function viewRandom(view: MutatorView, seed: number, count: number): number {
+  const { load } = view;
   let sum = 0;
-  for (let i = 0, x = seed; i < ACCESSES; i++) {
+  for (let i = 0, x = seed | 0; i < count; i++) {
     x = (Math.imul(x, 1664525) + 1013904223) | 0;
-    sum = (sum + view.load(x >>> (32 - LOG_WORDS))) | 0;
+    sum = (sum + load(x >>> (32 - LOG_WORDS))) | 0;
   }
   return sum;
 }
 
-function bareSequential(array: Int32Array): number {
+function bareSequential(array: Int32Array, from: number, count: number): number {
   let sum = 0;
-  for (let word = 0; word < WORDS; word++) sum = (sum + (array[word] as number)) | 0;
+  for (let word = from | 0, end = (from + count) | 0; word < end; word++) {
+    sum = (sum + (array[word] as number)) | 0;
+  }
   return sum;
 }
 
-function viewSequential(view: MutatorView): number {
+function viewSequential(view: MutatorView, from: number, count: number): number {
+  const { load } = view;
   let sum = 0;
-  for (let word = 0; word < WORDS; word++) sum = (sum + view.load(word)) | 0;
+  for (let word = from | 0, end = (from + count) | 0; word < end; word++) sum = (sum + load(word)) | 0;
   return sum;
 }
 
-/** 64 MiB whose frames are in no order: its pages are touched at a stride that is prime to their number. */
+/**
+ * 64 MiB whose frames are in no order: its pages are touched at a stride that is prime to their number. Each is
+ * loaded from first, so that V8 has seen loads that fault, as it has in every program that is worth measuring: a
+ * loop with a call it has never seen taken is compiled worse.
+ */
 function shuffledMemory(kernel: Kernel): MutatorView {
   const addr = kernel.mmap(0, WORDS * 4, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const view = kernel.mutatorView(addr, WORDS * 4);
   const pages = WORDS / PAGE_WORDS;
-  for (let i = 0; i < pages; i++) view.store(((i * 7919) % pages) * PAGE_WORDS, i);
+  for (let i = 0; i < pages; i++) {
+    const word = ((i * 7919) % pages) * PAGE_WORDS;
+    view.store(word, view.load(word));
+  }
   for (let word = 0; word < WORDS; word++) view.store(word, word ^ 0x5555);
   return view;
+}
+
+/** Runs a loop in calls of STEP accesses. */
+function inSteps(accesses: number, call: (step: number) => number): number {
+  let sum = 0;
+  for (let step = 0; step * STEP < accesses; step++) sum ^= call(step);
+  return sum;
+}
+
+/** Many short calls: a loop that is compiled in its first long run (on-stack replacement) is compiled worse. */
+function warmUp(array: Int32Array, view: MutatorView): void {
+  for (let i = 0; i < 20_000; i++) {
+    bareRandom(array, i, 32);
+    viewRandom(view, i, 32);
+    bareSequential(array, i, 32);
+    viewSequential(view, i, 32);
+  }
 }
 
 function measureLoads(): readonly [random: Comparison, sequential: Comparison] {
   const kernel = openKernel('sim', { memoryBytes: WORDS * 4, populate: true });
   const view = shuffledMemory(kernel);
-  const array = new Int32Array(new SharedArrayBuffer(WORDS * 4)).map((_, word) => word ^ 0x5555);
-  let seed = 1;
+  const array = new Int32Array(new SharedArrayBuffer(WORDS * 4));
+  for (let word = 0; word < WORDS; word++) array[word] = word ^ 0x5555;
+  warmUp(array, view);
   const sums = new Int32Array(1);
   const keep = (sum: number): void => {
     sums[0] = sum;
   };
   view.enter();
   const random = compareTurnAbout(25, 5, [
-    { name: 'array', run: () => keep(bareRandom(array, seed++)) },
-    { name: 'view', run: () => keep(viewRandom(view, seed++)) },
+    { name: 'array', run: () => keep(inSteps(ACCESSES, (step) => bareRandom(array, step, STEP))) },
+    { name: 'view', run: () => keep(inSteps(ACCESSES, (step) => viewRandom(view, step, STEP))) },
   ]);
-  const sequential = compareTurnAbout(25, 3, [
-    { name: 'array', run: () => keep(bareSequential(array)) },
-    { name: 'view', run: () => keep(viewSequential(view)) },
+  const sequential = compareTurnAbout(15, 3, [
+    { name: 'array', run: () => keep(inSteps(WORDS, (step) => bareSequential(array, step * STEP, STEP))) },
+    { name: 'view', run: () => keep(inSteps(WORDS, (step) => viewSequential(view, step * STEP, STEP))) },
   ]);
   view.leave();
   kernel.dispose();
@@ -100,7 +130,7 @@ async function measureRoundTrip(): Promise<Comparison> {
   const addr = kernel.mmap(0, FAULTS * PAGE_BYTES, READ_WRITE, MAP_SHARED, file, 0);
   uffd.register(addr, FAULTS * PAGE_BYTES, UFFDIO_REGISTER_MODE_MINOR);
   const words = new Int32Array(new SharedArrayBuffer(128));
-  const shared = { handle: kernel.handle(), fd: uffd.fd, addr, pages: FAULTS, words, rounds: 60 };
+  const shared = { handle: kernel.handle(), fd: uffd.fd, addr, pages: FAULTS, words, rounds: 100 };
   const workers = (['echo', 'handler', 'mutator'] as const).map((role) => {
     const workerData: RoundTripSetup = { ...shared, role };
     return new Worker(new URL('./mmu-thread.js', import.meta.url), { workerData });

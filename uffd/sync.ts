@@ -20,6 +20,16 @@ export function storeRelease(words: SharedWords, index: number, value: number): 
   Atomics.store(words, index, value);
 }
 
+/** A plain load: of a word that a lock guards which the caller holds, or where a stale value does no harm. */
+export function loadRelaxed(words: SharedWords, index: number): number {
+  return words[index] as number;
+}
+
+/** A plain store: of a word that a lock guards which the caller holds. Giving the lock back publishes it. */
+export function storeRelaxed(words: SharedWords, index: number, value: number): void {
+  words[index] = value;
+}
+
 /** Compare-and-swap: true if the word held `expected` and now holds `value`; false if another thread was first. */
 export function cas(words: SharedWords, index: number, expected: number, value: number): boolean {
   return Atomics.compareExchange(words, index, expected, value) === expected;
@@ -136,5 +146,5 @@ export function unlockExclusive(words: SharedWords, index: number): void {
 
 /** Whether a writer holds the lock or waits for it: what a long-time reader polls. One relaxed load, may be stale. */
 export function isExclusiveWanted(words: SharedWords, index: number): boolean {
-  return (words[index] as number) >= WRITER;
+  return loadRelaxed(words, index) >= WRITER;
 }

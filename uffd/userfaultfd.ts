@@ -3,6 +3,8 @@
  * `{ done, errno }`, since they may stop half way for reasons that are no mistake; misuse throws a SyscallError in
  * Node's shape.
  */
+
+import { type Field, loadS64 } from './abi/layout.ts';
 import {
   UFFD_API,
   UFFDIO_API,
@@ -94,17 +96,29 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
     copy(destination, source, length, mode = 0) {
       uffdioCopy.encode({ dst: destination, src: source, len: length, mode }, copyArg);
       const errno = kernel.ioctl(fd, UFFDIO_COPY, copyArg);
-      return outcome('UFFDIO_COPY', errno, uffdioCopy.take(copyArg, 'copy'), destination, length);
+      return outcome('UFFDIO_COPY', errno, outField(copyArg, uffdioCopy.fields.copy), destination, length);
     },
     zeropage(start, length, mode = 0) {
       uffdioZeropage.encode({ start, len: length, mode }, zeropageArg);
       const errno = kernel.ioctl(fd, UFFDIO_ZEROPAGE, zeropageArg);
-      return outcome('UFFDIO_ZEROPAGE', errno, uffdioZeropage.take(zeropageArg, 'zeropage'), start, length);
+      return outcome(
+        'UFFDIO_ZEROPAGE',
+        errno,
+        outField(zeropageArg, uffdioZeropage.fields.zeropage),
+        start,
+        length,
+      );
     },
     continue(start, length, mode = 0) {
       uffdioContinue.encode({ start, len: length, mode }, continueArg);
       const errno = kernel.ioctl(fd, UFFDIO_CONTINUE, continueArg);
-      return outcome('UFFDIO_CONTINUE', errno, uffdioContinue.take(continueArg, 'mapped'), start, length);
+      return outcome(
+        'UFFDIO_CONTINUE',
+        errno,
+        outField(continueArg, uffdioContinue.fields.mapped),
+        start,
+        length,
+      );
     },
     read() {
       const bytes = kernel.read(fd, message);
@@ -117,6 +131,10 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
       if (errno < 0) throw new SyscallError('close', errno, { fd });
     },
   };
+}
+
+function outField(arg: Uint8Array, { at }: Field): number {
+  return loadS64(arg, at);
 }
 
 /**

@@ -83,6 +83,24 @@ describe('marking', () => {
     expect(mark(space.view, tables, new Int32Array(3001))).toEqual({ objects: 3001, granules: 6001 });
   });
 
+  it('names an object that has no size, and a reference that leaves the heap', () => {
+    const item = thing(1, 2, 1);
+    const marking = (damage: (write: (word: number, value: number) => void) => void) => {
+      const { space, tables, places } = makeImage([item], 1);
+      setRoots(tables, 0, [places.get(item) as number]);
+      damage(space.write);
+      return () => mark(space.view, tables, new Int32Array(8));
+    };
+    expect(marking((write) => write(2, 0))).toThrow(
+      /object 1 \(heap \+ 0x8, page 0\): its header says 0 granules/,
+    );
+    for (const target of [-5, 1 << 20]) {
+      expect(marking((write) => write(3, target))).toThrow(
+        `a root or a reference is ${target}, outside the heap`,
+      );
+    }
+  });
+
   it('takes no root slot past the count', () => {
     const [one, two] = [thing(1, 0, 1), thing(2, 0, 1)];
     const { space, tables, places } = makeImage([one, two], 1);

@@ -76,26 +76,31 @@ function storeU8(into: Uint8Array, at: number, value: number): void {
   into[at] = value;
 }
 
-function loadU32(from: Uint8Array, at: number): number {
+/** The little-endian 32-bit number at byte `at`. */
+export function loadU32(from: Uint8Array, at: number): number {
   return (from[at]! | (from[at + 1]! << 8) | (from[at + 2]! << 16) | (from[at + 3]! << 24)) >>> 0;
 }
 
-function storeU32(into: Uint8Array, at: number, value: number): void {
+/** Stores the low 32 bits. */
+export function storeU32(into: Uint8Array, at: number, value: number): void {
   into[at] = value >>> 0;
   into[at + 1] = value >>> 8;
   into[at + 2] = value >>> 16;
   into[at + 3] = value >>> 24;
 }
 
-function loadU64(from: Uint8Array, at: number): number {
+/** As a `u64` field decodes. Fault paths read their fields with this one by one, without an object in between. */
+export function loadU64(from: Uint8Array, at: number): number {
   return loadU32(from, at + 4) * TWO_32 + loadU32(from, at);
 }
 
-function loadS64(from: Uint8Array, at: number): number {
+/** As an `s64` field decodes. */
+export function loadS64(from: Uint8Array, at: number): number {
   return (loadU32(from, at + 4) | 0) * TWO_32 + loadU32(from, at);
 }
 
-function store64(into: Uint8Array, at: number, value: number): void {
+/** As a `u64` or `s64` field is stored; the caller knows that it is an integer. */
+export function store64(into: Uint8Array, at: number, value: number): void {
   storeU32(into, at, value >>> 0);
   storeU32(into, at + 4, Math.floor(value / TWO_32) >>> 0);
 }

@@ -3,7 +3,7 @@
  * program (user mode) and for system calls that touch its memory (kernel mode).
  */
 import { AccessError, PAGE_BYTES } from '../kernel.ts';
-import { type FaultOutcome, handleFault } from './fault.ts';
+import { type FaultOutcome, faultIn, handleFault } from './fault.ts';
 import { type Machine, NO_PTE } from './machine.ts';
 import type { exclusively, sharing } from './mm-lock.ts';
 import { frameWord, isPresent, isWritable, loadPte } from './page-table.ts';
@@ -20,7 +20,7 @@ export function translate(m: Machine, task: number, address: number, write: bool
     const pte = pteAt(m, page);
     if (isAccessible(pte, write)) return frameWord(pte);
     const outcome = handleFault(m, task, { page, write, kernelMode: false });
-    if (outcome !== 'ok') throw accessError(outcome, address);
+    if (outcome !== 'ok' && outcome !== 'retry') throw accessError(outcome, address);
   }
 }
 
@@ -121,13 +121,8 @@ function whileAccessible(
       return isAccessible(pte, write) ? body(frameWord(pte)) : null;
     });
     if (done !== null) return done;
-    if (handleFault(m, task, { page, write, kernelMode: true }) !== 'ok') return null;
+    if (faultIn(m, task, page, write) !== 'ok') return null;
   }
-}
-
-/** Faults a page in for a system call that reads it. False where Linux answers EFAULT. */
-export function faultInForKernel(m: Machine, task: number, page: number): boolean {
-  return handleFault(m, task, { page, write: false, kernelMode: true }) === 'ok';
 }
 
 /** The first word of a page that a system call may read as it stands, or −1. The mm lock is held. */

@@ -5,7 +5,18 @@
  * No wake is lost: a faulting thread queues itself, *then* looks at its page-table entry again, *then* sleeps; a
  * resolver installs the entry, *then* looks for sleepers. Whichever came second sees the other.
  */
-import { cas, fetchAdd, loadAcquire, lock, sleepWhile, storeRelease, unlock, wake } from '../sync.ts';
+import {
+  cas,
+  fetchAdd,
+  loadAcquire,
+  loadRelaxed,
+  lock,
+  sleepWhile,
+  storeRelaxed,
+  storeRelease,
+  unlock,
+  wake,
+} from '../sync.ts';
 import { CONTEXT_WORDS, checkAlive, MAX_CONTEXTS, type Machine } from './machine.ts';
 import { LIST, notify, release, TASK, taskWord } from './tasks.ts';
 
@@ -69,20 +80,20 @@ export function isUserModeOnly(m: Machine, context: number): boolean {
  * is given back, {@link announce} tells the readers.
  */
 export function queueFault(m: Machine, context: number, task: number, page: number, flags: number): void {
-  storeRelease(m.tasks, taskWord(task, TASK.awake), 0);
-  storeRelease(m.tasks, taskWord(task, TASK.page), page);
-  storeRelease(m.tasks, taskWord(task, TASK.flags), flags);
   lock(m.contexts, contextWord(context, CONTEXT.lock));
+  setTask(m, task, TASK.awake, 0);
+  setTask(m, task, TASK.page, page);
+  setTask(m, task, TASK.flags, flags);
   append(m, context, task, LIST.pending);
-  fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), 1);
-  fetchAdd(m.contexts, contextWord(context, CONTEXT.sleepers), 1);
+  count(m, context, CONTEXT.pending, 1);
+  count(m, context, CONTEXT.sleepers, 1);
   unlock(m.contexts, contextWord(context, CONTEXT.lock));
 }
 
 /** Takes a fault out of its list, if it still is in one: the page turned out to be there. */
 export function withdrawFault(m: Machine, context: number, task: number): void {
   lock(m.contexts, contextWord(context, CONTEXT.lock));
-  if (loadAcquire(m.tasks, taskWord(task, TASK.list)) !== LIST.none) unlink(m, context, task);
+  if (taskField(m, task, TASK.list) !== LIST.none) unlink(m, context, task);
   unlock(m.contexts, contextWord(context, CONTEXT.lock));
 }
 
@@ -103,12 +114,12 @@ export interface FaultMessage {
 export function takeMessage(m: Machine, context: number): FaultMessage | null {
   if (pendingFaults(m, context) === 0) return null;
   lock(m.contexts, contextWord(context, CONTEXT.lock));
-  const task = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + LIST.pending)) - 1;
+  const task = loadRelaxed(m.contexts, contextWord(context, CONTEXT.heads + LIST.pending)) - 1;
   // Read under the lock: once it is free the thread may be woken, and fault elsewhere.
   const message = task < 0 ? null : messageOf(m, task);
   if (task >= 0) {
     unlinkFrom(m, context, task, LIST.pending);
-    fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), -1);
+    count(m, context, CONTEXT.pending, -1);
     append(m, context, task, LIST.read);
   }
   unlock(m.contexts, contextWord(context, CONTEXT.lock));
@@ -116,8 +127,7 @@ export function takeMessage(m: Machine, context: number): FaultMessage | null {
 }
 
 function messageOf(m: Machine, task: number): FaultMessage {
-  const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
-  return { task, page, flags: loadAcquire(m.tasks, taskWord(task, TASK.flags)) };
+  return { task, page: taskField(m, task, TASK.page), flags: taskField(m, task, TASK.flags) };
 }
 
 export function pendingFaults(m: Machine, context: number): number {
@@ -129,13 +139,13 @@ export function sleepingFaults(m: Machine, context: number): number {
 }
 
 /** Sleeps until a fault is pending, or the timeout (ms). True if one is. @throws MachineGoneError */
-export function awaitFault(m: Machine, context: number, timeoutMs = Infinity): boolean {
-  const until = performance.now() + timeoutMs;
+export function awaitFault(m: Machine, context: number, timeoutMs: number): boolean {
+  const until = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs;
   for (;;) {
     const arrivals = loadAcquire(m.contexts, contextWord(context, CONTEXT.arrivals));
     checkAlive(m);
     if (pendingFaults(m, context) > 0) return true;
-    const left = until - performance.now();
+    const left = until === Infinity ? Infinity : until - performance.now();
     if (left <= 0) return false;
     sleepWhile(m.contexts, contextWord(context, CONTEXT.arrivals), arrivals, left);
   }
@@ -163,11 +173,11 @@ function releaseIn(
   end: number,
   woken: number[],
 ): void {
-  let next = loadAcquire(m.contexts, contextWord(context, CONTEXT.heads + list));
+  let next = loadRelaxed(m.contexts, contextWord(context, CONTEXT.heads + list));
   while (next !== 0) {
     const task = next - 1;
-    next = loadAcquire(m.tasks, taskWord(task, TASK.next));
-    const page = loadAcquire(m.tasks, taskWord(task, TASK.page));
+    next = taskField(m, task, TASK.next);
+    const page = taskField(m, task, TASK.page);
     if (page < start || page >= end) continue;
     unlink(m, context, task);
     release(m, task);
@@ -180,34 +190,50 @@ export function announceAll(m: Machine): void {
   for (let context = 0; context < MAX_CONTEXTS; context++) announce(m, context);
 }
 
+// What follows is called under the context's lock, which guards the lists: their words are loaded and stored
+// plainly. The two counts are read without it.
+
+function taskField(m: Machine, task: number, word: number): number {
+  return loadRelaxed(m.tasks, taskWord(task, word));
+}
+
+function setTask(m: Machine, task: number, word: number, value: number): void {
+  storeRelaxed(m.tasks, taskWord(task, word), value);
+}
+
+function count(m: Machine, context: number, word: number, change: number): void {
+  const index = contextWord(context, word);
+  storeRelease(m.contexts, index, loadRelaxed(m.contexts, index) + change);
+}
+
 function unlink(m: Machine, context: number, task: number): void {
-  const list = loadAcquire(m.tasks, taskWord(task, TASK.list));
+  const list = taskField(m, task, TASK.list);
   unlinkFrom(m, context, task, list);
-  if (list === LIST.pending) fetchAdd(m.contexts, contextWord(context, CONTEXT.pending), -1);
-  fetchAdd(m.contexts, contextWord(context, CONTEXT.sleepers), -1);
-  storeRelease(m.tasks, taskWord(task, TASK.list), LIST.none);
+  if (list === LIST.pending) count(m, context, CONTEXT.pending, -1);
+  count(m, context, CONTEXT.sleepers, -1);
+  setTask(m, task, TASK.list, LIST.none);
 }
 
 function append(m: Machine, context: number, task: number, list: number): void {
   const tail = contextWord(context, CONTEXT.tails + list);
-  const last = loadAcquire(m.contexts, tail);
-  storeRelease(m.tasks, taskWord(task, TASK.list), list);
-  storeRelease(m.tasks, taskWord(task, TASK.previous), last);
-  storeRelease(m.tasks, taskWord(task, TASK.next), 0);
+  const last = loadRelaxed(m.contexts, tail);
+  setTask(m, task, TASK.list, list);
+  setTask(m, task, TASK.previous, last);
+  setTask(m, task, TASK.next, 0);
   setNext(m, context, last, list, task + 1);
-  storeRelease(m.contexts, tail, task + 1);
+  storeRelaxed(m.contexts, tail, task + 1);
 }
 
 function unlinkFrom(m: Machine, context: number, task: number, list: number): void {
-  const next = loadAcquire(m.tasks, taskWord(task, TASK.next));
-  const previous = loadAcquire(m.tasks, taskWord(task, TASK.previous));
+  const next = taskField(m, task, TASK.next);
+  const previous = taskField(m, task, TASK.previous);
   setNext(m, context, previous, list, next);
-  if (next === 0) storeRelease(m.contexts, contextWord(context, CONTEXT.tails + list), previous);
-  else storeRelease(m.tasks, taskWord(next - 1, TASK.previous), previous);
+  if (next === 0) storeRelaxed(m.contexts, contextWord(context, CONTEXT.tails + list), previous);
+  else setTask(m, next - 1, TASK.previous, previous);
 }
 
 /** Links `next` behind the node `previous` (slot + 1), or at the head of the list if that is 0. */
 function setNext(m: Machine, context: number, previous: number, list: number, next: number): void {
-  if (previous === 0) storeRelease(m.contexts, contextWord(context, CONTEXT.heads + list), next);
-  else storeRelease(m.tasks, taskWord(previous - 1, TASK.next), next);
+  if (previous === 0) storeRelaxed(m.contexts, contextWord(context, CONTEXT.heads + list), next);
+  else setTask(m, previous - 1, TASK.next, next);
 }

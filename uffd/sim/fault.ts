@@ -30,8 +30,11 @@ import {
 import { enterTranslating, isTranslating, leaveTranslating, sleepInFault } from './tasks.ts';
 import { findVma, type Vma } from './vmas.ts';
 
-/** How an access that the kernel was asked about ended. Everything but `ok` is final. */
-export type FaultOutcome = 'ok' | 'SIGSEGV' | 'SIGBUS' | 'EFAULT' | 'nomem';
+/**
+ * How an access that the kernel was asked about stands: `ok`, it is allowed now; `retry`, the page may be there now,
+ * so try again (the thread has slept, or another was quicker). The others are final.
+ */
+export type FaultOutcome = 'ok' | 'retry' | 'SIGSEGV' | 'SIGBUS' | 'EFAULT' | 'nomem';
 
 /** One access: to which page, for a write or not, by a system call (kernel mode) or by the program itself. */
 export interface Access {
@@ -41,25 +44,22 @@ export interface Access {
 }
 
 /**
- * Makes the page accessible, sleeping in userfaults as often as it takes.
+ * Makes the page accessible, or sleeps in a userfault until somebody says that it might be.
  * @throws MachineGoneError if the machine ends meanwhile
  */
 export function handleFault(m: Machine, task: number, access: Access): FaultOutcome {
+  checkAlive(m);
   // Whatever this thread translated before, it will translate again.
-  const translating = isTranslating(m, task);
-  if (translating) leaveTranslating(m, task);
+  if (!isTranslating(m, task)) return fault(m, task, access);
+  leaveTranslating(m, task);
   try {
-    for (;;) {
-      checkAlive(m);
-      const outcome = faultOnce(m, task, access);
-      if (outcome !== 'retry') return outcome;
-    }
+    return fault(m, task, access);
   } finally {
-    if (translating) enterTranslating(m, task);
+    enterTranslating(m, task);
   }
 }
 
-function faultOnce(m: Machine, task: number, access: Access): FaultOutcome | 'retry' {
+function fault(m: Machine, task: number, access: Access): FaultOutcome {
   const step = sharing(m, () => {
     const vma = findVma(m, access.page);
     if (vma === null) return 'SIGSEGV';
@@ -74,14 +74,27 @@ function faultOnce(m: Machine, task: number, access: Access): FaultOutcome | 're
   return 'retry';
 }
 
+/** The same for a system call that has nothing to look at in between: until it stands for good. */
+export function faultIn(
+  m: Machine,
+  task: number,
+  page: number,
+  write: boolean,
+): Exclude<FaultOutcome, 'retry'> {
+  for (;;) {
+    const outcome = handleFault(m, task, { page, write, kernelMode: true });
+    if (outcome !== 'retry') return outcome;
+  }
+}
+
 /** A resolver that came before the fault was queued found nobody to wake: so look once more before sleeping. */
 function sleepUnlessResolved(m: Machine, task: number, context: number, page: number): void {
   if (loadPte(m, page) !== NO_PTE) withdrawFault(m, context, task);
   else sleepInFault(m, task);
 }
 
-/** What a fault comes to: an outcome, another try, or a message with these flags to this context. */
-type Step = FaultOutcome | 'retry' | { readonly context: number; readonly flags: number };
+/** What a fault comes to: an outcome, or a message with these flags to this context. */
+type Step = FaultOutcome | { readonly context: number; readonly flags: number };
 
 function decide(m: Machine, vma: Vma, access: Access): Step {
   if (!isPermitted(vma, access.write)) return access.kernelMode ? 'EFAULT' : 'SIGSEGV';
@@ -99,7 +112,7 @@ export function isPermitted(vma: Vma, write: boolean): boolean {
 }
 
 /** A permitted write to a read-only entry: it maps the zero page, which gets a private copy. */
-function copyZeroPage(m: Machine, page: number, pte: number): FaultOutcome | 'retry' {
+function copyZeroPage(m: Machine, page: number, pte: number): FaultOutcome {
   const frame = allocateZeroedFrame(m, 'data');
   if (frame === NO_FRAME) return 'nomem';
   if (replacePte(m, page, pte, makePte(frame, WRITABLE | ANON))) return 'ok';
@@ -141,7 +154,7 @@ export function withProtection(pte: number, prot: number): number {
   return permit(pte, (prot & (PROT_READ | PROT_WRITE)) !== 0, writable);
 }
 
-function install(m: Machine, page: number, pte: number): FaultOutcome | 'retry' {
+function install(m: Machine, page: number, pte: number): FaultOutcome {
   return installPte(m, page, pte) ? 'ok' : 'retry';
 }
 

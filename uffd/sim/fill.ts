@@ -3,6 +3,8 @@
  * rolling back, and wake exactly what they put in place. An error on the first page is told as such; one further
  * on as EAGAIN, with the bytes done.
  */
+
+import { type Field, loadU64, store64 } from '../abi/layout.ts';
 import {
   UFFDIO_CONTINUE_MODE_DONTWAKE,
   UFFDIO_COPY_MODE_DONTWAKE,
@@ -14,9 +16,9 @@ import {
 } from '../abi.ts';
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
-import { faultInForKernel, readableWord } from './access.ts';
+import { readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
-import { sharedPte, withProtection } from './fault.ts';
+import { faultIn, sharedPte, withProtection } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { type Machine, NO_PTE } from './machine.ts';
 import { sharing } from './mm-lock.ts';
@@ -26,7 +28,9 @@ import { isPageRange, isSourceRange, pageOf } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
 
 export function copy(m: Machine, context: number, task: number, arg: Uint8Array): number {
-  const { dst, src, len, mode } = uffdioCopy.decode(arg);
+  const { fields } = uffdioCopy;
+  const [dst, src, len] = [take(arg, fields.dst), take(arg, fields.src), take(arg, fields.len)];
+  const mode = take(arg, fields.mode);
   if (!isSourceRange(src, len) || !isPageRange(dst, len)) return -EINVAL;
   if (mode > (UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP)) return -EINVAL;
   const [first, end] = [pageOf(dst), pageOf(dst + len)];
@@ -37,8 +41,7 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
     if (stopped !== 0) break;
   }
   const out = finish(m, context, first, page, stopped, (mode & UFFDIO_COPY_MODE_DONTWAKE) === 0);
-  uffdioCopy.put(arg, 'copy', out);
-  return result(out, len);
+  return answer(arg, fields.copy, out, len);
 }
 
 /** One page of a COPY: what is left of the range is [page, end). */
@@ -61,7 +64,7 @@ function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCop
       return absent < 0 ? copyPage(m, vma, page, source) : 0;
     });
     if (absent < 0) return errno;
-    if (!faultInForKernel(m, task, absent)) return -EFAULT;
+    if (faultIn(m, task, absent, false) !== 'ok') return -EFAULT;
   }
 }
 
@@ -74,19 +77,19 @@ function absentSource(m: Machine, source: number): number {
 }
 
 export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
-  const { start, len, mode } = uffdioZeropage.decode(arg);
+  const { fields } = uffdioZeropage;
+  const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
   if (!isPageRange(start, len) || mode > UFFDIO_ZEROPAGE_MODE_DONTWAKE) return -EINVAL;
   const out = fillRange(m, context, start, len, mode === 0, (vma, page) => zeroPage(m, vma, page));
-  uffdioZeropage.put(arg, 'zeropage', out);
-  return result(out, len);
+  return answer(arg, fields.zeropage, out, len);
 }
 
 export function continueRange(m: Machine, context: number, arg: Uint8Array): number {
-  const { start, len, mode } = uffdioContinue.decode(arg);
+  const { fields } = uffdioContinue;
+  const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
   if (!isPageRange(start, len) || mode > UFFDIO_CONTINUE_MODE_DONTWAKE) return -EINVAL;
   const out = fillRange(m, context, start, len, mode === 0, (vma, page) => continuePage(m, vma, page));
-  uffdioContinue.put(arg, 'mapped', out);
-  return result(out, len);
+  return answer(arg, fields.mapped, out, len);
 }
 
 /** Runs `each` on the pages of a range, all under one hold of the lock: bytes done, or −errno. */
@@ -133,8 +136,14 @@ function finish(
   return (end - first) * PAGE_BYTES;
 }
 
-/** What the call answers, from the output field. */
-function result(out: number, length: number): number {
+/** A field of the argument. */
+function take(arg: Uint8Array, { at }: Field): number {
+  return loadU64(arg, at);
+}
+
+/** Writes the output field, and tells what the call answers by it. */
+function answer(arg: Uint8Array, { at }: Field, out: number, length: number): number {
+  store64(arg, at, out);
   if (out < 0) return out;
   return out === length ? 0 : -EAGAIN;
 }

@@ -17,7 +17,7 @@ import {
   MADV_WILLNEED,
 } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
-import { handleFault, isPermitted } from './fault.ts';
+import { faultIn, isPermitted } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
@@ -77,7 +77,7 @@ function populate(m: Machine, task: number, start: number, end: number, write: b
   for (let page = start; page < end; page++) {
     const errno = sharing(m, () => populateRefusal(m, page, write));
     if (errno !== 0) return errno;
-    const outcome = handleFault(m, task, { page, write, kernelMode: true });
+    const outcome = faultIn(m, task, page, write);
     if (outcome !== 'ok') return outcome === 'EFAULT' ? -EFAULT : -ENOMEM;
   }
   return 0;

@@ -15,7 +15,7 @@ import {
 import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { KIND, withOpen } from './descriptors.ts';
-import { handleFault, withProtection } from './fault.ts';
+import { faultIn, withProtection } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
@@ -127,7 +127,7 @@ function newSharedMemory(m: Machine, pages: number): number {
 function populate(m: Machine, task: number, addr: number, { length, prot }: MapCall): void {
   const write = (prot & PROT_WRITE) !== 0;
   for (let page = pageOf(addr); page < pageOf(addr) + pagesOf(length); page++) {
-    if (handleFault(m, task, { page, write, kernelMode: true }) !== 'ok') return;
+    if (faultIn(m, task, page, write) !== 'ok') return;
   }
 }
 

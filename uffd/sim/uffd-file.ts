@@ -99,7 +99,7 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
       const bytes = readReady(m, object, into);
       if (bytes > 0) return bytes;
       if (nonBlocking) return -EAGAIN;
-      awaitFault(m, object);
+      awaitFault(m, object, Infinity);
     }
   });
 }

@@ -40,12 +40,14 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
     }
     const address = addr + word * 4;
     for (;;) {
+      const { onStall } = view;
+      if (onStall === null) return translate(m, task, address, write) + (word & OFFSET_MASK);
       const sleeps = sleepsOf(m, task);
       const began = performance.now();
       const index = translate(m, task, address, write) + (word & OFFSET_MASK);
-      if (view.onStall === null || sleepsOf(m, task) === sleeps) return index;
+      if (sleepsOf(m, task) === sleeps) return index;
       // Translated anew after it: the listener may pass a quiescent point.
-      view.onStall(address, began, performance.now());
+      onStall(address, began, performance.now());
     }
   }
 

@@ -1,0 +1,93 @@
+/**
+ * A collection that fails while the world is stopped leaves it stopped: mutators in a heap half done would fail too,
+ * and one of them be blamed. Here the collector runs on the test's thread, over two heaps in arrays.
+ */
+import { expect, it } from 'vitest';
+import { type Collector, collect, PAUSES, PHASES } from '../../dist/gc/collection.js';
+import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
+import { EVENT } from '../../dist/gc/events.js';
+import { makeMaker } from '../../dist/gc/maker.js';
+import { newestAt } from '../../dist/heap/requests.js';
+import { isStopRequested } from '../../dist/heap/safepoint.js';
+import { makeImage, makeSpace, setRoots, thing } from './heap-image.ts';
+
+/** A collector that stops the world for all of it, and what it told. */
+function makeCollector(steps: { readonly flip?: () => void; readonly release?: () => void }) {
+  const items = [thing(1, 0, 200), thing(2, 1, 3000), thing(3, 0, 9)];
+  const { tables, space, places, pages } = makeImage(items, 1);
+  setRoots(tables, 0, [places.get(items[2] as (typeof items)[0]) as number]);
+  let [living, old] = [space, makeSpace(pages + 1, 7)];
+  const told: string[] = [];
+  const words: Record<number, (a: number) => string> = {
+    [EVENT.phaseBegin]: (a) => `${PHASES[a]}`,
+    [EVENT.stopped]: (a) => `stop for ${PAUSES[a]}`,
+    [EVENT.resumed]: () => 'resume',
+  };
+  const thread = {
+    livingSpace: () => living.view,
+    fromSpace: () => old.view,
+    flip: () => {
+      steps.flip?.();
+      [living, old] = [old, living];
+    },
+    get target() {
+      return living.view.words;
+    },
+    slot: (page: number) => living.view.writable(page),
+    unwatch: () => {},
+    release: () => steps.release?.(),
+  };
+  const parts = {
+    tables,
+    thread,
+    cycle: openCycle(allocateCycle()),
+    mode: { concurrent: false },
+    events: { emit: (kind: number, a: number) => words[kind] && told.push(words[kind](a)) },
+    role: 0,
+  };
+  const maker = makeMaker(parts as unknown as Parameters<typeof makeMaker>[0]);
+  const { cycle } = parts;
+  const collector: Collector = {
+    maker,
+    tables,
+    cycle,
+    markStack: new Int32Array(8),
+    helpers: 0,
+    batch: 4,
+    verify: true,
+  };
+  return { collector, tables, told };
+}
+
+it('nothing fails: the world is stopped for the pauses and the check, and the phases are in order', () => {
+  const { collector, tables, told } = makeCollector({});
+  collect(collector);
+  expect(told).toEqual([
+    ...['stop for marking', 'mark', 'resume', 'prepare'],
+    ...['stop for compaction', 'flip', 'compact', 'resume'],
+    ...['unwatch', 'release', 'verify'],
+  ]);
+  expect(isStopRequested(tables.control)).toBe(false);
+  expect(newestAt(tables.control, 'finished')).toBe(1);
+});
+
+it('the flip fails', () => {
+  const { collector, tables, told } = makeCollector({
+    flip: () => {
+      throw new RangeError('no such mapping');
+    },
+  });
+  expect(() => collect(collector)).toThrow('no such mapping');
+  expect(isStopRequested(tables.control)).toBe(true);
+  expect(told.at(-1)).toBe('flip');
+  expect(newestAt(tables.control, 'flipped')).toBe(0);
+});
+
+it('the check fails', () => {
+  const made = makeCollector({ release: () => setRoots(made.tables, 1, [4]) });
+  expect(() => collect(made.collector)).toThrow(
+    'verification after collection 1: 1 problem(s), the first: mutator 1: root slot 0 is 4, where no object begins',
+  );
+  expect(isStopRequested(made.tables.control)).toBe(true);
+  expect(newestAt(made.tables.control, 'finished')).toBe(0);
+});

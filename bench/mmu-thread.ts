@@ -15,6 +15,7 @@ import {
 } from '../uffd/index.ts';
 import { loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
 import { compareTurnAbout } from './mmu-compare.ts';
+import { pinThread } from './pin.ts';
 
 /** What each of the threads is told. */
 export interface RoundTripSetup {
@@ -27,6 +28,8 @@ export interface RoundTripSetup {
   /** PING and PONG. */
   readonly words: SharedWords;
   readonly rounds: number;
+  /** The processor to run on, or null: where the scheduler likes. */
+  readonly cpu: number | null;
 }
 
 const PING = 0;
@@ -77,9 +80,10 @@ function mutate(kernel: Kernel, { addr, pages, words, rounds }: RoundTripSetup):
 }
 
 /** As many as it takes V8 to compile both sides of a fault. */
-const WARM_UP_RUNS = 400;
+const WARM_UP_RUNS = 1500;
 
 const setup = workerData as RoundTripSetup;
+if (setup.cpu !== null) pinThread(setup.cpu);
 try {
   if (setup.role === 'echo') echo(setup);
   else if (setup.role === 'handler') handle(openKernel(setup.handle), setup);

@@ -1,7 +1,9 @@
 /**
  * What the simulated memory management unit costs, beside the bare operation, in one run: a mutator's load beside a
- * load from a typed array, and the round trip of a fault beside a ping-pong of two threads. `node dist/bench/mmu.js`
+ * load from a typed array, and the round trip of a fault beside a ping-pong of two threads, placed alike.
+ * `node dist/bench/mmu.js`
  */
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import {
   type Kernel,
@@ -19,11 +21,11 @@ import {
 } from '../uffd/index.ts';
 import { type Comparison, compareTurnAbout } from './mmu-compare.ts';
 import type { RoundTripSetup } from './mmu-thread.ts';
+import { canPin } from './pin.ts';
 
 const LOG_WORDS = 24; // 64 MiB
 const WORDS = 1 << LOG_WORDS;
 const ACCESSES = 1 << 20; // of a run at random
-const STEP = 1 << 16; // of a call
 const FAULTS = 64; // of a run
 const READ_WRITE = PROT_READ | PROT_WRITE;
 
@@ -80,13 +82,6 @@ function shuffledMemory(kernel: Kernel): MutatorView {
   return view;
 }
 
-/** Runs a loop in calls of STEP accesses. */
-function inSteps(accesses: number, call: (step: number) => number): number {
-  let sum = 0;
-  for (let step = 0; step * STEP < accesses; step++) sum ^= call(step);
-  return sum;
-}
-
 /** Many short calls: a loop that is compiled in its first long run (on-stack replacement) is compiled worse. */
 function warmUp(array: Int32Array, view: MutatorView): void {
   for (let i = 0; i < 20_000; i++) {
@@ -103,25 +98,32 @@ function measureLoads(): readonly [random: Comparison, sequential: Comparison] {
   const array = new Int32Array(new SharedArrayBuffer(WORDS * 4));
   for (let word = 0; word < WORDS; word++) array[word] = word ^ 0x5555;
   warmUp(array, view);
+  let seed = 1;
   const sums = new Int32Array(1);
   const keep = (sum: number): void => {
     sums[0] = sum;
   };
   view.enter();
   const random = compareTurnAbout(25, 5, [
-    { name: 'array', run: () => keep(inSteps(ACCESSES, (step) => bareRandom(array, step, STEP))) },
-    { name: 'view', run: () => keep(inSteps(ACCESSES, (step) => viewRandom(view, step, STEP))) },
+    { name: 'array', run: () => keep(bareRandom(array, seed++, ACCESSES)) },
+    { name: 'view', run: () => keep(viewRandom(view, seed++, ACCESSES)) },
   ]);
   const sequential = compareTurnAbout(15, 3, [
-    { name: 'array', run: () => keep(inSteps(WORDS, (step) => bareSequential(array, step * STEP, STEP))) },
-    { name: 'view', run: () => keep(inSteps(WORDS, (step) => viewSequential(view, step * STEP, STEP))) },
+    { name: 'array', run: () => keep(bareSequential(array, 0, WORDS)) },
+    { name: 'view', run: () => keep(viewSequential(view, 0, WORDS)) },
   ]);
   view.leave();
   kernel.dispose();
   return [random, sequential];
 }
 
-async function measureRoundTrip(): Promise<Comparison> {
+/** The mutator runs on one processor, the thread that answers on another; or each where the scheduler likes. */
+interface Placement {
+  readonly mutator: number | null;
+  readonly other: number | null;
+}
+
+async function measureRoundTrip({ mutator, other }: Placement): Promise<Comparison> {
   const kernel = openKernel('sim', { memoryBytes: 1 << 20 });
   const uffd = openUserfaultfd(kernel);
   const file = kernel.memfd_create('round-trip', 0);
@@ -132,7 +134,7 @@ async function measureRoundTrip(): Promise<Comparison> {
   const words = new Int32Array(new SharedArrayBuffer(128));
   const shared = { handle: kernel.handle(), fd: uffd.fd, addr, pages: FAULTS, words, rounds: 100 };
   const workers = (['echo', 'handler', 'mutator'] as const).map((role) => {
-    const workerData: RoundTripSetup = { ...shared, role };
+    const workerData: RoundTripSetup = { ...shared, role, cpu: role === 'mutator' ? mutator : other };
     return new Worker(new URL('./mmu-thread.js', import.meta.url), { workerData });
   });
   try {
@@ -153,10 +155,17 @@ function row(name: string, { firstMs, secondMs, ratio }: Comparison, each: numbe
 }
 
 const [random, sequential] = measureLoads();
-const roundTrip = await measureRoundTrip();
+const roundTrips = canPin()
+  ? [
+      { name: 'same CPU', placement: { mutator: 0, other: 0 } },
+      { name: 'another CPU', placement: { mutator: 0, other: availableParallelism() > 1 ? 1 : 0 } },
+    ]
+  : [{ name: 'unpinned', placement: { mutator: null, other: null } }];
 console.log(
   `${'ns, medians'.padEnd(28)}${'bare'.padStart(10)}${'simulated'.padStart(10)}${'ratio'.padStart(9)}`,
 );
 console.log(row('load, random over 64 MiB', random, ACCESSES, 1.5));
 console.log(row('load, sequential', sequential, WORDS, 1.7));
-console.log(row('round trip to a thread', roundTrip, FAULTS, 1.5));
+for (const { name, placement } of roundTrips) {
+  console.log(row(`round trip, ${name}`, await measureRoundTrip(placement), FAULTS, 1.5));
+}

@@ -120,7 +120,8 @@ function addBlack(image: Image, black: readonly Item[], blackBegin: number): Map
   return all;
 }
 
-function makerOf({ tables }: Image, from: Space): Maker {
+/** A thread that makes pages from those of `from`. */
+export function makerOf({ tables }: Pick<Image, 'tables'>, from: Pick<Space, 'view'>): Maker {
   const thread = { fromSpace: () => from.view, flip: () => {} };
   const parts = {
     tables,

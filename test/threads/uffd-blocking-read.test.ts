@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 import { attachMachine } from '../../dist/uffd/sim/machine.js';
-import { MISSING, mapAnon, openMachine, openUffd, P, until, untilAsleep } from '../uffd/machine.js';
+import { TASK, taskWord } from '../../dist/uffd/sim/tasks.js';
+import { MISSING, mapAnon, openMachine, openUffd, P, until } from '../uffd/machine.js';
 import { startThread, startThreads } from './uffd-thread.js';
 
 const message = (bytes: unknown) => u.uffdMsg.decode(bytes as Uint8Array) as u.UffdPagefault;
@@ -81,7 +82,8 @@ it('a stall is told with the address of the word', async () => {
   const thread = await startThread(k);
   await thread.run(['view', addr, 4 * P]);
   const stalls = thread.run(['stallsOf', addr, 2050]);
-  await untilAsleep(k, uffd.fd, 1);
+  const { tasks } = attachMachine(k.handle().machine!);
+  await until(() => tasks[taskWord(thread.tid - 1000, TASK.sleeps)] === 1, 'the thread sleeps');
   uffd.zeropage(addr, 4 * P);
   expect(await stalls).toEqual([{ address: addr + 8200, slept: true }]);
 });

@@ -4,7 +4,8 @@
  * anew. It may see a page's old contents, never another page's.
  */
 import { expect, it } from 'vitest';
-import { mapAnon, openMachine, P } from '../uffd/machine.js';
+import { MADV_DONTNEED, openKernel } from '../../dist/uffd/index.js';
+import { mapAnon, openMachine, openUffd, P } from '../uffd/machine.js';
 import { startJob, within } from './stress.js';
 
 const PAGES = 4;
@@ -22,4 +23,37 @@ it('a held translation never shows another page', async () => {
   expect(stale).toBe(100);
   k.dispose();
   expect(await Promise.all(recyclers)).toEqual(['gone', 'gone']);
+});
+
+it('nor does a system call, or an access by address', async () => {
+  const seed = Date.now() & 0xffff;
+  const k = openMachine({ memoryBytes: (2 * PAGES + 6) * P, addressBytes: 256 * P });
+  const [mine, other] = [mapAnon(k, PAGES), mapAnon(k, PAGES)];
+  const { fd } = openUffd(k);
+  const recyclers = [
+    startJob(k, 'recycle', { addr: mine, pages: PAGES, tag: 100, seed }),
+    startJob(k, 'recycle', { addr: other, pages: PAGES, tag: 200, seed: seed + 1 }),
+  ];
+  const look = startJob(k, 'look', { addr: mine, pages: PAGES, wanted: 3000, tag: 100, fd, seed });
+  const found = await within(50_000, `seed ${seed}`, Promise.race([look, ...recyclers]));
+  expect(found).toBeGreaterThanOrEqual(3000);
+  k.dispose();
+  await Promise.all(recyclers);
+});
+
+it('an access by address holds its page while it copies', () => {
+  const k = openMachine({ memoryBytes: 2 * P, addressBytes: 64 * P });
+  const other = openKernel(k.handle());
+  const addr = mapAnon(k, 2);
+  k.store32(addr, 1);
+  /** Takes the page away in the middle of the copy, and fills another. */
+  class Intruder extends Uint8Array {
+    override subarray(from: number, to: number): Uint8Array<ArrayBuffer> {
+      other.madvise(addr, P, MADV_DONTNEED);
+      other.store32(addr + P, 2);
+      return new Uint8Array(to - from).fill(9);
+    }
+  }
+  k.copyIn(addr, new Intruder(8));
+  expect(k.load32(addr + P)).toBe(2);
 });

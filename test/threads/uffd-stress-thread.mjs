@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import * as u from '../../dist/uffd/index.js';
 
 const { handle, job, seed, ...options } = workerData;
-const k = u.openKernel(handle);
+let k;
 const P = u.PAGE_BYTES;
 const PUNCH = u.FALLOC_FL_PUNCH_HOLE | u.FALLOC_FL_KEEP_SIZE;
 
@@ -39,6 +39,45 @@ const jobs = {
     }
     view.leave();
     return stale;
+  },
+
+  /** Looks at pages by system calls and accesses by address: no part of another page may show. */
+  look({ addr, pages, wanted, tag, fd }) {
+    const bytes = new Uint8Array(P);
+    const seen = new Int32Array(bytes.buffer);
+    const uffd = u.attachUserfaultfd(k, fd);
+    const target = k.mmap(0, P, 3, u.MAP_PRIVATE | u.MAP_ANONYMOUS, -1, 0);
+    const file = k.memfd_create('look', 0);
+    uffd.register(target, P, u.UFFDIO_REGISTER_MODE_MISSING);
+    const ways = [
+      (at) => k.copyOut(at, bytes),
+      (at) => {
+        if (uffd.copy(target, at, P).done === P) k.copyOut(target, bytes);
+        k.madvise(target, P, u.MADV_DONTNEED);
+      },
+      (at) => {
+        k.pwrite(file, at, P, 0);
+        uffd.zeropage(target, P);
+        k.pread(file, target, P, 0);
+        k.copyOut(target, bytes);
+        k.madvise(target, P, u.MADV_DONTNEED);
+      },
+      (at) => {
+        seen[500] = k.load32(at + 2000);
+      },
+    ];
+    let found = 0;
+    for (let round = 0; found < wanted; round++) {
+      const page = below(pages);
+      bytes.fill(0);
+      ways[round % ways.length](addr + page * P);
+      for (const at of [0, 500, 1023]) {
+        if (seen[at] === tag + page) found++;
+        else if (seen[at] !== 0)
+          throw new Error(`page ${page} shows ${seen[at]}, round ${round} of seed ${seed}`);
+      }
+    }
+    return found;
   },
 
   /** Drops pages and makes them anew, so that frames go round. */
@@ -97,6 +136,7 @@ const jobs = {
 };
 
 try {
+  k = u.openKernel(handle); // which may be gone already
   parentPort.postMessage({ done: jobs[job](options) });
 } catch (error) {
   parentPort.postMessage(error instanceof u.MachineGoneError ? { gone: true } : { error: error.stack });

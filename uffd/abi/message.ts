@@ -21,7 +21,8 @@ export const UFFD_PAGEFAULT_FLAG_MINOR = 4;
 const SIZE = 32;
 const event = { at: 0, kind: 'u8' } as const;
 
-const pagefault = structure('uffd_msg', SIZE, {
+/** The message of a fault: what most messages are. {@link uffdMsg} tells all of them apart. */
+export const uffdMsgPagefault = structure('uffd_msg', SIZE, {
   event,
   flags: { at: 8, kind: 'u64' },
   address: { at: 16, kind: 'u64' },
@@ -48,7 +49,7 @@ type Layout = {
 
 /** The layout of each event's message. */
 const layoutOf = new Map<number, Layout>([
-  [UFFD_EVENT_PAGEFAULT, pagefault],
+  [UFFD_EVENT_PAGEFAULT, uffdMsgPagefault],
   [UFFD_EVENT_FORK, fork],
   [UFFD_EVENT_REMAP, remap],
   [UFFD_EVENT_REMOVE, range],
@@ -59,7 +60,7 @@ type Body<S> = S extends Structure<infer F> ? Omit<Decoded<F>, 'event'> : never;
 type Message<E extends number, S> = { readonly event: E } & Body<S>;
 
 /** A fault: `flags` are UFFD_PAGEFAULT_FLAG_*; `ptid` is 0 unless UFFD_FEATURE_THREAD_ID was asked for. */
-export type UffdPagefault = Message<typeof UFFD_EVENT_PAGEFAULT, typeof pagefault>;
+export type UffdPagefault = Message<typeof UFFD_EVENT_PAGEFAULT, typeof uffdMsgPagefault>;
 /** The process forked: `ufd` is a descriptor for the child's address space. */
 export type UffdFork = Message<typeof UFFD_EVENT_FORK, typeof fork>;
 /** mremap moved `len` bytes. */

@@ -1,5 +1,5 @@
 /** The simulated kernel: the `Kernel` interface over a machine, for the thread that attached with it. */
-import { type Kernel, MachineGoneError, PAGE_BYTES, type PageState } from '../kernel.ts';
+import { type Kernel, MachineGoneError, type MemoryUse, PAGE_BYTES, type PageState } from '../kernel.ts';
 import { storeRelease } from '../sync.ts';
 import { copyIn, copyOut, load32, store32 } from './access.ts';
 import { announceAll } from './context.ts';
@@ -26,19 +26,13 @@ import * as uffd from './uffd-file.ts';
 import * as views from './views.ts';
 import { findVma } from './vmas.ts';
 
-/** The calling thread's kernel on `m`. `opener` tells whether dispose ends the machine or detaches the thread. */
-export function simKernel(m: Machine, opener: boolean): Kernel {
-  checkAlive(m);
-  const task = takeTask(m);
-  let attached = true;
+/** A method of the kernel. */
+type Method = <A extends unknown[], R>(call: (...args: A) => R) => (...args: A) => R;
 
-  function requireMachine(): void {
-    checkAlive(m);
-    if (!attached) throw new MachineGoneError('this thread has detached from the machine (dispose)');
-  }
-
+/** How the calling thread comes in: `requireMachine` throws once the machine is gone or the thread has detached. */
+function entrances(m: Machine, task: number, requireMachine: () => void) {
   /** A system call may wait for frames that nobody sees any more: the thread must not be one that might. */
-  function systemCall<A extends unknown[], R>(call: (...args: A) => R): (...args: A) => R {
+  const systemCall: Method = (call) => {
     return (...args) => {
       requireMachine();
       if (!isTranslating(m, task)) return call(...args);
@@ -49,10 +43,10 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
         enterTranslating(m, task);
       }
     };
-  }
+  };
 
   /** An access holds a translation while it lasts. */
-  function access<A extends unknown[], R>(call: (...args: A) => R): (...args: A) => R {
+  const access: Method = (call) => {
     return (...args) => {
       requireMachine();
       if (isTranslating(m, task)) return call(...args);
@@ -63,16 +57,34 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
         leaveTranslating(m, task);
       }
     };
-  }
+  };
 
-  function pagemap(addr: number): PageState {
-    const page = pageOf(addr);
-    return sharing(m, () => {
-      const vma = findVma(m, page);
-      const present = vma !== null && isPresent(loadPte(m, page));
-      return { present, writeProtected: false, file: present && vma.file >= 0 };
-    });
-  }
+  return { systemCall, access };
+}
+
+function pagemap(m: Machine, addr: number): PageState {
+  const page = pageOf(addr);
+  return sharing(m, () => {
+    const vma = findVma(m, page);
+    const present = vma !== null && isPresent(loadPte(m, page));
+    return { present, writeProtected: false, file: present && vma.file >= 0 };
+  });
+}
+
+function memory(m: Machine): MemoryUse {
+  const { used, peak } = frameUse(m);
+  return { bytes: used * PAGE_BYTES, peakBytes: peak * PAGE_BYTES };
+}
+
+/** The calling thread's kernel on `m`. `opener` tells whether dispose ends the machine or detaches the thread. */
+export function simKernel(m: Machine, opener: boolean): Kernel {
+  checkAlive(m);
+  const task = takeTask(m);
+  let attached = true;
+  const { systemCall, access } = entrances(m, task, () => {
+    checkAlive(m);
+    if (!attached) throw new MachineGoneError('this thread has detached from the machine (dispose)');
+  });
 
   function dispose(): void {
     if (!attached) return;
@@ -108,15 +120,12 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     store32: access((addr, value) => store32(m, task, addr, value)),
     copyIn: access((addr, bytes) => copyIn(m, task, addr, bytes)),
     copyOut: access((addr, bytes) => copyOut(m, task, addr, bytes)),
-    pagemap: systemCall(pagemap),
+    pagemap: systemCall((addr) => pagemap(m, addr)),
     fdinfo: systemCall((fd) => uffd.fdinfo(m, fd)),
     gettid: systemCall(() => threadId(task)),
     mutatorView: systemCall((addr, length) => views.mutatorView(m, task, addr, length)),
     pageView: systemCall((addr, length) => views.pageView(m, task, addr, length)),
-    memory: systemCall(() => {
-      const { used, peak } = frameUse(m);
-      return { bytes: used * PAGE_BYTES, peakBytes: peak * PAGE_BYTES };
-    }),
+    memory: systemCall(() => memory(m)),
     handle: () => ({ minorfault: 'sim', machine: m.shared }),
     dispose,
   };

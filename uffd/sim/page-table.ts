@@ -12,7 +12,7 @@ import { LOG_PAGE_WORDS, PAGE_WORDS } from '../kernel.ts';
 import { cas, loadAcquire, storeRelease } from '../sync.ts';
 import { type Machine, NO_PTE } from './machine.ts';
 
-export const PRESENT = 1;
+const PRESENT = 1;
 /** A store is allowed: the mapping permits it and the page need not be copied first. */
 export const WRITABLE = 2;
 /** The entry owns its frame (private anonymous memory); without it the frame is the page cache's, or the zero page. */

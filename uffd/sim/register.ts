@@ -24,7 +24,7 @@ import { isPageRange, pageOf } from './ranges.ts';
 import { clip, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
-export const SIM_FEATURES = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID;
+const SIM_FEATURES = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID;
 const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
 

@@ -65,15 +65,20 @@ export function isTranslating(m: Machine, task: number): boolean {
 /** The thread may hold translations from now on. */
 export function enterTranslating(m: Machine, task: number): void {
   const seen = taskWord(task, TASK.seen);
-  let epoch: number;
+  let epoch = loadAcquire(m.state, STATE.epoch);
+  storeRelease(m.tasks, seen, epoch);
   // The load after the store is the barrier: no page-table entry is loaded before others can see that we translate.
-  do {
-    epoch = loadAcquire(m.state, STATE.epoch);
+  for (;;) {
+    const now = loadAcquire(m.state, STATE.epoch);
+    if (now === epoch) return;
+    epoch = now;
     storeRelease(m.tasks, seen, epoch);
-  } while (loadAcquire(m.state, STATE.epoch) !== epoch);
+    // Who looked while the older epoch stood there waits for us; and no later quiesce has anything to tell.
+    tellGraceWaiters(m);
+  }
 }
 
-/** The thread holds no translation it got before. */
+/** The thread holds no translation it got before. Whatever moves `seen` on tells those who wait for that. */
 export function quiesce(m: Machine, task: number): void {
   const seen = taskWord(task, TASK.seen);
   // Relaxed loads: a stale epoch only means that the next safepoint does it.

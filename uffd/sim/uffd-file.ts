@@ -1,4 +1,6 @@
 /** The system calls on a userfaultfd's descriptor: userfaultfd, ioctl, read, poll, and its fdinfo. */
+
+import { store64, storeU32 } from '../abi/layout.ts';
 import {
   _IOC_SIZE,
   O_CLOEXEC,
@@ -18,6 +20,7 @@ import {
   UFFDIO_WAKE,
   UFFDIO_ZEROPAGE,
   uffdMsg,
+  uffdMsgPagefault,
 } from '../abi.ts';
 import { EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOTTY } from '../errno.ts';
 import { PAGE_BYTES, type UffdInfo } from '../kernel.ts';
@@ -112,9 +115,19 @@ function readReady(m: Machine, context: number, into: Uint8Array): number {
     if (message === null) break;
     const { page, flags, task } = message;
     const ptid = tellsThread ? threadId(task) : 0;
-    uffdMsg.encode({ event: UFFD_EVENT_PAGEFAULT, flags, address: page * PAGE_BYTES, ptid }, into, bytes);
+    writeFault(into, bytes, page * PAGE_BYTES, flags, ptid);
   }
   return bytes;
+}
+
+/** Field by field, as fill.ts reads them: it runs once a fault. */
+function writeFault(into: Uint8Array, at: number, address: number, flags: number, ptid: number): void {
+  const { fields } = uffdMsgPagefault;
+  for (let word = at; word < at + MESSAGE_BYTES; word += 4) storeU32(into, word, 0);
+  into[at + fields.event.at] = UFFD_EVENT_PAGEFAULT;
+  store64(into, at + fields.flags.at, flags);
+  store64(into, at + fields.address.at, address);
+  storeU32(into, at + fields.ptid.at, ptid);
 }
 
 const THREAD_ID = Number(UFFD_FEATURE_THREAD_ID);

@@ -30,11 +30,11 @@ function get(m: Machine, index: number, word: number): number {
   return m.vmas[index * VMA_WORDS + word] as number;
 }
 
-export function vmaCount(m: Machine): number {
+function vmaCount(m: Machine): number {
   return m.state[STATE.vmas] as number;
 }
 
-export function vmaAt(m: Machine, index: number): Vma {
+function vmaAt(m: Machine, index: number): Vma {
   return {
     start: get(m, index, WORD.start),
     end: get(m, index, WORD.end),
@@ -64,7 +64,7 @@ function put(m: Machine, index: number, vma: Vma): void {
 }
 
 /** Index of the first VMA that ends after `page` (the count if there is none). */
-export function indexFrom(m: Machine, page: number): number {
+function indexFrom(m: Machine, page: number): number {
   let low = 0;
   let high = vmaCount(m);
   while (low < high) {

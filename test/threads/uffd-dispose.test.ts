@@ -1,6 +1,8 @@
 /** The end of a machine ends whatever sleeps in it; the end of one thread's attachment ends nothing else. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
+import { attachMachine } from '../../dist/uffd/sim/machine.js';
+import { TASK, taskWord } from '../../dist/uffd/sim/tasks.js';
 import {
   MINOR,
   MISSING,
@@ -84,6 +86,9 @@ it('a thread that is killed in its sleep does not keep the others from going on'
   void victim!.run(['load32', addr]);
   const run = other!.run(['load32', addr], ['load32', addr + P]);
   await untilAsleep(k, uffd.fd, 2);
+  // Queued is not asleep yet: a thread that is killed on its way may hold a lock of the kernel.
+  const { tasks } = attachMachine(k.handle().machine!);
+  await until(() => tasks[taskWord(victim!.tid - 1000, TASK.sleeps)] === 1, 'the victim sleeps');
   await victim!.kill();
   uffd.zeropage(addr, P);
   await untilAsleep(k, uffd.fd, 1);

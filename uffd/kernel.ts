@@ -84,6 +84,9 @@ export interface PageView {
  * lengths, offsets, flags and descriptors are plain numbers (bytes). All are synchronous and none needs an event
  * loop. Any method but `handle` and `dispose` throws {@link MachineGoneError} once the opener has disposed of the
  * machine, or this thread has detached from it.
+ *
+ * On sim, a thread that is terminated from outside in the middle of a method may leave a lock of the machine held:
+ * stop it at a point of its own, or dispose of the machine first (dispose itself takes no lock).
  */
 export interface Kernel {
   readonly kind: 'sim' | 'linux';

@@ -1,6 +1,6 @@
 /**
  * The binary interface of userfaultfd, and of the system calls around it, as data: every constant, request number,
- * structure and message up to Linux 5.14 (2021), under its Linux name, with codecs. x86-64, little-endian.
+ * structure and message up to Linux 6.8 (2024), under its Linux name, with codecs. x86-64, little-endian.
  * Structures are camel case (`uffdioCopy` is `struct uffdio_copy`); an embedded `range` is flattened into its
  * structure. Numbers on the wire come from here and nowhere else.
  */

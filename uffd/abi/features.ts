@@ -1,7 +1,7 @@
 /**
  * The features a userfaultfd may be asked for in its API handshake, one row each: bits of a 64-bit set. Everything
  * else that needs them (the set of all, their names) is derived from what this file exports.
- * Source: include/uapi/linux/userfaultfd.h, Linux 5.14; UFFDIO_API(2const).
+ * Source: include/uapi/linux/userfaultfd.h, Linux 6.8; UFFDIO_API(2const).
  */
 
 /** Write-protect faults are told apart in `uffdMsg` (5.7). Informational. */
@@ -26,3 +26,15 @@ export const UFFD_FEATURE_THREAD_ID = 1n << 8n;
 export const UFFD_FEATURE_MINOR_HUGETLBFS = 1n << 9n;
 /** Minor faults on shmem (5.14). Informational. */
 export const UFFD_FEATURE_MINOR_SHMEM = 1n << 10n;
+/** Messages of faults carry the address as it was accessed, not that of its page (5.18). */
+export const UFFD_FEATURE_EXACT_ADDRESS = 1n << 11n;
+/** Write-protect faults on hugetlb memory and on shmem (5.19). Informational. */
+export const UFFD_FEATURE_WP_HUGETLBFS_SHMEM = 1n << 12n;
+/** WRITEPROTECT covers pages of private memory that are not there yet (6.4). */
+export const UFFD_FEATURE_WP_UNPOPULATED = 1n << 13n;
+/** There is UFFDIO_POISON (6.6). Informational. */
+export const UFFD_FEATURE_POISON = 1n << 14n;
+/** A write to a protected page lifts the protection without a message (6.7). Brings WP_UNPOPULATED with it. */
+export const UFFD_FEATURE_WP_ASYNC = 1n << 15n;
+/** There is UFFDIO_MOVE (6.8). Informational. */
+export const UFFD_FEATURE_MOVE = 1n << 16n;

@@ -1,10 +1,10 @@
 /**
  * The userfaultfd ioctls: ordinals, mode bits, argument structures and request numbers, under Linux's names.
- * Source: include/uapi/linux/userfaultfd.h, Linux 5.14; ioctl_userfaultfd(2). Addresses and lengths are bytes.
+ * Source: include/uapi/linux/userfaultfd.h, Linux 6.8; ioctl_userfaultfd(2). Addresses and lengths are bytes.
  *
  * The trailing field marked `out` is the kernel's answer: it never reads it.
  */
-import { _IOR, _IOWR } from './ioctl.ts';
+import { _IO, _IOR, _IOWR } from './ioctl.ts';
 import { structure } from './layout.ts';
 
 /** The only API version there is. */
@@ -15,14 +15,24 @@ export const UFFD_USER_MODE_ONLY = 1;
 /** The type byte of the request numbers. */
 export const UFFDIO = 0xaa;
 
+/** The type byte of the request of /dev/userfaultfd. */
+export const USERFAULTFD_IOC = 0xaa;
+/**
+ * On /dev/userfaultfd, flags by value: a new userfaultfd, for whoever was allowed to open the device (6.1). On a
+ * userfaultfd it is no request.
+ */
+export const USERFAULTFD_IOC_NEW = _IO(USERFAULTFD_IOC, 0x00);
+
 // Ordinals: the low byte of a request number, and the bit that stands for it in an `ioctls` mask.
 export const _UFFDIO_REGISTER = 0x00;
 export const _UFFDIO_UNREGISTER = 0x01;
 export const _UFFDIO_WAKE = 0x02;
 export const _UFFDIO_COPY = 0x03;
 export const _UFFDIO_ZEROPAGE = 0x04;
+export const _UFFDIO_MOVE = 0x05;
 export const _UFFDIO_WRITEPROTECT = 0x06;
 export const _UFFDIO_CONTINUE = 0x07;
+export const _UFFDIO_POISON = 0x08;
 export const _UFFDIO_API = 0x3f;
 
 /** Faults on pages that are not there. */
@@ -44,6 +54,14 @@ export const UFFDIO_WRITEPROTECT_MODE_WP = 1;
 export const UFFDIO_WRITEPROTECT_MODE_DONTWAKE = 2;
 /** Do not wake who sleeps on the range. */
 export const UFFDIO_CONTINUE_MODE_DONTWAKE = 1;
+/** Map the page write-protected (6.4). */
+export const UFFDIO_CONTINUE_MODE_WP = 2;
+/** Do not wake who sleeps on the range. */
+export const UFFDIO_POISON_MODE_DONTWAKE = 1;
+/** Do not wake who sleeps on the destination. */
+export const UFFDIO_MOVE_MODE_DONTWAKE = 1;
+/** A page that the source has not is passed over and counts as moved; without it, it ends the call. */
+export const UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES = 2;
 
 /** Argument of UFFDIO_API: the version and features asked for; the answer is all that the kernel has. */
 export const uffdioApi = structure('uffdio_api', 24, {
@@ -98,6 +116,23 @@ export const uffdioContinue = structure('uffdio_continue', 32, {
   mapped: { at: 24, kind: 's64', out: true },
 });
 
+/** Argument of UFFDIO_POISON; `updated` answers the bytes poisoned, or −errno. */
+export const uffdioPoison = structure('uffdio_poison', 32, {
+  start: { at: 0, kind: 'u64' },
+  len: { at: 8, kind: 'u64' },
+  mode: { at: 16, kind: 'u64' },
+  updated: { at: 24, kind: 's64', out: true },
+});
+
+/** Argument of UFFDIO_MOVE; `move` answers the bytes moved, or −errno. */
+export const uffdioMove = structure('uffdio_move', 40, {
+  dst: { at: 0, kind: 'u64' },
+  src: { at: 8, kind: 'u64' },
+  len: { at: 16, kind: 'u64' },
+  mode: { at: 24, kind: 'u64' },
+  move: { at: 32, kind: 's64', out: true },
+});
+
 export const UFFDIO_API = _IOWR(UFFDIO, _UFFDIO_API, uffdioApi.size);
 export const UFFDIO_REGISTER = _IOWR(UFFDIO, _UFFDIO_REGISTER, uffdioRegister.size);
 /** Declared as if the kernel wrote it (`_IOR`), although it reads it; kept so by Linux for compatibility. */
@@ -106,6 +141,7 @@ export const UFFDIO_UNREGISTER = _IOR(UFFDIO, _UFFDIO_UNREGISTER, uffdioRange.si
 export const UFFDIO_WAKE = _IOR(UFFDIO, _UFFDIO_WAKE, uffdioRange.size);
 export const UFFDIO_COPY = _IOWR(UFFDIO, _UFFDIO_COPY, uffdioCopy.size);
 export const UFFDIO_ZEROPAGE = _IOWR(UFFDIO, _UFFDIO_ZEROPAGE, uffdioZeropage.size);
+export const UFFDIO_MOVE = _IOWR(UFFDIO, _UFFDIO_MOVE, uffdioMove.size);
 export const UFFDIO_WRITEPROTECT = _IOWR(UFFDIO, _UFFDIO_WRITEPROTECT, uffdioWriteprotect.size);
 /** 0xc020aa07: the number of every released mainline kernel that has it (5.13 on). */
 export const UFFDIO_CONTINUE = _IOWR(UFFDIO, _UFFDIO_CONTINUE, uffdioContinue.size);
@@ -115,6 +151,7 @@ export const UFFDIO_CONTINUE = _IOWR(UFFDIO, _UFFDIO_CONTINUE, uffdioContinue.si
  * so that a trace or a client built with that header can be recognised.
  */
 export const UFFDIO_CONTINUE_IOR = _IOR(UFFDIO, _UFFDIO_CONTINUE, uffdioContinue.size);
+export const UFFDIO_POISON = _IOWR(UFFDIO, _UFFDIO_POISON, uffdioPoison.size);
 
 /** The set of ioctls with these ordinals, as `ioctls` fields hold it. */
 export function ioctlMask(...ordinals: readonly number[]): bigint {
@@ -133,9 +170,17 @@ export const UFFD_API_RANGE_IOCTLS = ioctlMask(
   _UFFDIO_WAKE,
   _UFFDIO_COPY,
   _UFFDIO_ZEROPAGE,
+  _UFFDIO_MOVE,
   _UFFDIO_WRITEPROTECT,
   _UFFDIO_CONTINUE,
+  _UFFDIO_POISON,
 );
 
-/** Requests on a registered range of huge pages. WRITEPROTECT joined them only in 5.19. */
-export const UFFD_API_RANGE_IOCTLS_BASIC = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_CONTINUE);
+/** Requests on a registered range of huge pages. WRITEPROTECT joined them in 5.19, POISON in 6.6. */
+export const UFFD_API_RANGE_IOCTLS_BASIC = ioctlMask(
+  _UFFDIO_WAKE,
+  _UFFDIO_COPY,
+  _UFFDIO_WRITEPROTECT,
+  _UFFDIO_CONTINUE,
+  _UFFDIO_POISON,
+);

@@ -2,6 +2,8 @@
 import {
   UFFDIO_CONTINUE,
   UFFDIO_COPY,
+  UFFDIO_MOVE,
+  UFFDIO_POISON,
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
   UFFDIO_WAKE,
@@ -39,5 +41,7 @@ export function observed(uffd: Userfaultfd, events: EventWriter, cycle: SharedWo
     copy: (to, from, length, mode) => told(UFFDIO_COPY, uffd.copy(to, from, length, mode)),
     zeropage: (start, length, mode) => told(UFFDIO_ZEROPAGE, uffd.zeropage(start, length, mode)),
     continue: (start, length, mode) => told(UFFDIO_CONTINUE, uffd.continue(start, length, mode)),
+    move: (to, from, length, mode) => told(UFFDIO_MOVE, uffd.move(to, from, length, mode)),
+    poison: (start, length, mode) => told(UFFDIO_POISON, uffd.poison(start, length, mode)),
   };
 }

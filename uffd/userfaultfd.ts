@@ -11,6 +11,8 @@ import {
   UFFDIO_API,
   UFFDIO_CONTINUE,
   UFFDIO_COPY,
+  UFFDIO_MOVE,
+  UFFDIO_POISON,
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
   UFFDIO_WAKE,
@@ -20,6 +22,8 @@ import {
   uffdioApi,
   uffdioContinue,
   uffdioCopy,
+  uffdioMove,
+  uffdioPoison,
   uffdioRange,
   uffdioRegister,
   uffdioZeropage,
@@ -55,6 +59,10 @@ export interface Userfaultfd {
   copy(destination: number, source: number, length: number, mode?: number): PageOutcome;
   zeropage(start: number, length: number, mode?: number): PageOutcome;
   continue(start: number, length: number, mode?: number): PageOutcome;
+  /** Takes the pages from `source`, which is empty afterwards. */
+  move(destination: number, source: number, length: number, mode?: number): PageOutcome;
+  /** Makes every later access to the pages a SIGBUS. Not on sim. */
+  poison(start: number, length: number, mode?: number): PageOutcome;
   /** The next message; blocks unless O_NONBLOCK, and is then null if there is none. @throws SyscallError */
   read(): UffdMsg | null;
   close(): void;
@@ -79,6 +87,8 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
   const copyArg = new Uint8Array(uffdioCopy.size);
   const zeropageArg = new Uint8Array(uffdioZeropage.size);
   const continueArg = new Uint8Array(uffdioContinue.size);
+  const moveArg = new Uint8Array(uffdioMove.size);
+  const poisonArg = new Uint8Array(uffdioPoison.size);
   const message = new Uint8Array(uffdMsg.size);
 
   function rangeCall(name: string, request: number, start: number, length: number): void {
@@ -122,6 +132,16 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
         start,
         length,
       );
+    },
+    move(destination, source, length, mode = 0) {
+      uffdioMove.encode({ dst: destination, src: source, len: length, mode }, moveArg);
+      const errno = kernel.ioctl(fd, UFFDIO_MOVE, moveArg);
+      return outcome('UFFDIO_MOVE', errno, outField(moveArg, uffdioMove.fields.move), destination, length);
+    },
+    poison(start, length, mode = 0) {
+      uffdioPoison.encode({ start, len: length, mode }, poisonArg);
+      const errno = kernel.ioctl(fd, UFFDIO_POISON, poisonArg);
+      return outcome('UFFDIO_POISON', errno, outField(poisonArg, uffdioPoison.fields.updated), start, length);
     },
     read() {
       const bytes = kernel.read(fd, message);

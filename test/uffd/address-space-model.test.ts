@@ -105,6 +105,44 @@ const mremap = fc.tuple(page, page, count, fc.boolean()).map(([from, at, n, keep
   ];
 });
 
+let moved = 0; // pages that UFFDIO_MOVE moved, in all runs
+
+/** Maps both ranges, fills those pages of the source whose bit is set, and watches the destination. */
+function prepareMove({ k, model, uffds }: World, [to, from, pages]: number[], filled: number): void {
+  for (const start of [from!, to!]) {
+    k.mmap(start * P, pages! * P, 3, ANON | FIXED, -1, 0);
+    model.map(start, pages!, 3, null, 0);
+  }
+  model.range(from!, pages!).forEach((each, i) => {
+    if (((filled >> i) & 1) === 0) return;
+    k.store32((from! + i) * P, filled + i);
+    each!.own = filled + i;
+  });
+  uffds[0]!.register(to! * P, pages! * P, MISSING);
+  for (const each of model.range(to!, pages!)) Object.assign(each!, { uffd: 0, modes: MISSING });
+}
+
+const uffdMove = fc
+  .record({ at: page, from: page, n: count, who: which, holes: fc.boolean(), filled: fc.nat({ max: 127 }) })
+  .map(({ at, from, n, who, holes, filled }): [string, Step] => {
+    const [to, pages] = range(at, n);
+    return [
+      `UFFDIO_MOVE(uffd ${who}, ${from} → ${to}, ${pages}, holes ${holes}, filled ${filled})`,
+      (w) => {
+        const prepared = filled < 64; // else with whatever is there
+        if (prepared) prepareMove(w, [to, from, pages], filled);
+        const mode = holes ? u.UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES : 0;
+        const arg = u.uffdioMove.encode({ dst: to * P, src: from * P, len: pages * P, mode });
+        const uffd = prepared ? 0 : who;
+        const errno = w.k.ioctl(w.uffds[uffd]!.fd, u.UFFDIO_MOVE, arg);
+        const [wanted, done] = w.model.uffdMove(uffd, to, from, pages, holes);
+        expect(errno).toBe(done > 0 && wanted !== 0 ? -u.EAGAIN : 0 - wanted);
+        expect(u.uffdioMove.take(arg, 'move')).toBe(done > 0 ? done * P : -wanted);
+        moved += done;
+      },
+    ];
+  });
+
 const dontneed = fc.tuple(page, count).map(([start, n]): [string, Step] => [
   `madvise(${start}, ${n}, DONTNEED)`,
   ({ k, model }) => {
@@ -177,7 +215,7 @@ const access = fc
     },
   ]);
 
-const kinds = [mapAnon, mapFile, munmap, mprotect, mremap, dontneed, punch, register, unregister];
+const kinds = [mapAnon, mapFile, munmap, mprotect, mremap, uffdMove, dontneed, punch, register, unregister];
 const step = fc.oneof(...kinds.map((arbitrary) => ({ arbitrary, weight: 1 })), {
   arbitrary: access,
   weight: 6,
@@ -249,4 +287,5 @@ it('every page answers as in the model, the VMAs are in order, and no frame is l
     }),
     { numRuns: 1000 },
   );
+  expect(moved).toBeGreaterThan(20);
 });

@@ -78,6 +78,12 @@ export function continueRange(k: u.Kernel, fd: number, start: number, len: numbe
   return answer(result, u.uffdioContinue.take(arg, 'mapped'));
 }
 
+export function move(k: u.Kernel, fd: number, dst: number, src: number, len: number, mode = 0): Answer {
+  const arg = u.uffdioMove.encode({ dst, src, len, mode, move: PRESET });
+  const result = k.ioctl(fd, u.UFFDIO_MOVE, arg);
+  return answer(result, u.uffdioMove.take(arg, 'move'));
+}
+
 export function register(k: u.Kernel, fd: number, start: number, len: number, mode: number): Answer {
   const arg = u.uffdioRegister.encode({ start, len, mode, ioctls: BigInt(PRESET) });
   const result = k.ioctl(fd, u.UFFDIO_REGISTER, arg);

@@ -46,6 +46,28 @@ export class Model {
     });
   }
 
+  /** UFFDIO_MOVE by userfaultfd `who`: what it answers, and the pages that changed place, holes included. */
+  uffdMove(
+    who: number,
+    to: number,
+    from: number,
+    count: number,
+    holes: boolean,
+  ): [errno: number, done: number] {
+    const [target, source] = [this.pages.get(to), this.pages.get(from)];
+    if (target === undefined || source === undefined) return [u.ENOENT, 0];
+    if (!this.isOneMapping(to, count) || !this.isOneMapping(from, count)) return [u.EINVAL, 0];
+    if (target.file !== null || source.file !== null || target.uffd !== who) return [u.EINVAL, 0];
+    if (target.prot !== source.prot || !(source.prot & u.PROT_WRITE)) return [u.EINVAL, 0];
+    for (let i = 0; i < count; i++) {
+      const [into, out] = [this.pages.get(to + i)!, this.pages.get(from + i)!];
+      if (into.own !== null) return [u.EEXIST, i];
+      if (out.own === null && !holes) return [u.ENOENT, i];
+      [into.own, out.own] = [out.own, null];
+    }
+    return [0, count];
+  }
+
   dontneed(start: number, count: number): void {
     for (const page of this.range(start, count)) if (page) page.own = null;
   }

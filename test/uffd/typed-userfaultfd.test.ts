@@ -15,6 +15,14 @@ it('tells how far an operation got and why it stopped, apart', () => {
   expect(uffd.continue(addr + P, 2 * P)).toEqual({ done: P, errno: u.EAGAIN });
   expect(uffd.continue(addr + 2 * P, P)).toEqual({ done: 0, errno: u.EFAULT });
   expect(uffd.zeropage(addr + 2 * P, P)).toEqual({ done: P, errno: 0 });
+  const [target, pages] = [mapAnon(k, 3), mapAnon(k, 3)];
+  k.store32(pages, 4);
+  uffd.register(target, 3 * P, MISSING);
+  expect(uffd.move(target, pages, 2 * P)).toEqual({ done: P, errno: u.EAGAIN });
+  expect(uffd.move(target + P, pages + P, P)).toEqual({ done: 0, errno: u.ENOENT });
+  const holes = u.UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES;
+  expect(uffd.move(target + P, pages + P, 2 * P, holes)).toEqual({ done: 2 * P, errno: 0 });
+  expect(k.load32(target)).toBe(4);
   expect(uffd.read()).toBe(null);
 });
 
@@ -25,6 +33,8 @@ it('throws SyscallError for what can only be a mistake', () => {
   expect(() => uffd.copy(addr + 1, addr, P)).toThrow(/UFFDIO_COPY: EINVAL/);
   expect(() => uffd.zeropage(addr, 0)).toThrow(/UFFDIO_ZEROPAGE: EINVAL/);
   expect(() => uffd.continue(addr, P, 8)).toThrow(/UFFDIO_CONTINUE: EINVAL/);
+  expect(() => uffd.move(addr, addr, P, 4)).toThrow(/UFFDIO_MOVE: EINVAL/);
+  expect(() => uffd.poison(addr, P)).toThrow(/UFFDIO_POISON: EINVAL/); // not on sim
   expect(() => uffd.register(addr, P, MINOR)).toThrow(/UFFDIO_REGISTER: EINVAL/);
   expect(() => uffd.unregister(5 << 20, P)).toThrow(/UFFDIO_UNREGISTER: EINVAL/);
   expect(() => uffd.wake(addr, 1)).toThrow(/UFFDIO_WAKE: EINVAL/);

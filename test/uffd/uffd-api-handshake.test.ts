@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 import { openMachine, said } from './machine.js';
 
-const SIM = u.UFFD_FEATURE_MISSING_SHMEM | u.UFFD_FEATURE_MINOR_SHMEM | u.UFFD_FEATURE_THREAD_ID;
+const SIM =
+  u.UFFD_FEATURE_MISSING_SHMEM | u.UFFD_FEATURE_MINOR_SHMEM | u.UFFD_FEATURE_THREAD_ID | u.UFFD_FEATURE_MOVE;
 
 function api(k: u.Kernel, fd: number, features = 0n, version = u.UFFD_API) {
   const arg = u.uffdioApi.encode({ api: version, features, ioctls: 0x1234n });

@@ -20,6 +20,7 @@ it('every request is EINVAL, even without an argument; read too; poll is POLLERR
       u.UFFDIO_COPY,
       u.UFFDIO_CONTINUE,
       u.UFFDIO_ZEROPAGE,
+      u.UFFDIO_MOVE,
       0x1234,
     ];
     for (const request of requests) {
@@ -44,9 +45,10 @@ it('the whole request number counts: other sizes, directions and types are EINVA
     _IOWR(0xab, 3, 40),
     _IOR(0xaa, 0x3f, 24),
     u.UFFDIO_CONTINUE_IOR,
+    _IOWR(0xaa, 5, 32),
+    u.USERFAULTFD_IOC_NEW, // the device's
     u.UFFDIO_WRITEPROTECT, // not in this kernel
-    _IOWR(0xaa, 5, 40), // MOVE
-    _IOWR(0xaa, 8, 32), // POISON
+    u.UFFDIO_POISON,
   ]) {
     expect(said(k.ioctl(fd, request, arg))).toBe('EINVAL');
     expect(said(k.ioctl(fd, request, null))).toBe('EINVAL');
@@ -57,7 +59,7 @@ it('the whole request number counts: other sizes, directions and types are EINVA
 it('a known request without its structure is EFAULT; a longer buffer is fine; so is a signed request number', () => {
   const k = openMachine();
   const { fd } = openUffd(k);
-  const names = ['API', 'REGISTER', 'UNREGISTER', 'WAKE', 'COPY', 'ZEROPAGE', 'CONTINUE'] as const;
+  const names = ['API', 'REGISTER', 'UNREGISTER', 'WAKE', 'COPY', 'ZEROPAGE', 'CONTINUE', 'MOVE'] as const;
   for (const name of names) {
     const request = u[`UFFDIO_${name}`];
     expect(said(k.ioctl(fd, request, null))).toBe('EFAULT');

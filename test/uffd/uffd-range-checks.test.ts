@@ -5,6 +5,7 @@ import {
   copy,
   MISSING,
   mapAnon,
+  move,
   openMachine,
   openUffd,
   P,
@@ -40,6 +41,8 @@ it('what is no range of pages is EINVAL everywhere', () => {
     expect(copy(k, fd, start, addr, len)).toEqual(refused);
     expect(zeropage(k, fd, start, len)).toEqual(refused);
     expect(continueRange(k, fd, start, len)).toEqual(refused);
+    expect(move(k, fd, start, addr, len)).toEqual(refused);
+    expect(move(k, fd, addr, start, len)).toEqual(refused);
   }
 });
 
@@ -50,6 +53,7 @@ it('the first and the last page of user addresses are ranges', () => {
     expect(wake(k, fd, start, P)).toBe('ok');
     expect(register(k, fd, start, P, MISSING).errno).toBe('EINVAL'); // nothing mapped
     expect(zeropage(k, fd, start, P).errno).toBe('ENOENT');
+    expect(move(k, fd, start, start, P).errno).toBe('ENOENT');
   }
   expect(wake(k, fd, 0, TASK_SIZE)).toBe('ok');
 });
@@ -73,6 +77,7 @@ it('unknown mode bits are EINVAL and leave the field alone', () => {
     expect(copy(k, uffd.fd, addr, addr, P, mode)).toEqual(refused);
     expect(zeropage(k, uffd.fd, addr, P, mode)).toEqual(refused);
     expect(continueRange(k, uffd.fd, addr, P, mode)).toEqual(refused);
+    expect(move(k, uffd.fd, addr, addr, P, mode)).toEqual(refused);
   }
   expect(zeropage(k, uffd.fd, addr, P, 2)).toEqual(refused);
 });

@@ -16,7 +16,7 @@ import {
   zeropage,
 } from './machine.js';
 
-const BASE = 0x1c; // WAKE, COPY, ZEROPAGE
+const BASE = 0x3c; // WAKE, COPY, ZEROPAGE, MOVE
 const CONTINUE = 0x80;
 
 /** Which pages are registered, as '1' and '0'; fills them with the zero page. */

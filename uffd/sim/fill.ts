@@ -1,7 +1,7 @@
 /**
- * The ioctls that put pages in place: COPY, ZEROPAGE, CONTINUE. They work in ascending order, page by page, without
- * rolling back, and wake exactly what they put in place. An error on the first page is told as such; one further
- * on as EAGAIN, with the bytes done.
+ * The ioctls that put pages in place: COPY, ZEROPAGE, CONTINUE (and MOVE, in move.ts). They work in ascending order,
+ * page by page, without rolling back, and wake exactly what they put in place. An error on the first page is told
+ * as such; one further on as EAGAIN, with the bytes done.
  */
 
 import { type Field, loadU64, store64 } from '../abi/layout.ts';
@@ -123,7 +123,7 @@ function inVma(m: Machine, first: number, end: number, body: (vma: Vma) => numbe
 }
 
 /** What goes into the output field: bytes done if any were, and those are woken; else the error. */
-function finish(
+export function finish(
   m: Machine,
   context: number,
   first: number,
@@ -137,12 +137,12 @@ function finish(
 }
 
 /** A field of the argument. */
-function take(arg: Uint8Array, { at }: Field): number {
+export function take(arg: Uint8Array, { at }: Field): number {
   return loadU64(arg, at);
 }
 
 /** Writes the output field, and tells what the call answers by it. */
-function answer(arg: Uint8Array, { at }: Field, out: number, length: number): number {
+export function answer(arg: Uint8Array, { at }: Field, out: number, length: number): number {
   store64(arg, at, out);
   if (out < 0) return out;
   return out === length ? 0 : -EAGAIN;

@@ -2,6 +2,7 @@
 import {
   _UFFDIO_CONTINUE,
   _UFFDIO_COPY,
+  _UFFDIO_MOVE,
   _UFFDIO_WAKE,
   _UFFDIO_ZEROPAGE,
   ioctlMask,
@@ -9,6 +10,7 @@ import {
   UFFD_API_IOCTLS,
   UFFD_FEATURE_MINOR_SHMEM,
   UFFD_FEATURE_MISSING_SHMEM,
+  UFFD_FEATURE_MOVE,
   UFFD_FEATURE_THREAD_ID,
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
@@ -24,9 +26,11 @@ import { isPageRange, pageOf } from './ranges.ts';
 import { clip, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
-const SIM_FEATURES = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID;
+const SIM_FEATURES =
+  UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MOVE;
 const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
-const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
+/** As Linux, whatever the memory: MOVE is answered for shared memory too, where it fails. */
+const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE, _UFFDIO_MOVE);
 
 export function api(m: Machine, context: number, arg: Uint8Array): number {
   const { api: version, features } = uffdioApi.decode(arg);

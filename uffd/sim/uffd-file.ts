@@ -15,6 +15,7 @@ import {
   UFFDIO_API,
   UFFDIO_CONTINUE,
   UFFDIO_COPY,
+  UFFDIO_MOVE,
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
   UFFDIO_WAKE,
@@ -37,6 +38,7 @@ import {
 import { KIND, openDescriptor, withOpen } from './descriptors.ts';
 import { continueRange, copy, zeropage } from './fill.ts';
 import type { Machine } from './machine.ts';
+import { move } from './move.ts';
 import { api, register, unregister, wake } from './register.ts';
 import { threadId } from './tasks.ts';
 
@@ -71,6 +73,7 @@ const REQUESTS: ReadonlySet<number> = new Set([
   UFFDIO_COPY,
   UFFDIO_ZEROPAGE,
   UFFDIO_CONTINUE,
+  UFFDIO_MOVE,
 ]);
 
 function serve(m: Machine, task: number, context: number, request: number, arg: Uint8Array): number {
@@ -79,6 +82,8 @@ function serve(m: Machine, task: number, context: number, request: number, arg: 
       return continueRange(m, context, arg);
     case UFFDIO_COPY:
       return copy(m, context, task, arg);
+    case UFFDIO_MOVE:
+      return move(m, context, arg);
     case UFFDIO_ZEROPAGE:
       return zeropage(m, context, arg);
     case UFFDIO_WAKE:

@@ -1,14 +1,16 @@
 /** The options that measuring commands take: one table of them, and how their texts become a configuration. */
 import { constants } from 'node:buffer';
+import { MODES, type ModeName } from '../gc/modes/index.ts';
 import { formatBytes } from '../heap/errors.ts';
-import { HostError, UsageError } from './errors.ts';
+import { chooseKernel } from '../uffd/open.ts';
+import { UsageError } from './errors.ts';
 import type { ResultsConfig } from './results.ts';
 import { parsePages, parseSize } from './sizes.ts';
 import { suggestion } from './suggest.ts';
 
-export const MODES = ['continue', 'copy', 'stw'] as const;
-export type Mode = (typeof MODES)[number];
-const KERNELS = ['sim', 'linux', 'auto'];
+export type Mode = ModeName;
+const MODE_NAMES = Object.keys(MODES) as Mode[];
+const KERNELS = ['sim', 'linux', 'auto'] as const;
 export const DEFAULT_WORKLOAD = 'snapshot';
 const PAGE_BYTES = 4096;
 /** A mutator sees the heap through one view, and no view is larger. */
@@ -57,8 +59,8 @@ export interface Call {
 
 /** Flags and help of each option, in the order of the help. */
 export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
-  ['--kernel <kernel>', 'sim, linux or auto (default: auto)'],
-  ['--mode <mode>', `one of ${MODES.join(', ')}`],
+  ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
+  ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}`],
   ['--modes <modes>', 'several of them, as copy,continue'],
   ['--heap <size>', 'size of the heap (default: 64MiB)'],
   ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
@@ -78,14 +80,16 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
 
 /**
  * The configuration that the options ask for.
- * @throws UsageError for a value that is wrong, HostError for one this build cannot do
+ * @throws UsageError for a value that is wrong, KernelUnavailableError for a kernel that this host does not have
  */
 export function resolveOptions(command: CommandName, workload: string | undefined, raw: RawOptions): Call {
+  const modes = resolveModes(command, raw);
+  const { kernel, note } = resolveKernel(raw.kernel ?? 'auto', modes);
   const config: Config = {
     command,
     workload: workload ?? DEFAULT_WORKLOAD,
-    kernel: 'sim',
-    modes: resolveModes(command, raw),
+    kernel,
+    modes,
     heap: heapBytes(raw.heap ?? '64MiB'),
     live: liveFraction(raw.live ?? '0.5'),
     mutators: integer('--mutators', raw.mutators ?? '1', [1, 64]),
@@ -103,21 +107,24 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     settings: parseSettings(raw.set ?? []),
     json: raw.json ?? null,
     quiet: raw.quiet ?? false,
-    note: resolveKernel(raw.kernel ?? 'auto'),
+    note,
   };
 }
 
-/** Accepts what this build has, the simulated kernel, and says so if it chose it. */
-function resolveKernel(kernel: string): string | null {
-  if (!KERNELS.includes(kernel)) {
+/** The kernel that has what all of the modes need, and what to tell of the choice. @throws KernelUnavailableError */
+function resolveKernel(
+  name: string,
+  modes: readonly Mode[],
+): { kernel: 'sim' | 'linux'; note: string | null } {
+  const wanted = KERNELS.find((known) => known === name);
+  if (wanted === undefined) {
     throw new UsageError(
-      `--kernel ${kernel}: no such kernel${suggestion(kernel, KERNELS)}; use sim, linux or auto`,
+      `--kernel ${name}: no such kernel${suggestion(name, KERNELS)}; use sim, linux or auto`,
     );
   }
-  if (kernel === 'linux') {
-    throw new HostError('--kernel linux: this build has only the simulated kernel; use --kernel sim');
-  }
-  return kernel === 'auto' ? 'kernel: sim, since this build has no other' : null;
+  const features = modes.reduce((all, mode) => all | MODES[mode].features, 0n);
+  const { kernel, why } = chooseKernel(wanted, features);
+  return { kernel, note: wanted === 'auto' ? `kernel: ${kernel}, since ${why}` : null };
 }
 
 function resolveModes(command: CommandName, raw: RawOptions): readonly Mode[] {
@@ -136,10 +143,12 @@ function resolveModes(command: CommandName, raw: RawOptions): readonly Mode[] {
 }
 
 function parseMode(option: string, name: string): Mode {
-  const mode = MODES.find((known) => known === name);
+  const mode = MODE_NAMES.find((known) => known === name);
   if (mode) return mode;
   const shown = name === '' ? 'an empty mode' : `${name}: no such mode`;
-  throw new UsageError(`${option} ${shown}${suggestion(name, MODES)}; the modes are ${MODES.join(', ')}`);
+  throw new UsageError(
+    `${option} ${shown}${suggestion(name, MODE_NAMES)}; the modes are ${MODE_NAMES.join(', ')}`,
+  );
 }
 
 function heapBytes(text: string): number {

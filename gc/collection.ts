@@ -28,6 +28,8 @@ export interface Collector {
   readonly helpers: number;
   readonly batch: number;
   readonly verify: boolean;
+  /** Lets the kernel take note of how much memory there is now. */
+  readonly sampleMemory: () => void;
 }
 
 /** The phases and pauses of a collection, in order; events name them by their place here. */
@@ -40,7 +42,11 @@ export function collect(c: Collector): void {
   const number = begin(c);
 
   const black = pause(c, 'marking', () => phase(c, 'mark', () => markLive(c)));
-  const plan = phase(c, 'prepare', () => prepare(tables, black));
+  const plan = phase(c, 'prepare', () => {
+    const compaction = prepare(tables, black);
+    thread.ready?.(compaction.compactedPages);
+    return compaction;
+  });
   const pages = pause(c, 'compaction', () => {
     const flipped = phase(c, 'flip', () => flip(maker, plan, black));
     if (!mode.concurrent) phase(c, 'compact', () => compactByAll(c));
@@ -52,6 +58,7 @@ export function collect(c: Collector): void {
     closeWork(cycle);
     thread.unwatch(pages.used);
   });
+  c.sampleMemory(); // both spaces are there: the peak
   phase(c, 'release', () => {
     thread.release(pages.old);
     clearLiveness(tables, black);

@@ -1,12 +1,12 @@
 /**
- * Serving faults: a fault thread sleeps in read(2) on the userfaultfd; a message names a page that a mutator waits
+ * Serving faults: a fault thread sleeps in poll(2) on the userfaultfd; a message names a page that a mutator waits
  * for. The page-state machine tells what to do: make the page, publish it, or leave both to who has it.
  *
- * A fault thread ends by a last fault of our own on a page set aside for that (ART's termination page), since
- * nothing else ends a blocked read.
+ * A fault thread ends by a last fault of our own on a page set aside for that (ART's termination page). It polls,
+ * and reads without blocking, so that the end of the machine can end it too: nothing ends a blocked read.
  */
-import { UFFD_EVENT_PAGEFAULT, UFFD_PAGEFAULT_FLAG_MINOR } from '../uffd/abi.ts';
-import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { POLLIN, UFFD_EVENT_PAGEFAULT, UFFD_PAGEFAULT_FLAG_MINOR } from '../uffd/abi.ts';
+import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
 import { fetchAdd, loadAcquire, type SharedWords } from '../uffd/sync.ts';
 import type { Userfaultfd } from '../uffd/userfaultfd.ts';
 import { CYCLE, enterWork, leaveWork } from './cycle.ts';
@@ -16,7 +16,9 @@ import { advance, PAGE, stateOf, tryAdvance } from './page-state.ts';
 
 /** What a fault thread serves. */
 export interface FaultService {
+  readonly kernel: Kernel;
   readonly maker: Maker;
+  /** Non-blocking. */
   readonly uffd: Userfaultfd;
   /** First byte of the heap's range. */
   readonly heap: number;
@@ -25,10 +27,11 @@ export interface FaultService {
 
 /** Serves faults until the termination page is touched. */
 export function serveFaults(service: FaultService): void {
-  const { uffd, heap, terminationPage } = service;
+  const { kernel, uffd, heap, terminationPage } = service;
   for (;;) {
     const message = uffd.read();
-    if (message === null || message.event !== UFFD_EVENT_PAGEFAULT) continue;
+    if (message === null) kernel.poll(uffd.fd, POLLIN, -1);
+    if (message?.event !== UFFD_EVENT_PAGEFAULT) continue;
     if (message.address === terminationPage) break;
     serveFault(
       service,

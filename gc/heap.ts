@@ -39,6 +39,7 @@ export interface Heap {
   readonly cycles: readonly CycleRecord[];
   /** Events that found their ring full: figures lack them if this is not 0. */
   lostEvents(): number;
+  /** Memory in use, and its peak; of a closed heap, what it was last. */
   memory(): MemoryUse;
   /** Rejects with the error of the first thread that dies. */
   readonly failure: Promise<never>;
@@ -68,6 +69,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   let spawned = 0;
   const running = new Set<Thread>(); // mutators that are not done
   let closing: Promise<void> | null = null;
+  let lastUse: MemoryUse | null = null; // once the machine is gone
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs);
@@ -116,8 +118,10 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   async function abandon(): Promise<void> {
     clearInterval(timer);
     drain();
+    lastUse = kernel.memory();
     kernel.dispose();
     await threads.terminate();
+    kernel.dispose(); // and what was kept for threads that still ran
   }
 
   /** Lets the collector, its helpers and the fault threads come to their end by themselves. */
@@ -169,7 +173,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     },
     cycles,
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
-    memory: () => kernel.memory(),
+    memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,
     close,
   };

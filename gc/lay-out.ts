@@ -2,19 +2,13 @@
 import { allocateMetadata, type HeapGeometry, openTables } from '../heap/layout.ts';
 import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
-import {
-  O_CLOEXEC,
-  UFFD_FEATURE_MINOR_SHMEM,
-  UFFD_FEATURE_MISSING_SHMEM,
-  UFFD_USER_MODE_ONLY,
-  UFFDIO_REGISTER_MODE_MISSING,
-} from '../uffd/abi.ts';
+import { O_CLOEXEC, O_NONBLOCK, UFFD_USER_MODE_ONLY, UFFDIO_REGISTER_MODE_MISSING } from '../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
 import { openKernel } from '../uffd/open.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
-import { HeapTooLargeError, largestHeap, machineSize } from './machine-size.ts';
+import { largestHeap, machineSize, pastNode, requireRoom } from './machine-size.ts';
 import { modeNamed } from './modes/index.ts';
 import { mapPrivate } from './modes/mapping.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
@@ -37,8 +31,8 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   const kernel = openMachine(options, mode, reservation);
   const ranges = mode.reserve(kernel, reservation);
   const uffd = openUserfaultfd(kernel, {
-    flags: O_CLOEXEC | UFFD_USER_MODE_ONLY,
-    features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
+    flags: O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY,
+    features: mode.features,
   });
   const terminationPage = mapPrivate(kernel, PAGE_BYTES);
   uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
@@ -57,22 +51,23 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     geometry,
     metadata,
     cycle,
-    // In COPY a page that nobody publishes is lost: "on demand only" is one page a call.
-    batch: mode.concurrent && !mode.anyonePublishes ? reservation.batch : options.batch,
+    // Where a page that nobody publishes is lost, "on demand only" is one page a call.
+    batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
     helpers,
     verify: options.verify,
   };
   return { kernel, links };
 }
 
-/** @throws HeapTooLargeError if the memory is not to be had */
+/** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */
 function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: Reservation): Kernel {
   const { populate } = options;
+  if (options.kernel === 'linux') requireRoom(options.heapBytes, mode, reservation);
   try {
     return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new HeapTooLargeError(options.heapBytes, largestHeap(mode, reservation), mode.name);
+    throw pastNode(options.heapBytes, largestHeap(mode, reservation), mode.name);
   }
 }
 

@@ -1,7 +1,8 @@
 /** How large a simulated machine a heap needs, and how large a heap this Node can have. */
+import { totalmem } from 'node:os';
 import { formatBytes } from '../heap/errors.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { MAX_MEMORY_BYTES } from '../uffd/open.ts';
+import { MAX_MEMORY_BYTES, MAX_VIEW_BYTES } from '../uffd/open.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
 
 /** The heap is larger than a machine of this Node can hold. Sizes in bytes. */
@@ -9,15 +10,34 @@ export class HeapTooLargeError extends RangeError {
   readonly code = 'HEAP_TOO_LARGE';
   readonly heapBytes: number;
   readonly limitBytes: number;
-  constructor(heapBytes: number, limitBytes: number, mode: string) {
-    super(
-      `a heap of ${formatBytes(heapBytes)} is more than Node ${process.versions.node} can map here: in mode ${mode} ` +
-        `the limit is ${formatBytes(limitBytes)}`,
-    );
+  constructor(message: string, heapBytes: number, limitBytes: number) {
+    super(message);
     this.name = 'HeapTooLargeError';
     this.heapBytes = heapBytes;
     this.limitBytes = limitBytes;
   }
+}
+
+export function pastNode(heapBytes: number, limitBytes: number, mode: string): HeapTooLargeError {
+  const message =
+    `a heap of ${formatBytes(heapBytes)} is more than Node ${process.versions.node} can map here: in mode ${mode} ` +
+    `the limit is ${formatBytes(limitBytes)}`;
+  return new HeapTooLargeError(message, heapBytes, limitBytes);
+}
+
+/**
+ * Refuses on the real kernel, before anything is mapped, what would end in the out-of-memory killer or in the FFI.
+ * @throws HeapTooLargeError
+ */
+export function requireRoom(heapBytes: number, mode: MappingMode, reservation: Reservation): void {
+  if (heapBytes > MAX_VIEW_BYTES) throw pastNode(heapBytes, MAX_VIEW_BYTES, mode.name);
+  const { memoryBytes } = mode.needs(reservation);
+  if (memoryBytes <= totalmem()) return;
+  const limit = Math.floor((heapBytes * totalmem()) / memoryBytes / PAGE_BYTES) * PAGE_BYTES;
+  const message =
+    `a heap of ${formatBytes(heapBytes)} takes up to ${formatBytes(memoryBytes)} in mode ${mode.name}, and this host ` +
+    `has ${formatBytes(totalmem())} of memory; use a heap of at most ${formatBytes(limit)}`;
+  throw new HeapTooLargeError(message, heapBytes, limit);
 }
 
 // Beside the pages of both spaces: the index of the page cache, and frames that wait for threads to quiesce.

@@ -47,7 +47,7 @@ export function beginCycle({ cycle, sources, thread }: Maker): void {
 
 /** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */
 export function makePage({ fill, thread }: Maker, page: number, batchFirst: number): void {
-  fill(page, thread.target, thread.slot(page, batchFirst));
+  fill(page, thread.target(), thread.slot(page, batchFirst));
 }
 
 /**

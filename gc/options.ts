@@ -1,10 +1,11 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
 import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { chooseKernel } from '../uffd/open.ts';
 import { MODES, type ModeName } from './modes/index.ts';
 
 /** How a heap is opened. */
 export interface HeapOptions {
-  /** Which kernel (default `auto`: the simulated one, the only one of this build). */
+  /** Which kernel (default `auto`: the real one where it can be had, else the simulated one). */
   readonly kernel?: 'sim' | 'linux' | 'auto';
   readonly mode?: ModeName;
   /** Capacity in bytes: a multiple of the page size. */
@@ -29,11 +30,16 @@ const DEFAULT_ROOT_SLOTS = 65_536;
 /** {@link HeapOptions} with everything said. */
 export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
 
-/** @throws RangeError naming the option, what it is and what it takes */
+/**
+ * @throws RangeError naming the option, what it is and what it takes
+ * @throws KernelUnavailableError for the linux kernel where it is not to be had
+ */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
-  const kernel = options.kernel ?? 'auto';
+  const { mode = 'continue', kernel = 'auto' } = options;
+  if (!Object.hasOwn(MODES, mode)) {
+    throw new RangeError(`mode ${mode} is unknown; known are ${Object.keys(MODES).join(', ')}`);
+  }
   const resolved: ResolvedOptions = {
-    mode: 'continue',
     gcThreads: 1,
     faultThreads: 1,
     batch: 16,
@@ -41,7 +47,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     verify: false,
     populate: false,
     ...options,
-    kernel: kernel === 'auto' ? 'sim' : kernel,
+    mode,
+    kernel: chooseKernel(kernel, MODES[mode].features).kernel,
   };
   requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
   requireWhole('mutators', resolved.mutators, 1, 64, 'threads');
@@ -49,9 +56,6 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
   requireWhole('batch', resolved.batch, 0, 4096, 'pages');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
-  if (!Object.hasOwn(MODES, resolved.mode)) {
-    throw new RangeError(`mode ${resolved.mode} is unknown; known are ${Object.keys(MODES).join(', ')}`);
-  }
   return resolved;
 }
 

@@ -140,7 +140,11 @@ export interface Kernel {
   memory(): MemoryUse;
 
   handle(): KernelHandle;
-  /** By the opener: wakes and ends what sleeps, with an error, and frees all. By an attached thread: detaches it. */
+  /**
+   * By the opener: wakes and ends what sleeps, with an error, and frees all. By an attached thread: detaches it. On
+   * linux a blocked `read` is not ended (poll is), and the opener calls it once more when no other thread uses the
+   * machine any longer: then the descriptors' numbers are given back too.
+   */
   dispose(): void;
 }
 

@@ -12,10 +12,12 @@
 import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
+  UFFD_FEATURE_MINOR_SHMEM,
+  UFFD_FEATURE_MISSING_SHMEM,
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
-import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
 import { checked, inSteps, mapFile } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
@@ -33,7 +35,14 @@ function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
   return { heap, heapBytes, fd0: a.fd, fd1: b.fd, alias0: a.alias, alias1: b.alias };
 }
 
-function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
+/** A thread's use of the two files, and their aliases. */
+export interface AttachedFiles {
+  readonly thread: MappedThread;
+  /** The permanent alias of a side's file. */
+  readonly alias: (side: number) => PageView;
+}
+
+export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): AttachedFiles {
   const { heap, heapBytes } = ranges;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
   const aliases = [
@@ -42,14 +51,14 @@ function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
   ] as const;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
-  return {
+  const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
     flip(usedPages) {
       mapFile(kernel, heap, heapBytes, fds[side() as 0 | 1]);
       uffd.register(heap, usedPages * PAGE_BYTES, MISSING_AND_MINOR);
     },
-    target: aliases[0].words,
+    target: () => current().words,
     slot: (page) => current().writable(page),
     publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),
     unwatch(usedPages) {
@@ -64,13 +73,16 @@ function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
       });
     },
   };
+  return { thread, alias: (of) => aliases[of as 0 | 1] };
 }
 
 export const continueMode: MappingMode = {
   name: 'continue',
   concurrent: true,
   anyonePublishes: true,
+  untouchedStay: true,
+  features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
   needs: ({ heapBytes }) => ({ memoryBytes: 2 * heapBytes, addressBytes: 3 * heapBytes }),
   reserve,
-  attach,
+  attach: (context) => attachFiles(context).thread,
 };

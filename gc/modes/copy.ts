@@ -8,7 +8,7 @@
  */
 import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import { mapPrivate, privatePair, reservePrivatePair } from './mapping.ts';
+import { keepOneMapping, mapPrivate, privatePair, reservePrivatePair } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function bufferBytes({ threads, batch }: Reservation): number {
@@ -30,9 +30,10 @@ function attach(context: ThreadContext): MappedThread {
     ...pair,
     flip(usedPages) {
       pair.flip(usedPages);
+      keepOneMapping(kernel, heap, usedPages, ranges.heapBytes);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
-    target: view.words,
+    target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>
       uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
@@ -44,6 +45,8 @@ export const copyMode: MappingMode = {
   name: 'copy',
   concurrent: true,
   anyonePublishes: false,
+  untouchedStay: false,
+  features: 0n,
   needs: (r) => ({
     memoryBytes: 2 * r.heapBytes + bufferBytes(r),
     addressBytes: 2 * r.heapBytes + bufferBytes(r),

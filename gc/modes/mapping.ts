@@ -44,6 +44,21 @@ export function movePages(kernel: Kernel, from: number, to: number, length: numb
   checked('mremap', kernel.mremap(from, length, length, flags, to), { from, to, length });
 }
 
+/**
+ * Before a part of private memory is registered: touches one page of the rest. A registered part is a mapping of its
+ * own until it is let go; Linux joins the two again only if both have the same anon_vma, which the first touch
+ * makes for all of it. And mremap moves one mapping at a time (mm/mremap.c; ART met the same, art-cmc.md).
+ */
+export function keepOneMapping(
+  kernel: Kernel,
+  heap: number,
+  registeredPages: number,
+  heapBytes: number,
+): void {
+  const rest = registeredPages * PAGE_BYTES;
+  if (rest < heapBytes) kernel.store32(heap + rest, 0);
+}
+
 /** Calls `release` for pages [0, pages) in steps. */
 export function inSteps(pages: number, release: (firstByte: number, bytes: number) => void): void {
   for (let page = 0; page < pages; page += RELEASE_STEP_PAGES) {

@@ -39,10 +39,15 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /** In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. */
   readonly flip: (usedPages: number) => void;
-  /** The words in which this thread makes pages. */
-  readonly target: Int32Array;
+  /** The words in which this thread makes pages, until the next flip. */
+  readonly target: () => Int32Array;
   /** Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. */
   readonly slot: (page: number, batchFirst: number) => number;
+  /**
+   * Before the pause, while the heap is still where it was: readies what of to-space, above so many pages, must be
+   * zero at the flip and is not. Absent where to-space is empty by then.
+   */
+  readonly ready?: (compactedPages: number) => void;
   /** Maps made pages into the heap and wakes who waits for them; a batch may be published in parts. */
   readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
   /** Ends the watch: everything still asleep in the range tries again. */
@@ -58,6 +63,10 @@ export interface MappingMode {
   readonly concurrent: boolean;
   /** Whether any thread can publish a page that another has made. */
   readonly anyonePublishes: boolean;
+  /** Whether a page that is made and not published is in the heap when the watch ends; if not, all are published. */
+  readonly untouchedStay: boolean;
+  /** UFFD_FEATURE_* that the mode needs. */
+  readonly features: bigint;
   /** Physical memory and addresses that the simulated machine needs, in bytes. */
   readonly needs: (r: Reservation) => { memoryBytes: number; addressBytes: number };
   /** Maps all ranges, once. @throws SyscallError */

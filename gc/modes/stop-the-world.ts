@@ -12,7 +12,7 @@ function attach(context: ThreadContext): MappedThread {
   const heap = pair.livingSpace();
   return {
     ...pair,
-    target: heap.words,
+    target: () => heap.words,
     slot: (page) => heap.writable(page),
     publish: (_first, pages) => ({ done: pages, errno: 0 }),
     unwatch: () => {},
@@ -23,6 +23,8 @@ export const stopTheWorldMode: MappingMode = {
   name: 'stw',
   concurrent: false,
   anyonePublishes: false,
+  untouchedStay: false,
+  features: 0n,
   needs: ({ heapBytes }) => ({ memoryBytes: 2 * heapBytes, addressBytes: 2 * heapBytes }),
   reserve: reservePrivatePair,
   attach,

@@ -19,6 +19,7 @@ const collector: Collector = {
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,
+  sampleMemory: () => void kernel.memory(),
 };
 
 parentPort?.postMessage({ kind: 'ready' });

@@ -8,6 +8,12 @@ const links = workerData as ThreadLinks;
 const { kernel, uffd, maker } = attachMaker(links, ROLE.fault);
 
 parentPort?.postMessage({ kind: 'ready' });
-serveFaults({ maker, uffd, heap: links.heap.ranges.heap, terminationPage: links.heap.terminationPage });
+serveFaults({
+  kernel,
+  maker,
+  uffd,
+  heap: links.heap.ranges.heap,
+  terminationPage: links.heap.terminationPage,
+});
 kernel.dispose();
 parentPort?.postMessage({ kind: 'ended' });

@@ -1,0 +1,224 @@
+/** The real kernel: the `Kernel` interface over the C library, for the thread that attached with it. */
+import { readlinkSync } from 'node:fs';
+import { _IOC_SIZE, POLLIN, UFFDIO_REGISTER, UFFDIO_UNREGISTER, uffdioRange } from '../abi.ts';
+import { EFAULT, ENOMEM } from '../errno.ts';
+import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
+import { forgetAtExit, quellAtExit } from './exit.ts';
+import { type Libc, uninterrupted } from './libc.ts';
+import {
+  checkAlive,
+  closeKept,
+  createMachine,
+  forgetDescriptor,
+  freeAll,
+  isOurs,
+  type LinuxMachine,
+  noteDescriptor,
+  noteWatch,
+  quell,
+  STATE,
+} from './machine.ts';
+import { map, remap, unmap } from './mappings.ts';
+import { memoryUse } from './memory.ts';
+import { openUserfaultfdFile } from './open-userfaultfd.ts';
+import { fdinfo, pagemap } from './proc.ts';
+import { mutatorView, pageView } from './views.ts';
+
+/** A new machine over this process's memory. */
+export function openLinuxMachine(libc: Libc): Kernel {
+  const machine = createMachine(libc);
+  quellAtExit(machine, libc);
+  return linuxKernel(libc, machine, true);
+}
+
+/** The calling thread's kernel on `m`. */
+export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kernel {
+  let attached = true;
+  const word = new Uint32Array(1);
+  const wordBytes = new Uint8Array(word.buffer);
+  const poller = makePoller(libc, m);
+
+  function alive(): void {
+    checkAlive(m);
+    if (!attached) throw new MachineGoneError('this thread has detached from the machine (dispose)');
+  }
+
+  function noted(fd: number): number {
+    if (fd >= 0) noteDescriptor(m, fd);
+    return fd;
+  }
+
+  /** Refuses what no mapping of the machine holds: on linux the access would end the process. */
+  function requireMapped(address: number, length: number): void {
+    alive();
+    if (isOurs(m, address, length)) return;
+    throw new AccessError('SIGSEGV', address, 'this machine has mapped nothing there');
+  }
+
+  function requireAligned(address: number): void {
+    if (address % 4 !== 0)
+      throw new RangeError(`address 0x${address.toString(16)} is not aligned to 4 bytes`);
+  }
+
+  const kernel: Kernel = {
+    kind: 'linux',
+    userfaultfd(flags) {
+      alive();
+      return noted(openUserfaultfdFile(libc, flags));
+    },
+    ioctl(fd, request, arg) {
+      alive();
+      const number = request >>> 0;
+      // The kernel finds the null in its own order of errors.
+      const given = arg !== null && arg.byteLength < _IOC_SIZE(number) ? null : arg;
+      const answer = libc.ioctl(fd, number, given);
+      if (answer === 0 && given !== null && isWatchRequest(number)) {
+        const { start, len } = uffdioRange.decode(given);
+        noteWatch(m, fd, start, len, number === UFFDIO_REGISTER);
+      }
+      return answer;
+    },
+    read(fd, into) {
+      alive();
+      const bytes = uninterrupted(() => libc.read(fd, into, into.byteLength));
+      checkAlive(m);
+      return bytes;
+    },
+    poll(fd, events, timeoutMs) {
+      alive();
+      const revents = poller(fd, events, timeoutMs);
+      checkAlive(m);
+      return revents;
+    },
+    close(fd) {
+      alive();
+      forgetDescriptor(m, fd);
+      return libc.close(fd);
+    },
+    dup(fd) {
+      alive();
+      return noted(libc.dup(fd));
+    },
+    fcntl(fd, command, value) {
+      alive();
+      return libc.fcntl(fd, command, value);
+    },
+    memfd_create(name, flags) {
+      alive();
+      return noted(libc.memfdCreate(name, flags));
+    },
+    ftruncate(fd, length) {
+      alive();
+      return libc.ftruncate(fd, length);
+    },
+    fallocate(fd, mode, offset, length) {
+      alive();
+      return libc.fallocate(fd, mode, offset, length);
+    },
+    pread(fd, addr, length, offset) {
+      alive();
+      return isOurs(m, addr, length) ? libc.pread(fd, addr, length, offset) : -EFAULT;
+    },
+    pwrite(fd, addr, length, offset) {
+      alive();
+      return isOurs(m, addr, length) ? libc.pwrite(fd, addr, length, offset) : -EFAULT;
+    },
+    mmap(addr, length, prot, flags, fd, offset) {
+      alive();
+      return map(libc, m, { addr, length, prot, flags, fd, offset });
+    },
+    munmap(addr, length) {
+      alive();
+      return unmap(libc, m, addr, length);
+    },
+    mremap(old, oldLength, newLength, flags, newAddr) {
+      alive();
+      return remap(libc, m, { old, oldLength, newLength, flags, newAddr });
+    },
+    mprotect(addr, length, prot) {
+      alive();
+      return isOurs(m, addr, length) ? libc.mprotect(addr, length, prot) : -ENOMEM;
+    },
+    madvise(addr, length, advice) {
+      alive();
+      return isOurs(m, addr, length) ? libc.madvise(addr, length, advice) : -ENOMEM;
+    },
+    load32(addr) {
+      requireAligned(addr);
+      requireMapped(addr, 4);
+      libc.copyOut(wordBytes, addr, 4);
+      return word[0] as number;
+    },
+    store32(addr, value) {
+      requireAligned(addr);
+      requireMapped(addr, 4);
+      word[0] = value;
+      libc.copyIn(addr, wordBytes, 4);
+    },
+    copyIn(addr, bytes) {
+      requireMapped(addr, bytes.length);
+      libc.copyIn(addr, bytes, bytes.length);
+    },
+    copyOut(addr, bytes) {
+      requireMapped(addr, bytes.length);
+      libc.copyOut(bytes, addr, bytes.length);
+    },
+    pagemap(addr) {
+      alive();
+      return pagemap(addr);
+    },
+    fdinfo(fd) {
+      alive();
+      return fdinfo(fd);
+    },
+    gettid: () => Number(readlinkSync('/proc/thread-self').split('/').pop()),
+    mutatorView(addr, length) {
+      alive();
+      return mutatorView(m, libc, addr, length);
+    },
+    pageView(addr, length) {
+      alive();
+      return pageView(m, libc, addr, length);
+    },
+    memory() {
+      alive();
+      return memoryUse(m, libc);
+    },
+    handle: () => ({ minorfault: 'linux', machine: m.shared }),
+    dispose() {
+      const first = attached;
+      attached = false;
+      if (!opener) return;
+      if (!first) {
+        closeKept(m, libc);
+        return;
+      }
+      quell(m, libc);
+      freeAll(m, libc);
+      forgetAtExit(m);
+    },
+  };
+  return kernel;
+}
+
+function isWatchRequest(request: number): boolean {
+  return request === UFFDIO_REGISTER || request === UFFDIO_UNREGISTER;
+}
+
+/** poll(2) on the descriptor and on the machine's end. */
+function makePoller(libc: Libc, m: LinuxMachine): (fd: number, events: number, timeoutMs: number) => number {
+  const fds = new Int32Array(4); // two struct pollfd: fd, events and revents
+  const halves = new Int16Array(fds.buffer);
+  const bytes = new Uint8Array(fds.buffer);
+  return (fd, events, timeoutMs) => {
+    fds[0] = fd;
+    halves[2] = events;
+    halves[3] = 0;
+    fds[2] = m.state[STATE.wakeFd] as number;
+    halves[6] = POLLIN;
+    halves[7] = 0;
+    const timeout = timeoutMs < 0 ? -1 : Math.ceil(Math.min(timeoutMs, 0x7fffffff));
+    const answer = uninterrupted(() => libc.poll(bytes, 2, timeout));
+    return answer < 0 ? answer : (halves[3] as number);
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * What the threads of one machine share over the real kernel: which addresses and descriptors are its own, which
+ * ranges are watched, and whether it has ended. The memory itself is the process's; this is the book kept of it, in
+ * one SharedArrayBuffer.
+ *
+ * Two rules come from it. (1) Nothing that this package does touches memory that is not the machine's: an address
+ * that is not in the book is refused before C sees it. (2) Addresses of which a view was handed out stay backed for
+ * as long as the process lives (by empty private memory, once the mapping is gone): a view in another thread cannot
+ * be taken back, and a stray access must not end the process.
+ */
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  O_CLOEXEC,
+  PROT_READ,
+  PROT_WRITE,
+  UFFDIO_UNREGISTER,
+  UFFDIO_WAKE,
+  uffdioRange,
+} from '../abi.ts';
+import { MachineGoneError } from '../kernel.ts';
+import { exchange, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
+import * as table from './intervals.ts';
+import type { Libc } from './libc.ts';
+
+const MAX_RANGES = 1024;
+const MAX_WATCHES = 1024;
+const MAX_DESCRIPTORS = 1024;
+const MAGIC = 0x6d666c78;
+
+/** Words of the shared state. */
+export const STATE = {
+  magic: 0,
+  disposed: 1,
+  lock: 2,
+  wakeFd: 3, // an eventfd that every poll looks at too; readable once the machine has ended
+  watchEpoch: 4, // moves with every REGISTER and UNREGISTER
+  attached: 5, // 1 once another thread has attached
+  peakPages: 6,
+  descriptors: 7, // how many; they follow
+} as const;
+const STATE_WORDS = 8 + MAX_DESCRIPTORS;
+
+/** Views of one machine's shared state, in one thread. */
+export interface LinuxMachine {
+  readonly shared: SharedArrayBuffer;
+  readonly state: SharedWords;
+  /** Mapped ranges; the tag is the descriptor they map, or −1. */
+  readonly ranges: Float64Array;
+  /** Watched ranges; the tag is the userfaultfd. */
+  readonly watches: Float64Array;
+}
+
+export function createMachine(libc: Libc): LinuxMachine {
+  const rangesAt = 8 * Math.ceil((4 * STATE_WORDS) / 8);
+  const numbers = table.intervalNumbers(MAX_RANGES) + table.intervalNumbers(MAX_WATCHES);
+  const machine = openViews(new SharedArrayBuffer(rangesAt + 8 * numbers));
+  storeRelease(machine.state, STATE.magic, MAGIC);
+  storeRelease(machine.state, STATE.wakeFd, libc.eventfd(0, O_CLOEXEC));
+  return machine;
+}
+
+/** @throws TypeError if there is no such machine in `shared` */
+export function attachMachine(shared: SharedArrayBuffer): LinuxMachine {
+  const machine = openViews(shared);
+  if (machine.state[STATE.magic] !== MAGIC)
+    throw new TypeError('openKernel: the handle holds no linux machine');
+  storeRelease(machine.state, STATE.attached, 1);
+  return machine;
+}
+
+function openViews(shared: SharedArrayBuffer): LinuxMachine {
+  const rangesAt = 8 * Math.ceil((4 * STATE_WORDS) / 8);
+  const rangeNumbers = table.intervalNumbers(MAX_RANGES);
+  return {
+    shared,
+    state: new Int32Array(shared, 0, STATE_WORDS),
+    ranges: new Float64Array(shared, rangesAt, rangeNumbers),
+    watches: new Float64Array(shared, rangesAt + 8 * rangeNumbers, table.intervalNumbers(MAX_WATCHES)),
+  };
+}
+
+/** @throws MachineGoneError once the machine was disposed of */
+export function checkAlive(m: LinuxMachine): void {
+  if (loadAcquire(m.state, STATE.disposed) !== 0) throw new MachineGoneError();
+}
+
+/** Runs `body` with the book to itself. It must not fault. */
+export function keepingBook<T>(m: LinuxMachine, body: () => T): T {
+  lock(m.state, STATE.lock);
+  try {
+    return body();
+  } finally {
+    unlock(m.state, STATE.lock);
+  }
+}
+
+/** Whether all of [address, address + length) is mapped by this machine. */
+export function isOurs(m: LinuxMachine, address: number, length: number): boolean {
+  return isRange(address, length) && keepingBook(m, () => table.covers(m.ranges, address, address + length));
+}
+
+function isRange(address: number, length: number): boolean {
+  return Number.isSafeInteger(address) && Number.isSafeInteger(length) && address > 0 && length >= 0;
+}
+
+/** Notes a watch begun or ended. */
+export function noteWatch(
+  m: LinuxMachine,
+  fd: number,
+  start: number,
+  length: number,
+  watched: boolean,
+): void {
+  keepingBook(m, () => {
+    if (watched) table.put(m.watches, { start, end: start + length, tag: fd, viewed: false });
+    else table.remove(m.watches, start, start + length);
+  });
+  storeRelease(m.state, STATE.watchEpoch, loadAcquire(m.state, STATE.watchEpoch) + 1);
+}
+
+/** Whether some of [start, end) is watched. */
+export function isWatched(m: LinuxMachine, start: number, end: number): boolean {
+  return keepingBook(m, () => table.meets(m.watches, start, end));
+}
+
+export function noteDescriptor(m: LinuxMachine, fd: number): void {
+  keepingBook(m, () => {
+    const count = m.state[STATE.descriptors] as number;
+    if (count === MAX_DESCRIPTORS) return; // then it is closed with the process
+    m.state[STATE.descriptors + 1 + count] = fd;
+    m.state[STATE.descriptors] = count + 1;
+  });
+}
+
+export function forgetDescriptor(m: LinuxMachine, fd: number): void {
+  keepingBook(m, () => {
+    const kept = descriptors(m).filter((other) => other !== fd);
+    m.state.set([kept.length, ...kept], STATE.descriptors);
+    table.removeTagged(m.watches, fd);
+  });
+}
+
+function descriptors(m: LinuxMachine): number[] {
+  const first = STATE.descriptors + 1;
+  return [...m.state.subarray(first, first + (m.state[STATE.descriptors] as number))];
+}
+
+/** Empty private memory in the place of what was there. It takes no memory until it is touched. */
+export function backWithNothing(
+  libc: Libc,
+  start: number,
+  length: number,
+  fixed: number = MAP_FIXED,
+): number {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed;
+  return libc.mmap(start, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
+/**
+ * Marks the machine as ended and wakes everything asleep in it: in a fault, by ending every watch (and by WAKE,
+ * since older kernels leave minor-fault sleepers asleep); in a poll, by the eventfd. Takes no lock that a dead
+ * thread may hold: it is what every way out of the process goes through.
+ */
+export function quell(m: LinuxMachine, libc: Libc): void {
+  storeRelease(m.state, STATE.disposed, 1);
+  for (const { start, end, tag } of table.intervals(m.watches)) {
+    const range = uffdioRange.encode({ start, len: end - start });
+    libc.ioctl(tag, UFFDIO_UNREGISTER, range);
+    libc.ioctl(tag, UFFDIO_WAKE, range);
+  }
+  libc.write(loadAcquire(m.state, STATE.wakeFd), new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+}
+
+/** Gives back memory and files. Threads of the machine may still run: see the head of this file. */
+export function freeAll(m: LinuxMachine, libc: Libc): void {
+  for (const { start, end, viewed } of table.intervals(m.ranges)) {
+    if (viewed) backWithNothing(libc, start, end - start);
+    else libc.munmap(start, end - start);
+  }
+  m.ranges[0] = 0;
+  m.watches[0] = 0;
+  if (loadAcquire(m.state, STATE.attached) === 0) {
+    closeKept(m, libc);
+    return;
+  }
+  // Other threads may be about to use the numbers, which must not come to mean other files of the process: they are
+  // kept, for the eventfd.
+  for (const fd of descriptors(m)) libc.dup3(loadAcquire(m.state, STATE.wakeFd), fd, O_CLOEXEC);
+}
+
+/** Gives back the numbers of the descriptors, once no other thread uses the machine. Can be called again. */
+export function closeKept(m: LinuxMachine, libc: Libc): void {
+  for (const fd of descriptors(m)) libc.close(fd);
+  m.state[STATE.descriptors] = 0;
+  const wakeFd = exchange(m.state, STATE.wakeFd, -1);
+  if (wakeFd >= 0) libc.close(wakeFd);
+}

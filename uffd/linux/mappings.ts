@@ -1,0 +1,80 @@
+/** mmap, munmap and mremap, with the book kept of what is mapped where. */
+import { MAP_FIXED, MREMAP_DONTUNMAP, MREMAP_FIXED } from '../abi.ts';
+import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
+import { PAGE_BYTES } from '../kernel.ts';
+import * as table from './intervals.ts';
+import type { Libc } from './libc.ts';
+import { backWithNothing, isOurs, keepingBook, type LinuxMachine } from './machine.ts';
+
+/** mmap(2), Linux 4.17: only if nothing is there. */
+const MAP_FIXED_NOREPLACE = 0x100000;
+
+interface Mapping {
+  readonly addr: number;
+  readonly length: number;
+  readonly prot: number;
+  readonly flags: number;
+  readonly fd: number;
+  readonly offset: number;
+}
+
+/** MAP_FIXED over what is not the machine's would take memory from under Node: −EINVAL. */
+export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd, offset }: Mapping): number {
+  if (!table.hasRoom(m.ranges)) return -ENOMEM;
+  const fixed = (flags & MAP_FIXED) !== 0;
+  const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
+  if (fixed && !isOurs(m, addr, whole)) return -EINVAL;
+  const start = libc.mmap(addr, length, prot, flags, fd, offset);
+  if (start < 0) return start;
+  keepingBook(m, () => {
+    const before = table.remove(m.ranges, start, start + whole);
+    table.remove(m.watches, start, start + whole);
+    const viewed = before.some((entry) => entry.viewed);
+    table.put(m.ranges, { start, end: start + whole, tag: fd < 0 ? -1 : fd, viewed });
+  });
+  return start;
+}
+
+export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number): number {
+  const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
+  if (!(addr % PAGE_BYTES === 0 && whole > 0 && Number.isSafeInteger(addr + whole))) return -EINVAL;
+  const parts = keepingBook(m, () => {
+    table.remove(m.watches, addr, addr + whole);
+    return table.remove(m.ranges, addr, addr + whole);
+  });
+  for (const { start, end, viewed } of parts) {
+    const answer = viewed ? backWithNothing(libc, start, end - start) : libc.munmap(start, end - start);
+    if (answer < 0) return answer;
+  }
+  return 0;
+}
+
+interface Remapping {
+  readonly old: number;
+  readonly oldLength: number;
+  readonly newLength: number;
+  readonly flags: number;
+  readonly newAddr: number;
+}
+
+export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
+  const { old, oldLength, newLength, flags, newAddr } = r;
+  if (!table.hasRoom(m.ranges)) return -ENOMEM;
+  if (!isOurs(m, old, Math.max(1, oldLength))) return -EFAULT;
+  if ((flags & MREMAP_FIXED) !== 0 && !isOurs(m, newAddr, newLength)) return -EINVAL;
+  const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
+  if (start < 0) return start;
+  keepingBook(m, () => {
+    const from = table.intervals(m.ranges).find((entry) => entry.start <= old && old < entry.end);
+    const tag = from?.tag ?? -1;
+    const there = table.remove(m.ranges, start, start + newLength);
+    const stays = (flags & MREMAP_DONTUNMAP) !== 0;
+    if (!stays) {
+      const left = table.remove(m.ranges, old, old + oldLength).some((entry) => entry.viewed);
+      if (left && start !== old) backWithNothing(libc, old, oldLength, MAP_FIXED_NOREPLACE);
+    }
+    table.remove(m.watches, old, old + oldLength);
+    table.put(m.ranges, { start, end: start + newLength, tag, viewed: there.some((entry) => entry.viewed) });
+  });
+  return start;
+}

@@ -1,0 +1,42 @@
+/** Physical memory behind a machine: page-cache pages of its files, resident pages of its private mappings. */
+import { fstatSync } from 'node:fs';
+import { type MemoryUse, PAGE_BYTES } from '../kernel.ts';
+import { loadAcquire, storeRelease } from '../sync.ts';
+import { intervals } from './intervals.ts';
+import type { Libc } from './libc.ts';
+import { keepingBook, type LinuxMachine, STATE } from './machine.ts';
+
+/** fstat(2) counts in blocks of this size. */
+const BLOCK_BYTES = 512;
+/** Pages asked of mincore at a time. */
+const STEP_PAGES = 1 << 16;
+
+/** What is in memory now; each call also raises the peak. */
+export function memoryUse(m: LinuxMachine, libc: Libc): MemoryUse {
+  const ranges = keepingBook(m, () => intervals(m.ranges));
+  const files = new Set(ranges.map(({ tag }) => tag).filter((fd) => fd >= 0));
+  let pages = 0;
+  for (const fd of files) pages += fileBytes(fd) / PAGE_BYTES;
+  for (const { start, end, tag } of ranges) if (tag < 0) pages += residentPages(libc, start, end);
+  if (pages > loadAcquire(m.state, STATE.peakPages)) storeRelease(m.state, STATE.peakPages, pages);
+  return { bytes: pages * PAGE_BYTES, peakBytes: loadAcquire(m.state, STATE.peakPages) * PAGE_BYTES };
+}
+
+function fileBytes(fd: number): number {
+  try {
+    return fstatSync(fd).blocks * BLOCK_BYTES;
+  } catch {
+    return 0; // closed, and its pages are counted no longer
+  }
+}
+
+function residentPages(libc: Libc, start: number, end: number): number {
+  const vector = new Uint8Array(Math.min(STEP_PAGES, (end - start) / PAGE_BYTES));
+  let resident = 0;
+  for (let at = start; at < end; at += vector.length * PAGE_BYTES) {
+    const pages = Math.min(vector.length, (end - at) / PAGE_BYTES);
+    if (libc.mincore(at, pages * PAGE_BYTES, vector) < 0) continue;
+    for (let page = 0; page < pages; page++) resident += (vector[page] as number) & 1;
+  }
+  return resident;
+}

@@ -26,10 +26,10 @@ export function checked(syscall: string, result: number, operands: Record<string
   return result;
 }
 
-/** Private memory. @throws SyscallError */
-export function mapPrivate(kernel: Kernel, length: number): number {
-  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  return checked('mmap', kernel.mmap(0, length, READ_WRITE, flags, -1, 0), { length });
+/** Private memory, at `addr` in the place of what is there if that is not 0. @throws SyscallError */
+export function mapPrivate(kernel: Kernel, length: number, addr = 0): number {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (addr === 0 ? 0 : MAP_FIXED);
+  return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, -1, 0), { addr, length });
 }
 
 /** A shared mapping of a whole file, at `addr` if that is not 0. @throws SyscallError */

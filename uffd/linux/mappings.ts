@@ -1,11 +1,22 @@
 /** mmap, munmap and mremap, with the book kept of what is mapped where. */
-import { MAP_FIXED, MREMAP_DONTUNMAP, MREMAP_FIXED } from '../abi.ts';
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+  PROT_NONE,
+} from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
 import { backWithNothing, isOurs, keepingBook, type LinuxMachine } from './machine.ts';
 
+/** What one page table of 512 entries covers. */
+const HUGE_BYTES = 2 << 20;
+const RESERVE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 /** mmap(2), Linux 4.17: only if nothing is there. */
 const MAP_FIXED_NOREPLACE = 0x100000;
 
@@ -24,7 +35,10 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
   const fixed = (flags & MAP_FIXED) !== 0;
   const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
   if (fixed && !isOurs(m, addr, whole)) return -EINVAL;
-  const start = libc.mmap(addr, length, prot, flags, fd, offset);
+  const start =
+    addr === 0 && length >= HUGE_BYTES
+      ? mapAligned(libc, length, prot, flags, fd, offset)
+      : libc.mmap(addr, length, prot, flags, fd, offset);
   if (start < 0) return start;
   keepingBook(m, () => {
     const before = table.remove(m.ranges, start, start + whole);
@@ -32,6 +46,32 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
     const viewed = before.some((entry) => entry.viewed);
     table.put(m.ranges, { start, end: start + whole, tag: fd < 0 ? -1 : fd, viewed });
   });
+  return start;
+}
+
+/**
+ * Where the caller leaves the place to us: at a multiple of what one page table covers, so that mremap can move
+ * whole page tables instead of entries (mm/mremap.c, move_page_tables).
+ */
+function mapAligned(
+  libc: Libc,
+  length: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): number {
+  const reserved = libc.mmap(0, length + HUGE_BYTES, PROT_NONE, RESERVE, -1, 0);
+  if (reserved < 0) return reserved;
+  const start = Math.ceil(reserved / HUGE_BYTES) * HUGE_BYTES;
+  const end = start + Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
+  const answer = libc.mmap(start, length, prot, flags | MAP_FIXED, fd, offset);
+  if (answer < 0) {
+    libc.munmap(reserved, length + HUGE_BYTES);
+    return answer;
+  }
+  if (start > reserved) libc.munmap(reserved, start - reserved);
+  libc.munmap(end, reserved + length + HUGE_BYTES - end);
   return start;
 }
 

@@ -1,0 +1,35 @@
+/**
+ * CONTINUE, warm: as CONTINUE, but both files keep their pages, and the aliases their page tables, from one
+ * collection to the next. To make a page then takes no allocation, no zeroing by the kernel and no fault, at twice
+ * the memory. ART never tried it (art-cmc.md, 5): its aim was a small resident set.
+ *
+ * The incoming file holds what was left in it two collections ago. Pages are made whole, so what must be zero is
+ * only what mutators will allocate from: it is zeroed before the pause, through the alias, beside the mutators.
+ */
+import { PAGE_WORDS } from '../../uffd/kernel.ts';
+import { attachFiles, continueMode } from './continue.ts';
+import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
+
+function attach(context: ThreadContext): MappedThread {
+  const files = attachFiles(context);
+  // Pages of each file that have been written; only the collector, which is one thread, looks at it.
+  const written = [0, 0];
+  return {
+    ...files.thread,
+    ready(compactedPages) {
+      const incoming = 1 - context.side();
+      const { words, writable } = files.alias(incoming);
+      for (let page = compactedPages; page < (written[incoming] as number); page++) {
+        const at = writable(page);
+        words.fill(0, at, at + PAGE_WORDS);
+      }
+    },
+    release(oldPages) {
+      files.retire();
+      const outgoing = 1 - context.side();
+      written[outgoing] = Math.max(written[outgoing] as number, oldPages);
+    },
+  };
+}
+
+export const continueWarmMode: MappingMode = { ...continueMode, name: 'continue-warm', attach };

@@ -1,0 +1,63 @@
+/**
+ * MOVE: private anonymous memory, and pages that change their address instead of being copied. At the flip the
+ * heap's page tables are moved to from-space, as in COPY, and the emptied range is registered for MISSING faults.
+ * A page is made in its own place of a *pool*, and published by UFFDIO_MOVE, which moves the page-table entry.
+ *
+ * The pool is from-space of the collection before: its pages are there already, dead and ours, so that nothing is
+ * allocated or zeroed (Linux 6.8; ART's later MOVE mode, art-cmc.md, 5). The two ranges change places at each flip.
+ */
+import { MADV_DONTNEED, UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
+import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import { checked, inSteps, keepOneMapping, mapPrivate, movePages } from './mapping.ts';
+import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
+
+function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
+  return {
+    heap: mapPrivate(kernel, heapBytes),
+    heapBytes,
+    space0: mapPrivate(kernel, heapBytes),
+    space1: mapPrivate(kernel, heapBytes),
+  };
+}
+
+function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
+  const { heap, heapBytes } = ranges;
+  const spaces = [ranges.space0 as number, ranges.space1 as number] as const;
+  const views = spaces.map((space) => kernel.pageView(space, heapBytes));
+  const living = kernel.pageView(heap, heapBytes);
+  const fromSide = () => side() as 0 | 1;
+  const poolSide = () => (1 - side()) as 0 | 1;
+  const viewOf = (of: 0 | 1) => views[of] as (typeof views)[0];
+  return {
+    livingSpace: () => living,
+    fromSpace: () => viewOf(fromSide()),
+    flip(usedPages) {
+      movePages(kernel, heap, spaces[fromSide()], heapBytes);
+      keepOneMapping(kernel, heap, usedPages, heapBytes);
+      uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+    },
+    target: () => viewOf(poolSide()).words,
+    slot: (page) => viewOf(poolSide()).writable(page),
+    publish: (first, pages) =>
+      uffd.move(heap + first * PAGE_BYTES, spaces[poolSide()] + first * PAGE_BYTES, pages * PAGE_BYTES),
+    unwatch: (usedPages) => uffd.unregister(heap, usedPages * PAGE_BYTES),
+    release() {
+      // What the pool has left would be unmapped in the next pause. From-space stays: it is the next pool.
+      inSteps(heapBytes / PAGE_BYTES, (at, length) => {
+        const addr = spaces[poolSide()] + at;
+        checked('madvise', kernel.madvise(addr, length, MADV_DONTNEED), { addr, length });
+      });
+    },
+  };
+}
+
+export const moveMode: MappingMode = {
+  name: 'move',
+  concurrent: true,
+  anyonePublishes: true,
+  untouchedStay: false,
+  features: UFFD_FEATURE_MOVE,
+  needs: ({ heapBytes }) => ({ memoryBytes: 3 * heapBytes, addressBytes: 3 * heapBytes }),
+  reserve,
+  attach,
+};

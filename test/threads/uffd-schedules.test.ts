@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 import { attachMachine, STATE } from '../../dist/uffd/sim/machine.js';
+import { isExclusiveWanted } from '../../dist/uffd/sync.js';
 import {
   MINOR,
   MISSING,
@@ -25,6 +26,7 @@ const BEFORE_QUEUEING = { table: 'contexts', operation: 'compareExchange' };
 const BEFORE_SLEEPING_IN_A_FAULT = { table: 'tasks', operation: 'wait' };
 const BEFORE_SLEEPING_IN_READ = { table: 'contexts', operation: 'wait' };
 const AFTER_ENTERING = { table: 'tasks', operation: 'store', after: true };
+const BEFORE_INSTALLING_A_PAGE = { table: 'ptes', operation: 'compareExchange' };
 const BEFORE_WAITING_FOR_A_FRAME = { table: 'state', operation: 'wait' };
 
 /** Runs a call in a thread that stops; does `meanwhile`; lets it go on. What the call came to. */
@@ -145,6 +147,44 @@ it('a mutator enters with an epoch that is over by the time others can see it', 
   expect(result).toBe('entered');
   await within(5000, 'the other', waiting);
   expect(k.load32(addr + 2 * P)).toBe(3);
+});
+
+it('the page is moved in after the fault is queued and before its thread sleeps', async () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const [addr, source] = [mapAnon(k, 1), mapAnon(k, 1)];
+  k.store32(source, 7);
+  uffd.register(addr, P, MISSING);
+  // Not before it is queued: a MOVE waits until whoever decides on a fault has given back the mm lock.
+  const stop = BEFORE_SLEEPING_IN_A_FAULT;
+  const { result } = await stopped(k, stop, ['load32', addr], () => uffd.move(addr, source, P));
+  expect(result).toBe(7);
+  expect(k.fdinfo(uffd.fd)).toMatchObject({ pending: 0, total: 0 });
+});
+
+it('a page that is just being copied is moved away only afterwards', async () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const [copied, target, source] = [mapAnon(k, 1), mapAnon(k, 1), mapAnon(k, 1)];
+  k.store32(source, 7);
+  uffd.register(copied, P, MISSING);
+  uffd.register(target, P, MISSING);
+  const mover = await startThread(k);
+  const { state } = attachMachine(k.handle().machine!);
+  let moved: Promise<unknown> = Promise.resolve();
+  const copy = [
+    'ioctl',
+    uffd.fd,
+    u.UFFDIO_COPY,
+    u.uffdioCopy.encode({ dst: copied, src: source, len: P, mode: 0 }),
+  ];
+  const move = u.uffdioMove.encode({ dst: target, src: source, len: P, mode: 0 });
+  const { result } = await stopped(k, BEFORE_INSTALLING_A_PAGE, copy, () => {
+    moved = mover.run(['ioctl', uffd.fd, u.UFFDIO_MOVE, move]);
+    return until(() => isExclusiveWanted(state, STATE.mmLock), 'the mover waits for the copy');
+  });
+  expect([result, await within(5000, 'the mover', moved)]).toEqual([0, 0]);
+  expect([k.load32(copied), k.load32(target), k.pagemap(source).present]).toEqual([7, 7, false]);
 });
 
 it('the machine is disposed of just before a thread waits for a frame', async () => {

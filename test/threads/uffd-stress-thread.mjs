@@ -123,6 +123,24 @@ const jobs = {
     }
   },
 
+  /**
+   * Answers faults on private memory by MOVE: a page out of a buffer of its own, made there anew each time, with the
+   * next one behind it as a batch would have it.
+   */
+  handleByMove({ fd, addr, pages }) {
+    const uffd = u.attachUserfaultfd(k, fd);
+    const buffer = k.mmap(0, 2 * P, 3, u.MAP_PRIVATE | u.MAP_ANONYMOUS, -1, 0);
+    const view = k.pageView(buffer, 2 * P);
+    for (;;) {
+      const { address } = uffd.read();
+      const page = (address - addr) / P;
+      const count = page + 1 < pages ? 1 + below(2) : 1;
+      for (let i = 0; i < count; i++) view.words[view.writable(i)] = page + i + 1;
+      const { done } = uffd.move(address, buffer, count * P);
+      if (done === 0) uffd.wake(address, P);
+    }
+  },
+
   /** Takes pages away while all that goes on. */
   disturb({ addr, filePages, pages, file }) {
     for (;;) {

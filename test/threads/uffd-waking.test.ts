@@ -8,6 +8,7 @@ import {
   MISSING,
   mapAnon,
   mapFile,
+  move,
   ok,
   openMachine,
   openUffd,
@@ -15,6 +16,7 @@ import {
   RW,
   readAll,
   unregister,
+  until,
   untilAsleep,
   wake,
   zeropage,
@@ -74,6 +76,37 @@ it('EEXIST wakes nobody: a sleeper on a mapped page sleeps until WAKE', async ()
   expect(asleep()).toBe(1);
   expect(wake(k, fd, addr, P)).toBe('ok');
   expect(await runs[0]).toBe(0);
+});
+
+it('MOVE wakes exactly what it has moved, holes of the source included; its errors wake nobody', async () => {
+  const { k, uffd, fd, addr, source, runs, asleep } = await sleepers(4, MISSING, true);
+  const holes = u.UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES;
+  for (const page of [0, 1, 3]) k.store32(source + page * P, 70 + page);
+  readAll(k, fd);
+  expect(move(k, fd, addr, source, 4 * P)).toEqual({ errno: 'EAGAIN', out: 2 * P });
+  expect(await Promise.all(runs.slice(0, 2))).toEqual([70, 71]);
+  expect(asleep()).toBe(2);
+  expect(move(k, fd, addr + 2 * P, source + 2 * P, 2 * P).errno).toBe('ENOENT');
+  expect(move(k, fd, addr + P, source + 3 * P, P).errno).toBe('EEXIST');
+  expect(move(k, openUffd(k).fd, addr + 3 * P, source + 3 * P, P).errno).toBe('EINVAL');
+  expect([asleep(), readAll(k, fd)]).toEqual([2, []]);
+  // The hole: its sleeper finds nothing there and faults again, which is a new message.
+  expect(move(k, fd, addr + 2 * P, source + 2 * P, P, holes)).toEqual({ errno: 'ok', out: P });
+  await until(() => k.poll(fd, u.POLLIN, 0) === u.POLLIN, 'the page is faulted on again');
+  expect(readAll(k, fd).map(({ address }) => address)).toEqual([addr + 2 * P]);
+  expect(move(k, fd, addr + 3 * P, source + 3 * P, P)).toEqual({ errno: 'ok', out: P });
+  expect(await runs[3]).toBe(73);
+  uffd.zeropage(addr + 2 * P, P);
+  expect(await runs[2]).toBe(0);
+});
+
+it('MOVE with DONTWAKE leaves asleep', async () => {
+  const { k, fd, addr, source, runs, asleep } = await sleepers(1, MISSING, true);
+  k.store32(source, 7);
+  expect(move(k, fd, addr, source, P, u.UFFDIO_MOVE_MODE_DONTWAKE)).toEqual({ errno: 'ok', out: P });
+  expect(asleep()).toBe(1);
+  expect(wake(k, fd, addr, P)).toBe('ok');
+  expect(await runs[0]).toBe(7);
 });
 
 it('DONTWAKE puts in place and leaves asleep', async () => {

@@ -12,6 +12,7 @@ const commands: Commands = {
     return (await import('./commands.ts')).measureCommand(call);
   },
   listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
+  doctor: async (options) => (await import('./doctor.ts')).doctor(options),
 };
 
 async function main(): Promise<number> {

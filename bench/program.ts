@@ -8,6 +8,7 @@ import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions } from './
 export interface Commands {
   measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
+  doctor(options: { readonly json?: string | true }): Promise<number>;
 }
 
 const MEASURING: readonly (readonly [CommandName, string])[] = [
@@ -58,6 +59,12 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .option('--json [file]', 'as JSON, to a file or standard output')
     .version(packageVersion(), '--version', 'show the version')
     .action(async (options: { json?: string | true }) => exit(await commands.listWorkloads(options)));
+  program
+    .command('doctor')
+    .description('what this host offers --kernel linux, and what to do about what is missing')
+    .option('--json [file]', 'as JSON, to a file or standard output')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (options: { json?: string | true }) => exit(await commands.doctor(options)));
   return program;
 }
 

@@ -4,7 +4,7 @@
  * Node's shape.
  */
 
-import { type Field, loadS64, loadU32, loadU64, store64 } from './abi/layout.ts';
+import { loadU32, loadU64 } from './abi/layout.ts';
 import {
   UFFD_API,
   UFFD_EVENT_PAGEFAULT,
@@ -22,11 +22,8 @@ import {
   uffdioApi,
   uffdioContinue,
   uffdioCopy,
-  uffdioMove,
-  uffdioPoison,
   uffdioRange,
   uffdioRegister,
-  uffdioZeropage,
   uffdMsg,
   uffdMsgPagefault,
 } from './abi.ts';
@@ -83,12 +80,7 @@ export function openUserfaultfd(kernel: Kernel, options: UserfaultfdOptions = {}
 
 /** The same over a descriptor that is past its handshake: for another thread of the machine. */
 export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
-  // One buffer a request, reused: these calls sit in fault handlers.
-  const copyArg = new Uint8Array(uffdioCopy.size);
-  const zeropageArg = new Uint8Array(uffdioZeropage.size);
-  const continueArg = new Uint8Array(uffdioContinue.size);
-  const moveArg = new Uint8Array(uffdioMove.size);
-  const poisonArg = new Uint8Array(uffdioPoison.size);
+  const on = { kernel, fd };
   const message = new Uint8Array(uffdMsg.size);
 
   function rangeCall(name: string, request: number, start: number, length: number): void {
@@ -106,43 +98,11 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
     },
     unregister: (start, length) => rangeCall('UFFDIO_UNREGISTER', UFFDIO_UNREGISTER, start, length),
     wake: (start, length) => rangeCall('UFFDIO_WAKE', UFFDIO_WAKE, start, length),
-    copy(destination, source, length, mode = 0) {
-      uffdioCopy.encode({ dst: destination, src: source, len: length, mode }, copyArg);
-      const errno = kernel.ioctl(fd, UFFDIO_COPY, copyArg);
-      return outcome('UFFDIO_COPY', errno, outField(copyArg, uffdioCopy.fields.copy), destination, length);
-    },
-    zeropage(start, length, mode = 0) {
-      uffdioZeropage.encode({ start, len: length, mode }, zeropageArg);
-      const errno = kernel.ioctl(fd, UFFDIO_ZEROPAGE, zeropageArg);
-      return outcome(
-        'UFFDIO_ZEROPAGE',
-        errno,
-        outField(zeropageArg, uffdioZeropage.fields.zeropage),
-        start,
-        length,
-      );
-    },
-    continue(start, length, mode = 0) {
-      setFields(continueArg, start, length, mode);
-      const errno = kernel.ioctl(fd, UFFDIO_CONTINUE, continueArg);
-      return outcome(
-        'UFFDIO_CONTINUE',
-        errno,
-        outField(continueArg, uffdioContinue.fields.mapped),
-        start,
-        length,
-      );
-    },
-    move(destination, source, length, mode = 0) {
-      uffdioMove.encode({ dst: destination, src: source, len: length, mode }, moveArg);
-      const errno = kernel.ioctl(fd, UFFDIO_MOVE, moveArg);
-      return outcome('UFFDIO_MOVE', errno, outField(moveArg, uffdioMove.fields.move), destination, length);
-    },
-    poison(start, length, mode = 0) {
-      uffdioPoison.encode({ start, len: length, mode }, poisonArg);
-      const errno = kernel.ioctl(fd, UFFDIO_POISON, poisonArg);
-      return outcome('UFFDIO_POISON', errno, outField(poisonArg, uffdioPoison.fields.updated), start, length);
-    },
+    copy: transferRequest(on, 'UFFDIO_COPY', UFFDIO_COPY),
+    zeropage: rangeRequest(on, 'UFFDIO_ZEROPAGE', UFFDIO_ZEROPAGE),
+    continue: rangeRequest(on, 'UFFDIO_CONTINUE', UFFDIO_CONTINUE),
+    move: transferRequest(on, 'UFFDIO_MOVE', UFFDIO_MOVE),
+    poison: rangeRequest(on, 'UFFDIO_POISON', UFFDIO_POISON),
     read() {
       const bytes = kernel.read(fd, message);
       if (bytes === -EAGAIN) return null;
@@ -156,17 +116,63 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
   };
 }
 
-// What follows runs once a fault: field by field, without a codec's object in between.
+// What follows runs once a fault: field by field, without a codec's object in between, and in whole words, since
+// byte by byte a structure takes longer than what is left of a system call. Each request has one buffer, reused.
 
-function setFields(arg: Uint8Array, start: number, length: number, mode: number): void {
-  const { fields } = uffdioContinue;
-  if (!(Number.isInteger(start) && Number.isInteger(length) && Number.isInteger(mode))) {
-    throw new RangeError(`UFFDIO_CONTINUE: ${start}, ${length} and ${mode} are not all integers`);
-  }
-  store64(arg, fields.start.at, start);
-  store64(arg, fields.len.at, length);
-  store64(arg, fields.mode.at, mode);
-  store64(arg, fields.mapped.at, 0);
+type RangeRequest = Userfaultfd['continue'];
+type TransferRequest = Userfaultfd['copy'];
+
+interface Descriptor {
+  readonly kernel: Kernel;
+  readonly fd: number;
+}
+
+/** A request of pages at one place: the structures of CONTINUE, ZEROPAGE and POISON have their fields alike. */
+function rangeRequest({ kernel, fd }: Descriptor, name: string, request: number): RangeRequest {
+  const { fields, size } = uffdioContinue;
+  const words = new Int32Array(size >> 2);
+  const arg = new Uint8Array(words.buffer);
+  return (start, length, mode = 0) => {
+    if (!(Number.isInteger(start) && Number.isInteger(length) && Number.isInteger(mode))) {
+      throw new RangeError(`${name}: ${start}, ${length} and ${mode} are not all integers`);
+    }
+    put64(words, fields.start.at, start);
+    put64(words, fields.len.at, length);
+    put64(words, fields.mode.at, mode);
+    put64(words, fields.mapped.at, 0);
+    const errno = kernel.ioctl(fd, request, arg);
+    return outcome(name, errno, take64(words, fields.mapped.at), start, length);
+  };
+}
+
+/** A request of pages from one place to another: the structures of COPY and MOVE have their fields alike. */
+function transferRequest({ kernel, fd }: Descriptor, name: string, request: number): TransferRequest {
+  const { fields, size } = uffdioCopy;
+  const words = new Int32Array(size >> 2);
+  const arg = new Uint8Array(words.buffer);
+  return (destination, source, length, mode = 0) => {
+    const integers = Number.isInteger(destination) && Number.isInteger(source) && Number.isInteger(length);
+    if (!(integers && Number.isInteger(mode))) {
+      throw new RangeError(`${name}: ${destination}, ${source}, ${length} and ${mode} are not all integers`);
+    }
+    put64(words, fields.dst.at, destination);
+    put64(words, fields.src.at, source);
+    put64(words, fields.len.at, length);
+    put64(words, fields.mode.at, mode);
+    put64(words, fields.copy.at, 0);
+    const errno = kernel.ioctl(fd, request, arg);
+    return outcome(name, errno, take64(words, fields.copy.at), destination, length);
+  };
+}
+
+/** Stores the low 64 bits of an integer at byte `at`; the two kernels run on little-endian processors. */
+function put64(words: Int32Array, at: number, value: number): void {
+  words[at >> 2] = value;
+  words[(at >> 2) + 1] = Math.floor(value / 2 ** 32);
+}
+
+function take64(words: Int32Array, at: number): number {
+  return (words[(at >> 2) + 1] as number) * 2 ** 32 + ((words[at >> 2] as number) >>> 0);
 }
 
 function readFault(message: Uint8Array): UffdPagefault {
@@ -177,10 +183,6 @@ function readFault(message: Uint8Array): UffdPagefault {
     address: loadU64(message, fields.address.at),
     ptid: loadU32(message, fields.ptid.at),
   };
-}
-
-function outField(arg: Uint8Array, { at }: Field): number {
-  return loadS64(arg, at);
 }
 
 /**

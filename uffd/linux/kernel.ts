@@ -3,6 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { _IOC_SIZE, POLLIN, UFFDIO_REGISTER, UFFDIO_UNREGISTER, uffdioRange } from '../abi.ts';
 import { EFAULT, ENOMEM } from '../errno.ts';
 import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
+import { loadRelaxed } from '../sync.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
 import { type Libc, uninterrupted } from './libc.ts';
 import {
@@ -67,7 +68,8 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
       return noted(openUserfaultfdFile(libc, flags));
     },
     ioctl(fd, request, arg) {
-      alive();
+      // A relaxed load of the flag: this is the hot call, and one that is on its way when the machine ends is no rarer.
+      if (!attached || loadRelaxed(m.state, STATE.disposed) !== 0) alive();
       const number = request >>> 0;
       // The kernel finds the null in its own order of errors.
       const given = arg !== null && arg.byteLength < _IOC_SIZE(number) ? null : arg;

@@ -2,7 +2,7 @@
 import { MODES } from '../../gc/modes/index.ts';
 import * as features from '../../uffd/abi/features.ts';
 import { featureNames, UFFD_API_FEATURES } from '../../uffd/index.ts';
-import { FEATURE_PURPOSES } from './features.ts';
+import { FEATURE_PURPOSES } from './feature-purposes.ts';
 import type { HostFacts } from './host-facts.ts';
 import { type Check, UNKNOWN } from './report.ts';
 

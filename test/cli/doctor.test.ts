@@ -115,6 +115,15 @@ it('without the FFI package: the table, the remedy in one line, and exit 3', asy
   });
 });
 
+it('what is read of privileges agrees with what the kernel allows', async (context) => {
+  const report = reportOf((await minorfault(['doctor', '--json'])).stdout);
+  context.skip(!checkNamed(report, 'userfaultfd(UFFD_USER_MODE_ONLY)').ok, 'there is no userfaultfd here');
+  const privileged = ['CAP_SYS_PTRACE', 'vm.unprivileged_userfaultfd'].some(
+    (name) => checkNamed(report, name).ok,
+  );
+  expect(checkNamed(report, 'userfaultfd(0)').ok).toBe(privileged);
+});
+
 /** Why this host cannot show what an unprivileged user sees; null if it can. */
 function whyNotAsNobody(): string | null {
   if (process.platform !== 'linux') return 'this is not Linux';

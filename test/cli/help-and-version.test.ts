@@ -5,17 +5,20 @@ import { minorfault } from './minorfault.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
-it.each([['--version'], ['compare --version'], ['run --version'], ['workloads --version']])(
-  '%s',
-  async (args) => {
-    expect(await minorfault(args.split(' '))).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
-  },
-);
+it.each([
+  ['--version'],
+  ['compare --version'],
+  ['run --version'],
+  ['workloads --version'],
+  ['doctor --version'],
+])('%s', async (args) => {
+  expect(await minorfault(args.split(' '))).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+});
 
 it('--help names the commands', async () => {
   const { code, stdout, stderr } = await minorfault(['--help']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  for (const command of ['compare', 'run', 'workloads']) expect(stdout).toContain(`  ${command} `);
+  for (const command of ['compare', 'run', 'workloads', 'doctor']) expect(stdout).toContain(`  ${command} `);
 });
 
 it.each([['compare'], ['run']])('%s --help names every option', async (command) => {

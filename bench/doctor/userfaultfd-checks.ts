@@ -43,12 +43,17 @@ function syscall({ probes, privileges }: HostFacts): Check {
   if (probes === null) return { name, why, ...UNKNOWN };
   const errno = probes.ways.syscall;
   if (errno >= 0) return { name, ok: true, found: 'works', why, remedy: null };
+  const allowed = privileges.capSysPtrace === true || privileges.unprivileged === 1;
+  const rule = allowed
+    ? 'Linux’s own rules allow it here: a security module refuses it'
+    : 'it takes CAP_SYS_PTRACE, or vm.unprivileged_userfaultfd=1';
+  const privilege = 'run as root, or as root: sysctl vm.unprivileged_userfaultfd=1';
   return {
     name,
     ok: false,
     found: errnoName(errno),
-    why: refusal(errno, 'it takes CAP_SYS_PTRACE, or vm.unprivileged_userfaultfd=1', privileges),
-    remedy: errno === -EPERM ? 'run as root, or as root: sysctl vm.unprivileged_userfaultfd=1' : null,
+    why: refusal(errno, rule, privileges),
+    remedy: allowed || errno !== -EPERM ? callRemedy(privileges) : privilege,
   };
 }
 
@@ -67,11 +72,16 @@ function syscallUserMode({ probes, privileges }: HostFacts): Check {
       'it takes no privilege from Linux 5.11 on: an older kernel, or a security module, refuses it',
       privileges,
     ),
-    remedy: privileges.seccomp === 2 ? SECCOMP_REMEDY : 'boot Linux 5.11 or later, with CONFIG_USERFAULTFD',
+    remedy: callRemedy(privileges),
   };
 }
 
-const SECCOMP_REMEDY = 'allow userfaultfd in the container’s seccomp profile';
+/** What helps where no privilege does. */
+function callRemedy({ seccomp }: Privileges): string {
+  return seccomp === 2
+    ? 'allow userfaultfd in the container’s seccomp profile'
+    : 'boot Linux 5.11 or later, with CONFIG_USERFAULTFD';
+}
 
 /** Why a system call is refused. A filter's refusal looks like any other: it can only be pointed at. */
 function refusal(errno: number, rule: string, { seccomp }: Privileges): string {

@@ -90,6 +90,13 @@ it('a container whose seccomp filter refuses the call: the filter is named', () 
   expect(checks.get('shmem MINOR')?.found).toBe(null); // nothing could be registered
 });
 
+it('a filter that refuses root: no privilege is asked for', () => {
+  const ways = { syscall: -EPERM, syscallUserMode: -EPERM, device: 0 };
+  const privileges = { unprivileged: 0, capSysPtrace: true, seccomp: 2 };
+  const check = checksAt({ ...probes({ ways }), privileges }).get('userfaultfd(0)');
+  expect(check?.remedy).toBe('allow userfaultfd in the container’s seccomp profile');
+});
+
 it('without a filter, no filter is blamed', () => {
   const ways = { syscall: -ENOSYS, syscallUserMode: -ENOSYS, device: -ENOENT };
   const checks = checksAt({ ...probes({ ways, features: { errno: -ENOSYS } }), missing: REFUSED });

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `minorfault` command. What measures is loaded only once the arguments are known to be right. */
+import { resolveCostsOptions } from './costs/options.ts';
 import { describeError, exitCodeOf, InterruptedError } from './errors.ts';
 import { resolveOptions } from './options.ts';
 import { checkWritable, tolerateClosedPipes } from './output.ts';
@@ -13,6 +14,11 @@ const commands: Commands = {
   },
   listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
   doctor: async (options) => (await import('./doctor.ts')).doctor(options),
+  costs: async (options) => {
+    const call = resolveCostsOptions(options);
+    if (call.json !== null) checkWritable('--json', call.json);
+    return (await import('./costs/command.ts')).costsCommand(call);
+  },
 };
 
 async function main(): Promise<number> {

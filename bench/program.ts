@@ -1,5 +1,6 @@
 /** The command line: commands and options, and from what it finds wrong to one line. Measures nothing itself. */
 import { Command, CommanderError } from 'commander';
+import { COSTS_OPTIONS, type RawCostsOptions } from './costs/options.ts';
 import { UsageError } from './errors.ts';
 import { packageVersion } from './host.ts';
 import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions } from './options.ts';
@@ -9,6 +10,7 @@ export interface Commands {
   measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
+  costs(options: RawCostsOptions): Promise<number>;
 }
 
 const MEASURING: readonly (readonly [CommandName, string])[] = [
@@ -65,6 +67,12 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .option('--json [file]', 'as JSON, to a file or standard output')
     .version(packageVersion(), '--version', 'show the version')
     .action(async (options: { json?: string | true }) => exit(await commands.doctor(options)));
+  const costs = program
+    .command('costs')
+    .description('what a page costs by each userfaultfd operation, and the round trip of a fault')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (options: RawCostsOptions) => exit(await commands.costs(options)));
+  for (const [flags, help] of COSTS_OPTIONS) addOption(costs, flags, help);
   return program;
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { minorfault } from './minorfault.ts';
+import { minorfault, WITHOUT_FFI } from './minorfault.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-bad-calls-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,9 +58,11 @@ it.concurrent.each(USAGE)('minorfault %s: exit 2', async (args, line) => {
   expect(code).toBe(2);
 });
 
-it('a kernel that this build does not have: exit 3', async () => {
-  const { code, stdout, stderr } = await minorfault(['run', '--kernel', 'linux']);
-  expect(stderr).toMatch(/^minorfault: --kernel linux: .*only the simulated kernel; use --kernel sim\n$/);
+it('a kernel that this host does not have: exit 3', async () => {
+  const { code, stdout, stderr } = await minorfault(['run', '--kernel', 'linux'], { env: WITHOUT_FFI });
+  expect(stderr).toMatch(
+    /^minorfault: the linux kernel cannot be used: the FFI package koffi is not installed; npm install koffi, or use --kernel sim, .*\n$/,
+  );
   expect(stdout).toBe('');
   expect(code).toBe(3);
 });

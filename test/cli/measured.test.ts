@@ -5,17 +5,20 @@ import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { afterAll, expect, it } from 'vitest';
 import { type Results, ResultsSchema } from '../../dist/bench/results.js';
-import { minorfault } from './minorfault.ts';
+import { MODES } from '../../dist/gc/modes/index.js';
+import { chooseKernel } from '../../dist/uffd/open.js';
+import { minorfault, WITHOUT_FFI } from './minorfault.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-measured-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const SMALL = ['--heap', '8MiB', '--cycles', '2', '--seed', '7'];
+const SIZES = ['--heap', '8MiB', '--cycles', '2', '--seed', '7'];
+const SMALL = [...SIZES, '--kernel', 'sim'];
 
 it('compare shows a table and writes results that keep the schema', async () => {
   const file = join(folder, 'out.json');
   const args = ['compare', 'random-graph', ...SMALL, '--invocations', '2', '--verify', '--json', file];
   const { code, stdout, stderr } = await minorfault(args);
-  expect(stderr.trim().split('\n')).toHaveLength(1 + 6); // the kernel chosen, and a line for each run
+  expect(stderr.trim().split('\n')).toHaveLength(6); // a line for each run
   expect(code).toBe(0);
   expect(stdout).toContain('random-graph');
   expect(stdout).toContain('continue (simulated)');
@@ -28,6 +31,38 @@ it('compare shows a table and writes results that keep the schema', async () => 
     expect(run.verified).toBe(true);
   }
   expect(Object.keys(results.summary.copyOverContinue)).toHaveLength(7);
+});
+
+it('auto says in one line which kernel it picked, and why', async () => {
+  const args = ['run', 'random-graph', ...SIZES];
+  const { kernel, why } = chooseKernel('auto', MODES.continue.features);
+  expect((await minorfault(args)).stderr).toContain(`kernel: ${kernel}, since ${why}\n`);
+  const { code, stderr, stdout } = await minorfault(args, { env: WITHOUT_FFI });
+  expect(stderr).toContain('kernel: sim, since the FFI package koffi is not installed\n');
+  expect([code, stdout.includes('continue (simulated)')]).toEqual([0, true]);
+});
+
+it('the real kernel computes what the simulated one does, in every mode', async (context) => {
+  const { kernel, why } = chooseKernel('auto', MODES.move.features);
+  context.skip(kernel === 'sim', why);
+  const checksums = await Promise.all(
+    ['linux', 'sim'].map(async (name) => {
+      const args = ['compare', 'random-graph', ...SIZES, '--modes', Object.keys(MODES).join(','), '--verify'];
+      const { code, stdout, stderr } = await minorfault([
+        ...args,
+        '--kernel',
+        name,
+        '--json',
+        '-',
+        '--quiet',
+      ]);
+      expect([code, stderr]).toEqual([0, '']);
+      const { runs }: Results = JSON.parse(stdout);
+      expect(runs.map((run) => run.kernel)).toEqual(Array(15).fill(name));
+      return runs.map((run) => run.mutators[0]?.checksum);
+    }),
+  );
+  expect(new Set(checksums.flat()).size).toBe(1);
 });
 
 it('run --json - prints JSON and nothing else', async () => {

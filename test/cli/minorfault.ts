@@ -4,6 +4,11 @@ import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../dist/bench/cli.js', import.meta.url));
 
+/** The environment of a host without the FFI package. */
+export const WITHOUT_FFI = {
+  NODE_OPTIONS: `--require ${fileURLToPath(new URL('../fixtures/without-koffi.cjs', import.meta.url))}`,
+};
+
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -13,13 +18,16 @@ export interface Ended {
 export interface Watch {
   /** Called whenever standard error has grown; `kill` sends a signal. */
   readonly onStderr?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Closes standard output at its first bytes, as `head` does. */
   readonly closeStdout?: boolean;
 }
 
 /** Settles when the process and its output have ended. */
 export function minorfault(args: readonly string[], watch: Watch = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, ...watch.env };
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {

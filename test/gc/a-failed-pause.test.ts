@@ -30,9 +30,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
       steps.flip?.();
       [living, old] = [old, living];
     },
-    get target() {
-      return living.view.words;
-    },
+    target: () => living.view.words,
     slot: (page: number) => living.view.writable(page),
     unwatch: () => {},
     release: () => steps.release?.(),
@@ -55,6 +53,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     helpers: 0,
     batch: 4,
     verify: true,
+    sampleMemory: () => {},
   };
   return { collector, tables, told };
 }

@@ -58,7 +58,7 @@ function serve(
       },
       thread: {
         fromSpace: () => ({}),
-        target: new Int32Array(0),
+        target: () => new Int32Array(0),
         slot: () => 0,
         publish: (first: number, count: number) => {
           inside();

@@ -127,7 +127,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
       cycle[CYCLE.faultThreads] = 1;
       const read = () => left.shift() as Message;
       const served = { ...uffd, read, zeropage: () => ({ done: 4096, errno: 0 }) };
-      serveFaults({ maker, uffd: served, heap: ranges.heap, terminationPage: -1 });
+      serveFaults({ kernel, maker, uffd: served, heap: ranges.heap, terminationPage: -1 });
     },
     end() {
       closeWork(cycle);

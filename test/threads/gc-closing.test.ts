@@ -1,12 +1,12 @@
 /** A heap can be closed at any moment, and more than once; whoever still waits for something of it is told. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { openHeap } from '../../dist/gc/index.js';
-import { fixture, MIB, MODE_NAMES, rejection, sharedWords } from './gc-heaps.ts';
+import { fixture, KERNEL, MIB, MODE_NAMES, rejection, sharedWords } from './gc-heaps.ts';
 import { workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
 
-const open = (options = {}) => openHeap({ heapBytes: MIB, mutators: 2, ...options });
+const open = (options = {}) => openHeap({ kernel: KERNEL, heapBytes: MIB, mutators: 2, ...options });
 const untilSet = async (words: Int32Array) => {
   while (Atomics.load(words, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
 };

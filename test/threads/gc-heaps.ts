@@ -1,5 +1,5 @@
 /** Heaps for the tests of real threads, and what must hold of every collection. */
-import { expect } from 'vitest';
+import { beforeEach, expect } from 'vitest';
 import {
   type CycleRecord,
   type Heap,
@@ -7,9 +7,20 @@ import {
   type ModeName,
   openHeap,
 } from '../../dist/gc/index.js';
+import { MODES } from '../../dist/gc/modes/index.js';
+import { chooseKernel } from '../../dist/uffd/open.js';
 
 export const MIB = 1 << 20;
-export const MODE_NAMES: readonly ModeName[] = ['continue', 'copy', 'stw'];
+export const MODE_NAMES: readonly ModeName[] = ['continue', 'continue-warm', 'copy', 'move', 'stw'];
+
+/** The kernel that this project of the tests is about (vitest.config.ts). */
+export const KERNEL = process.env.MINORFAULT_KERNEL === 'linux' ? 'linux' : 'sim';
+const { kernel: available, why } = chooseKernel(KERNEL === 'linux' ? 'auto' : 'sim', MODES.move.features);
+if (available !== KERNEL) console.warn(`SKIPPED: the collector's tests on the real kernel: ${why}`);
+
+beforeEach((context) => {
+  context.skip(available !== KERNEL, why);
+});
 
 export const fixture = (name: string) => new URL(`../fixtures/${name}.mjs`, import.meta.url);
 
@@ -21,7 +32,7 @@ export async function withHeap<T>(
   options: Partial<HeapOptions>,
   use: (heap: Heap) => Promise<T>,
 ): Promise<T> {
-  const heap = await openHeap({ heapBytes: MIB, mutators: 1, verify: true, ...options });
+  const heap = await openHeap({ kernel: KERNEL, heapBytes: MIB, mutators: 1, verify: true, ...options });
   try {
     return await use(heap);
   } finally {
@@ -63,7 +74,8 @@ export function expectEveryPageOnce({ number, pages }: CycleRecord, mode: ModeNa
   } else {
     expect(published + pages.untouched, `collection ${number}: pages published or untouched`).toBe(all);
   }
-  if (mode === 'copy') expect(published, `collection ${number}: pages copied`).toBe(all);
+  if (mode === 'copy' || mode === 'move')
+    expect(published, `collection ${number}: pages published`).toBe(all);
 }
 
 /** The error that a promise rejects with. */

@@ -16,7 +16,7 @@ function settingOf(seed: number) {
   const mutators = 1 + random(1, 3);
   const heapBytes = (1 + random(2, 4)) * MIB;
   const options: HeapOptions = {
-    mode: MODE_NAMES[seed % 3] ?? 'continue',
+    mode: MODE_NAMES[seed % MODE_NAMES.length] ?? 'continue',
     heapBytes,
     mutators,
     gcThreads: 1 + random(3, 2),

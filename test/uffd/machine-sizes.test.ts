@@ -17,10 +17,20 @@ it('what is no machine cannot be opened', () => {
   expect(() => u.openKernel({ minorfault: 'sim', machine })).toThrow(TypeError);
   expect(() => u.openKernel({ minorfault: 'sim', machine: new SharedArrayBuffer(4) })).toThrow(TypeError);
   expect(() => u.openKernel({ minorfault: 'sim' })).toThrow(TypeError);
-  expect(() => u.openKernel('linux')).toThrow(u.KernelUnavailableError);
-  expect(() => u.openKernel({ minorfault: 'linux' })).toThrow(u.KernelUnavailableError);
+  expect(() => u.openKernel({ minorfault: 'linux' })).toThrow(TypeError);
   expect(() => u.openKernel(null as never)).toThrow(TypeError);
   expect(() => u.openKernel('windows' as never)).toThrow(TypeError);
+});
+
+it('a kernel without a feature that is needed is not chosen, and the reason is said', () => {
+  const unknown = 1n << 60n;
+  expect(u.chooseKernel('sim', unknown)).toMatchObject({ kernel: 'sim' });
+  const { kernel, why } = u.chooseKernel('auto', unknown);
+  expect(kernel).toBe('sim');
+  expect(why).toMatch(/lacks bit 60|koffi|EPERM|ENOSYS|Linux's/);
+  const choose = () => u.chooseKernel('linux', unknown);
+  expect(choose).toThrow(u.KernelUnavailableError);
+  expect(choose).toThrow(/^the linux kernel cannot be used: .*--kernel sim/);
 });
 
 it('every attached kernel is a thread of its own on the same machine', () => {

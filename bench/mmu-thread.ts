@@ -13,9 +13,9 @@ import {
   PAGE_BYTES,
   PAGE_WORDS,
 } from '../uffd/index.ts';
+import { pinThread } from '../uffd/linux/affinity.ts';
 import { loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
 import { compareTurnAbout } from './mmu-compare.ts';
-import { pinThread } from './pin.ts';
 
 /** What each of the threads is told. */
 export interface RoundTripSetup {

@@ -3,7 +3,6 @@
  * load from a typed array, and the round trip of a fault beside a ping-pong of two threads, placed alike.
  * `node dist/bench/mmu.js`
  */
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import {
   type Kernel,
@@ -19,9 +18,9 @@ import {
   PROT_WRITE,
   UFFDIO_REGISTER_MODE_MINOR,
 } from '../uffd/index.ts';
+import { allowedCpus } from '../uffd/linux/affinity.ts';
 import { type Comparison, compareTurnAbout } from './mmu-compare.ts';
 import type { RoundTripSetup } from './mmu-thread.ts';
-import { canPin } from './pin.ts';
 
 const LOG_WORDS = 24; // 64 MiB
 const WORDS = 1 << LOG_WORDS;
@@ -155,12 +154,14 @@ function row(name: string, { firstMs, secondMs, ratio }: Comparison, each: numbe
 }
 
 const [random, sequential] = measureLoads();
-const roundTrips = canPin()
-  ? [
-      { name: 'same CPU', placement: { mutator: 0, other: 0 } },
-      { name: 'another CPU', placement: { mutator: 0, other: availableParallelism() > 1 ? 1 : 0 } },
-    ]
-  : [{ name: 'unpinned', placement: { mutator: null, other: null } }];
+const cpus = allowedCpus();
+const roundTrips =
+  cpus?.[0] !== undefined
+    ? [
+        { name: 'same CPU', placement: { mutator: cpus[0], other: cpus[0] } },
+        { name: 'another CPU', placement: { mutator: cpus[0], other: cpus[1] ?? cpus[0] } },
+      ]
+    : [{ name: 'unpinned', placement: { mutator: null, other: null } }];
 console.log(
   `${'ns, medians'.padEnd(28)}${'bare'.padStart(10)}${'simulated'.padStart(10)}${'ratio'.padStart(9)}`,
 );

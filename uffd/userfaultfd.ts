@@ -127,52 +127,66 @@ interface Descriptor {
   readonly fd: number;
 }
 
-/** A request of pages at one place: the structures of CONTINUE, ZEROPAGE and POISON have their fields alike. */
+// Where the fields are, in words: the structures of CONTINUE, ZEROPAGE and POISON have theirs alike, and those of
+// COPY and MOVE. Constants of this module, which V8 compiles in as numbers.
+const START = uffdioContinue.fields.start.at >> 2;
+const RANGE_LENGTH = uffdioContinue.fields.len.at >> 2;
+const RANGE_MODE = uffdioContinue.fields.mode.at >> 2;
+const MAPPED = uffdioContinue.fields.mapped.at >> 2;
+const RANGE_WORDS = uffdioContinue.size >> 2;
+const DESTINATION = uffdioCopy.fields.dst.at >> 2;
+const SOURCE = uffdioCopy.fields.src.at >> 2;
+const TRANSFER_LENGTH = uffdioCopy.fields.len.at >> 2;
+const TRANSFER_MODE = uffdioCopy.fields.mode.at >> 2;
+const COPIED = uffdioCopy.fields.copy.at >> 2;
+const TRANSFER_WORDS = uffdioCopy.size >> 2;
+
+/** A request of pages at one place. */
 function rangeRequest({ kernel, fd }: Descriptor, name: string, request: number): RangeRequest {
-  const { fields, size } = uffdioContinue;
-  const words = new Int32Array(size >> 2);
+  const words = new Int32Array(RANGE_WORDS);
   const arg = new Uint8Array(words.buffer);
   return (start, length, mode = 0) => {
     if (!(Number.isInteger(start) && Number.isInteger(length) && Number.isInteger(mode))) {
       throw new RangeError(`${name}: ${start}, ${length} and ${mode} are not all integers`);
     }
-    put64(words, fields.start.at, start);
-    put64(words, fields.len.at, length);
-    put64(words, fields.mode.at, mode);
-    put64(words, fields.mapped.at, 0);
+    put64(words, START, start);
+    put64(words, RANGE_LENGTH, length);
+    put64(words, RANGE_MODE, mode);
+    put64(words, MAPPED, 0);
     const errno = kernel.ioctl(fd, request, arg);
-    return outcome(name, errno, take64(words, fields.mapped.at), start, length);
+    return outcome(name, errno, take64(words, MAPPED), start, length);
   };
 }
 
-/** A request of pages from one place to another: the structures of COPY and MOVE have their fields alike. */
+/** A request of pages from one place to another. */
 function transferRequest({ kernel, fd }: Descriptor, name: string, request: number): TransferRequest {
-  const { fields, size } = uffdioCopy;
-  const words = new Int32Array(size >> 2);
+  const words = new Int32Array(TRANSFER_WORDS);
   const arg = new Uint8Array(words.buffer);
   return (destination, source, length, mode = 0) => {
     const integers = Number.isInteger(destination) && Number.isInteger(source) && Number.isInteger(length);
     if (!(integers && Number.isInteger(mode))) {
       throw new RangeError(`${name}: ${destination}, ${source}, ${length} and ${mode} are not all integers`);
     }
-    put64(words, fields.dst.at, destination);
-    put64(words, fields.src.at, source);
-    put64(words, fields.len.at, length);
-    put64(words, fields.mode.at, mode);
-    put64(words, fields.copy.at, 0);
+    put64(words, DESTINATION, destination);
+    put64(words, SOURCE, source);
+    put64(words, TRANSFER_LENGTH, length);
+    put64(words, TRANSFER_MODE, mode);
+    put64(words, COPIED, 0);
     const errno = kernel.ioctl(fd, request, arg);
-    return outcome(name, errno, take64(words, fields.copy.at), destination, length);
+    return outcome(name, errno, take64(words, COPIED), destination, length);
   };
 }
 
-/** Stores the low 64 bits of an integer at byte `at`; the two kernels run on little-endian processors. */
+const TWO_TO_MINUS_32 = 2 ** -32;
+
+/** Stores the low 64 bits of an integer from word `at` on; the two kernels run on little-endian processors. */
 function put64(words: Int32Array, at: number, value: number): void {
-  words[at >> 2] = value;
-  words[(at >> 2) + 1] = Math.floor(value / 2 ** 32);
+  words[at] = value;
+  words[at + 1] = Math.floor(value * TWO_TO_MINUS_32);
 }
 
 function take64(words: Int32Array, at: number): number {
-  return (words[(at >> 2) + 1] as number) * 2 ** 32 + ((words[at >> 2] as number) >>> 0);
+  return (words[at + 1] as number) * 2 ** 32 + ((words[at] as number) >>> 0);
 }
 
 function readFault(message: Uint8Array): UffdPagefault {

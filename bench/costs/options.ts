@@ -19,7 +19,7 @@ export interface RawCostsOptions {
 export const COSTS_OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--kernel <kernel>', 'sim, linux (and sim beside it) or auto: linux where it can be had (default: auto)'],
   ['--batches <list>', 'pages a call, as 1,16,256: powers of two (default: 1,4,16,64,256,512)'],
-  ['--rounds <n>', 'how often everything is measured (default: 11)'],
+  ['--rounds <n>', 'how often everything is measured (default: 9)'],
   ['--seed <n>', 'seed of the order in each round (default: 1)'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
   ['--quiet', 'no progress on standard error'],
@@ -35,14 +35,14 @@ export interface CostsCall {
 }
 
 const KERNELS = ['sim', 'linux', 'auto'] as const;
-/** 16 MiB: past the caches, and four of them fit any machine. */
-const PAGES = 4096;
+/** 8 MiB: past the second-level cache, and all that is measured fits any machine. */
+const PAGES = 2048;
 const FAULTS = 256;
 
 /** @throws UsageError for a value that is wrong, KernelUnavailableError for a kernel that this host does not have */
 export function resolveCostsOptions(raw: RawCostsOptions): CostsCall {
   const batches = parseBatches(raw.batches ?? '1,4,16,64,256,512');
-  const rounds = integer('--rounds', raw.rounds ?? '11', [1, 1000]);
+  const rounds = integer('--rounds', raw.rounds ?? '9', [1, 1000]);
   const seed = integer('--seed', raw.seed ?? '1', [0, 2 ** 32 - 1]);
   const { kernels, note } = resolveKernels(raw.kernel ?? 'auto');
   return {

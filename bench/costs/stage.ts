@@ -135,18 +135,21 @@ function newArea(kernel: Kernel, bytes: number, fd = -1): Area {
 }
 
 /** Touches the pages for writing: those that are missing are allocated, those that are cached are mapped. */
-export function touch({ view }: Area, first: number, count: number): void {
+export function touch({ view, pages }: Area, first: number, count: number): void {
   const { words, writable } = view;
-  for (let page = first; page < first + count; page++) words[writable(page)] = page;
+  // A bare store on linux: `writable` loads first, and a load of private memory is a fault of its own.
+  for (let page = first; page < first + count; page++) {
+    words[pages === null ? writable(page) : page * PAGE_WORDS] = page;
+  }
 }
 
-/** One page's words from one area to another; both are there. On sim all memory is one array. */
+/** One page's words from one area to another. On sim all memory is one array, and pages are where their frames are. */
 export function copyPage(to: Area, toPage: number, from: Area, fromPage: number): void {
-  const at = to.view.writable(toPage);
   if (from.pages !== null) {
-    to.view.words.set(from.pages[fromPage] as Int32Array, at);
+    to.view.words.set(from.pages[fromPage] as Int32Array, toPage * PAGE_WORDS);
     return;
   }
+  const at = to.view.writable(toPage);
   const source = from.view.readable(fromPage);
   to.view.words.copyWithin(at, source, source + PAGE_WORDS);
 }

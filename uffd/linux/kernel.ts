@@ -73,7 +73,8 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
       const number = request >>> 0;
       // The kernel finds the null in its own order of errors.
       const given = arg !== null && arg.byteLength < _IOC_SIZE(number) ? null : arg;
-      const answer = libc.ioctl(fd, number, given);
+      // Signed, V8 need not box it; Linux reads 32 bits of it.
+      const answer = libc.ioctl(fd, request | 0, given);
       if (answer === 0 && given !== null && isWatchRequest(number)) {
         const { start, len } = uffdioRange.decode(given);
         noteWatch(m, fd, start, len, number === UFFDIO_REGISTER);

@@ -74,7 +74,9 @@ async function measureKernel(
   const missing = OPERATIONS.filter((operation) => !offered(operation)).map((operation) =>
     describeMissing(name, operation, features),
   );
-  onKernel(`${name}: ${rounds} rounds measured in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  onKernel(
+    `${name}: ${rounds} round${rounds === 1 ? '' : 's'} measured in ${((performance.now() - began) / 1000).toFixed(1)} s`,
+  );
   return { rows, wholePages, roundTrips, missing: [...new Set(missing)] };
 }
 

@@ -4,7 +4,8 @@ import { describeHost } from '../host.ts';
 import { seededRandom } from '../metrics/random.ts';
 import { estimate } from './estimate.ts';
 import { measureInRounds, type SamplesByBatch } from './measure.ts';
-import { type Identity, OPERATIONS, type Operation } from './operations.ts';
+import type { Identity, Operation } from './operation.ts';
+import { OPERATIONS } from './operations.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import {
   COSTS_SCHEMA,

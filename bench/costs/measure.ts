@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import { seededRandom, shuffled } from '../metrics/random.ts';
-import type { Steps } from './operations.ts';
+import type { Steps } from './operation.ts';
 import type { Stage } from './stage.ts';
 
 /** One operation with one batch. */

@@ -18,7 +18,7 @@ import {
   type Userfaultfd,
 } from '../../uffd/index.ts';
 import { pinThread } from '../../uffd/linux/affinity.ts';
-import { whole } from './operations.ts';
+import { whole } from './operation.ts';
 import { checked } from './stage.ts';
 
 /** Pages that fault, registered; and where the answers come from. */

@@ -4,15 +4,8 @@
  */
 import { UFFD_FEATURE_MOVE } from '../../uffd/abi.ts';
 import { PAGE_BYTES } from '../../uffd/kernel.ts';
-import {
-  COLD_ALIAS,
-  type Identity,
-  INTO_BUFFER,
-  refillPool,
-  type Steps,
-  UNMAP,
-  whole,
-} from './operations.ts';
+import { COLD_ALIAS, type Identity, INTO_BUFFER, type Steps, UNMAP, whole } from './operation.ts';
+import { refillPool } from './publishing.ts';
 import type { Term } from './schema.ts';
 import { type Area, copyPage, drop, punch, type Stage, touch } from './stage.ts';
 

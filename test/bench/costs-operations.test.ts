@@ -3,7 +3,8 @@
  * a page and frees it, and what is `recycled` takes none; in any order, and twice in a row.
  */
 import { afterAll, expect, it } from 'vitest';
-import { OPERATIONS, type Operation } from '../../dist/bench/costs/operations.js';
+import type { Operation } from '../../dist/bench/costs/operation.js';
+import { OPERATIONS } from '../../dist/bench/costs/operations.js';
 import { openStage } from '../../dist/bench/costs/stage.js';
 import { WHOLE_PAGES } from '../../dist/bench/costs/whole-pages.js';
 import { seededRandom, shuffled } from '../../dist/bench/metrics/random.js';

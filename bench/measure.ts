@@ -84,6 +84,7 @@ function heapOptions({ config, mode }: Plan): HeapOptions {
     faultThreads: config.faultThreads,
     batch: config.batch,
     verify: config.verify,
+    ...(config.pin === null ? {} : { pin: config.pin }),
     populate: true, // a figure should not hold the host's page faults
   };
 }

@@ -4,6 +4,7 @@ import { MODES, type ModeName } from '../gc/modes/index.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { chooseKernel } from '../uffd/open.ts';
 import { UsageError } from './errors.ts';
+import { parsePlacement } from './placement.ts';
 import type { ResultsConfig } from './results.ts';
 import { parsePages, parseSize } from './sizes.ts';
 import { suggestion } from './suggest.ts';
@@ -33,6 +34,7 @@ export interface RawOptions {
   readonly invocations?: string;
   readonly batch?: string;
   readonly page?: string;
+  readonly pin?: string;
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
@@ -71,6 +73,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
   ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 16)'],
   ['--page <size>', 'size of a page: 4KiB'],
+  ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
   ['--seed <n>', 'seed of all that is random (default: 1)'],
   ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
@@ -99,6 +102,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     invocations: integer('--invocations', raw.invocations ?? (command === 'compare' ? '3' : '1'), [1, 1000]),
     batch: integer('--batch', raw.batch ?? '16', [0, 65_536]),
     page: pageBytes(raw.page ?? '4KiB'),
+    pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
     verify: raw.verify ?? false,
   };

@@ -107,6 +107,15 @@ export const ConfigSchema = record({
   invocations: Type.Integer({ minimum: 1 }),
   batch: Count,
   page: Type.Integer({ minimum: 1 }),
+  /** The processor of each role's threads; null: where the scheduler likes. */
+  pin: Type.Union([
+    Type.Null(),
+    record({
+      mutators: Type.Optional(Count),
+      collectors: Type.Optional(Count),
+      faults: Type.Optional(Count),
+    }),
+  ]),
   seed: Count,
   verify: Type.Boolean(),
 });

@@ -24,6 +24,7 @@ const NAMES = [
   'helpersBusy',
   'ending', // 1 once the heap is being closed
   'faultThreads', // fault threads that have not ended
+  'starting', // threads that have been started and are not attached yet
 ] as const;
 
 /** Index of each word. */
@@ -37,6 +38,27 @@ export function allocateCycle(): SharedArrayBuffer {
 
 export function openCycle(shared: SharedArrayBuffer): SharedWords {
   return new Int32Array(shared);
+}
+
+/** A thread is about to be started. */
+export function noteStart(cycle: SharedWords): void {
+  fetchAdd(cycle, CYCLE.starting, 1);
+}
+
+/** The calling thread is attached to its kernel, and has its views. */
+export function noteAttached(cycle: SharedWords): void {
+  if (fetchAdd(cycle, CYCLE.starting, -1) === 1) wake(cycle, CYCLE.starting);
+}
+
+/** Waits until no thread is starting, but not for ever: one may have died on its way. */
+export function awaitAttached(cycle: SharedWords, timeoutMs: number): void {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const starting = loadAcquire(cycle, CYCLE.starting);
+    const left = until - performance.now();
+    if (starting <= 0 || left <= 0) return;
+    sleepWhile(cycle, CYCLE.starting, starting, left);
+  }
 }
 
 /** Begins to work on pages; false if the compaction is over (then there is nothing to leave). */

@@ -3,7 +3,7 @@ import { openTables } from '../heap/layout.ts';
 import { requestCollection, requestNewCollection } from '../heap/requests.ts';
 import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
-import { CYCLE, openCycle } from './cycle.ts';
+import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader } from './events.ts';
 import { layOut } from './lay-out.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
@@ -48,6 +48,8 @@ export interface Heap {
 }
 
 const DRAIN_MS = 20;
+/** How long a thread may take to start, at the most. */
+const START_MS = 10_000;
 
 /**
  * Opens a heap and starts its collector.
@@ -71,12 +73,22 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   let closing: Promise<void> | null = null;
   let lastUse: MemoryUse | null = null; // once the machine is gone
 
+  const cpuOf: Readonly<Record<string, number | undefined>> = {
+    mutator: resolved.pin.mutators,
+    collector: resolved.pin.collectors,
+    compactor: resolved.pin.collectors,
+    fault: resolved.pin.faults,
+  };
+
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs);
     const drained: Drained = { reader: openReader(ring), stalls: [] };
     rings.push(drained);
-    const entry = new URL(`./threads/${name.split(' ')[0]}.js`, import.meta.url);
-    const thread = threads.start(name, entry, { heap: links, ring, maker: -1, ...data }, onMessage);
+    const [role = ''] = name.split(' ');
+    const entry = new URL(`./threads/${role}.js`, import.meta.url);
+    const cpu = cpuOf[role] ?? null;
+    noteStart(cycle);
+    const thread = threads.start(name, entry, { heap: links, ring, cpu, maker: -1, ...data }, onMessage);
     return { thread, stalls: drained.stalls };
   }
 
@@ -114,6 +126,10 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   timer.unref();
   threads.failure.catch(() => close()); // a thread that dies ends the run: nothing is left waiting for it
 
+  /** Node ends all threads when the process exits: none may be ended before it is attached (threads.ts). */
+  const atExit = (): void => awaitAttached(cycle, START_MS);
+  process.on('exit', atExit);
+
   /** Ends everything at once. */
   async function abandon(): Promise<void> {
     clearInterval(timer);
@@ -121,6 +137,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     lastUse = kernel.memory();
     kernel.dispose();
     await threads.terminate();
+    process.off('exit', atExit);
     kernel.dispose(); // and what was kept for threads that still ran
   }
 

@@ -19,6 +19,8 @@ export interface HeapOptions {
   readonly batch?: number;
   /** Root slots of each mutator, its shadow stack included (default 65 536). */
   readonly rootSlots?: number;
+  /** Where threads run (Linux, with the FFI); a role not named runs where the scheduler likes (default: none). */
+  readonly pin?: Pinning;
   /** Checks the whole heap after every collection (default false). */
   readonly verify?: boolean;
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
@@ -26,6 +28,13 @@ export interface HeapOptions {
 }
 
 const DEFAULT_ROOT_SLOTS = 65_536;
+
+/** Processors for threads: of mutators, of compactors (the collector among them), of fault threads. */
+export interface Pinning {
+  readonly mutators?: number;
+  readonly collectors?: number;
+  readonly faults?: number;
+}
 
 /** {@link HeapOptions} with everything said. */
 export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
@@ -46,6 +55,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     rootSlots: DEFAULT_ROOT_SLOTS,
     verify: false,
     populate: false,
+    pin: {},
     ...options,
     mode,
     kernel: chooseKernel(kernel, MODES[mode].features).kernel,

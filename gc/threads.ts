@@ -51,7 +51,8 @@ export interface ThreadGroup {
 }
 
 export function makeThreadGroup(): ThreadGroup {
-  const workers = new Set<Worker>();
+  /** Each worker, and when it may be ended: the FFI aborts the process if that happens while it loads, or makes a view. */
+  const workers = new Map<Worker, Promise<void>>();
   let ending = false;
   let reject: (error: Error) => void = () => {};
   const failure = new Promise<never>((_resolve, rejectIt) => {
@@ -78,8 +79,10 @@ export function makeThreadGroup(): ThreadGroup {
     const worker = new Worker(entry, { workerData: data, name });
     const waiting = new Map<string, (message: ThreadMessage) => void>();
     let over = false;
-    workers.add(worker);
+    let arrive = (): void => {};
+    workers.set(worker, new Promise<void>((resolve) => (arrive = resolve)));
     worker.on('message', (message: ThreadMessage) => {
+      if (message.kind === 'attached') arrive();
       over ||= message.kind === 'done' || message.kind === 'ended';
       waiting.get(message.kind)?.(message);
       onMessage(message);
@@ -89,6 +92,7 @@ export function makeThreadGroup(): ThreadGroup {
       fail(new ThreadDiedError(name, 'sent what cannot be cloned', error)),
     );
     worker.on('exit', (code) => {
+      arrive();
       workers.delete(worker);
       if (!over) fail(new ThreadDiedError(name, `ended before it was done (process.exit(${code})?)`));
     });
@@ -106,7 +110,7 @@ export function makeThreadGroup(): ThreadGroup {
     end,
     async terminate() {
       ending = true;
-      await Promise.all([...workers].map((worker) => worker.terminate()));
+      await Promise.all([...workers].map(([worker, attached]) => attached.then(() => worker.terminate())));
       close(new HeapClosedError());
     },
   };

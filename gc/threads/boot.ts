@@ -1,10 +1,12 @@
 /** What every thread of a heap is started with, and how it finds its way into the shared machine. */
+import { parentPort } from 'node:worker_threads';
 import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
 import type { Kernel, KernelHandle } from '../../uffd/kernel.ts';
+import { pinThread } from '../../uffd/linux/affinity.ts';
 import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
-import { CYCLE, openCycle } from '../cycle.ts';
+import { CYCLE, noteAttached, openCycle } from '../cycle.ts';
 import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
 import { type Maker, makeMaker } from '../maker.ts';
 import { type ModeName, modeNamed } from '../modes/index.ts';
@@ -30,6 +32,8 @@ export interface HeapLinks {
 export interface ThreadLinks {
   readonly heap: HeapLinks;
   readonly ring: EventRing;
+  /** The processor to run on; null: where the scheduler likes. */
+  readonly cpu: number | null;
   /** Number among the threads that make pages; −1 for a mutator. */
   readonly maker: number;
 }
@@ -42,13 +46,20 @@ export interface Attached {
   readonly events: EventWriter;
 }
 
-export function attachThread({ heap, ring }: ThreadLinks): Attached {
+export function attachThread({ heap, ring, cpu }: ThreadLinks): Attached {
+  if (cpu !== null) pinThread(cpu);
   return {
     kernel: openKernel(heap.kernel),
     tables: openTables(heap.metadata, heap.geometry),
     cycle: openCycle(heap.cycle),
     events: openWriter(ring),
   };
+}
+
+/** Tells that the thread has its kernel and its views: before that it must not be ended (threads.ts). */
+export function tellAttached({ cycle }: Attached): void {
+  noteAttached(cycle);
+  parentPort?.postMessage({ kind: 'attached' });
 }
 
 /** A thread that makes pages, and the userfaultfd it uses. */
@@ -67,5 +78,6 @@ export function attachMaker(
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
   });
+  tellAttached(attached);
   return { ...attached, uffd, maker: makeMaker({ mode, thread, tables, cycle, events, role }) };
 }

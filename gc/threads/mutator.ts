@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
 import { EVENT, WAIT } from '../events.ts';
-import { attachThread, type ThreadLinks } from './boot.ts';
+import { attachThread, type ThreadLinks, tellAttached } from './boot.ts';
 
 /** What a mutator's thread is started with. */
 export interface MutatorLinks extends ThreadLinks {
@@ -17,9 +17,11 @@ export interface MutatorLinks extends ThreadLinks {
 
 const links = workerData as MutatorLinks;
 const { heap, index } = links;
-const definition = await loadDefinition(links.module);
-const { kernel, tables, cycle, events } = attachThread(links);
+const attached = attachThread(links);
+const { kernel, tables, cycle, events } = attached;
 const view = kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes);
+tellAttached(attached);
+const definition = await loadDefinition(links.module);
 view.onStall = (address, began, ended) => {
   const page = (address - heap.ranges.heap) / PAGE_BYTES;
   events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);

@@ -28,7 +28,10 @@ it.each(['continue', 'copy'] as const)('%s: the userfaultfd is gone', async (mod
   await withHeap({ mode, mutators: 2 }, async (heap) => {
     const others = heap.spawn(fixture('programs'), { program: 'forever' });
     const error = await rejection(heap.spawn(fixture('vandal'), { kind: 'userfaultfd' }).done);
-    expect(error.message).toMatch(/^(collector|fault 0) failed: (UFFDIO_\w+|publish.*|read): EBADF/);
+    // On linux another file of the process may have the number by then.
+    expect(error.message).toMatch(
+      /^(collector|fault 0) failed: (UFFDIO_\w+|publish.*|read): (EBADF|ENOTTY|EINVAL)/,
+    );
     expect(await rejection(others.done)).toBe(error);
   });
 });

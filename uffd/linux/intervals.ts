@@ -78,14 +78,20 @@ export function removeTagged(table: Float64Array, tag: number): void {
   );
 }
 
-/** Whether ranges of the table cover all of [start, end). */
+/** Whether ranges of the table cover all of [start, end). Runs at every call that takes an address: no allocation. */
 export function covers(table: Float64Array, start: number, end: number): boolean {
-  let reached = start;
-  for (const entry of intervals(table).sort((a, b) => a.start - b.start)) {
-    if (entry.start > reached) break;
-    reached = Math.max(reached, entry.end);
+  const last = at(table[0] as number);
+  for (let reached = start; reached < end; ) {
+    let entry = at(0);
+    while (entry < last && !isIn(table, entry, reached)) entry += ENTRY_NUMBERS;
+    if (entry === last) return false;
+    reached = table[entry + ENTRY.end] as number;
   }
-  return reached >= end;
+  return true;
+}
+
+function isIn(table: Float64Array, entry: number, address: number): boolean {
+  return (table[entry + ENTRY.start] as number) <= address && address < (table[entry + ENTRY.end] as number);
 }
 
 /** Whether some range of the table meets [start, end). */

@@ -208,6 +208,9 @@ function isWatchRequest(request: number): boolean {
   return request === UFFDIO_REGISTER || request === UFFDIO_UNREGISTER;
 }
 
+/** How long a thread sleeps at a time, in ms: nothing else lets Node end a worker that sleeps in the kernel. */
+const SLICE_MS = 500;
+
 /** poll(2) on the descriptor and on the machine's end. */
 function makePoller(libc: Libc, m: LinuxMachine): (fd: number, events: number, timeoutMs: number) => number {
   const fds = new Int32Array(4); // two struct pollfd: fd, events and revents
@@ -220,8 +223,12 @@ function makePoller(libc: Libc, m: LinuxMachine): (fd: number, events: number, t
     fds[2] = m.state[STATE.wakeFd] as number;
     halves[6] = POLLIN;
     halves[7] = 0;
-    const timeout = timeoutMs < 0 ? -1 : Math.ceil(Math.min(timeoutMs, 0x7fffffff));
-    const answer = uninterrupted(() => libc.poll(bytes, 2, timeout));
-    return answer < 0 ? answer : (halves[3] as number);
+    const until = timeoutMs < 0 ? Infinity : performance.now() + timeoutMs;
+    for (;;) {
+      const left = Math.max(0, until - performance.now());
+      const answer = uninterrupted(() => libc.poll(bytes, 2, Math.ceil(Math.min(left, SLICE_MS))));
+      if (answer < 0) return answer;
+      if (answer > 0 || left <= SLICE_MS) return halves[3] as number;
+    }
   };
 }

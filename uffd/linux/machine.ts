@@ -176,13 +176,15 @@ export function quell(m: LinuxMachine, libc: Libc): void {
 
 /** Gives back memory and files. Threads of the machine may still run: see the head of this file. */
 export function freeAll(m: LinuxMachine, libc: Libc): void {
+  const alone = loadAcquire(m.state, STATE.attached) === 0;
   for (const { start, end, viewed } of table.intervals(m.ranges)) {
-    if (viewed) backWithNothing(libc, start, end - start);
+    // Another thread may be in the middle of an access: it was asleep in a fault until just now.
+    if (viewed || !alone) backWithNothing(libc, start, end - start);
     else libc.munmap(start, end - start);
   }
   m.ranges[0] = 0;
   m.watches[0] = 0;
-  if (loadAcquire(m.state, STATE.attached) === 0) {
+  if (alone) {
     closeKept(m, libc);
     return;
   }

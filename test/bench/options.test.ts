@@ -2,14 +2,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type RawOptions, resolveOptions } from '../../dist/bench/options.js';
+import { MODES } from '../../dist/gc/modes/index.js';
+import { chooseKernel } from '../../dist/uffd/open.js';
 
 describe('defaults', () => {
   it('of compare', () => {
+    const { kernel, why } = chooseKernel('auto', MODES.continue.features);
     expect(resolveOptions('compare', undefined, {})).toEqual({
       config: {
         command: 'compare',
         workload: 'snapshot',
-        kernel: 'sim',
+        kernel,
         modes: ['stw', 'copy', 'continue'],
         heap: 64 * 1024 ** 2,
         live: 0.5,
@@ -20,13 +23,14 @@ describe('defaults', () => {
         invocations: 3,
         batch: 16,
         page: 4096,
+        pin: null,
         seed: 1,
         verify: false,
       },
       settings: new Map(),
       json: null,
       quiet: false,
-      note: 'kernel: sim, since this build has no other',
+      note: `kernel: ${kernel}, since ${why}`,
     });
   });
 

@@ -10,7 +10,7 @@ import { renderResults } from '../../dist/bench/table.js';
 import { sampleCycle, sampleRun } from './results-samples.ts';
 
 function resultsOf(runs: readonly Run[], modes: string): Results {
-  const { config } = resolveOptions('compare', 'churn', { modes });
+  const { config } = resolveOptions('compare', 'churn', { modes, kernel: 'sim' });
   return {
     schema: 'minorfault/results/1',
     host: describeHost(),

@@ -23,7 +23,7 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
     'run --mode cpy',
     /--mode cpy: no such mode \(did you mean copy\?\); the modes are continue, continue-warm, copy, move, stw/,
   ],
-  ['run --mode move', /--mode move: no such mode/],
+  ['run --mode warm', /--mode warm: no such mode/],
   ['run --modes copy,stw', /run measures one mode/],
   ['compare --modes copy,', /an empty mode/],
   ['compare --modes copy,copy', /named twice/],

@@ -40,42 +40,70 @@ export function hasRoom(table: Float64Array): boolean {
   return at((table[0] as number) + 2) <= table.length;
 }
 
-function write(table: Float64Array, list: readonly Interval[]): void {
-  table[0] = list.length;
-  list.forEach(({ start, end, tag, viewed }, i) => {
-    table[at(i) + ENTRY.start] = start;
-    table[at(i) + ENTRY.end] = end;
-    table[at(i) + ENTRY.tag] = tag;
-    table[at(i) + ENTRY.viewed] = viewed ? 1 : 0;
-  });
+function set(
+  table: Float64Array,
+  entry: number,
+  start: number,
+  end: number,
+  tag: number,
+  viewed: number,
+): void {
+  table[entry + ENTRY.start] = start;
+  table[entry + ENTRY.end] = end;
+  table[entry + ENTRY.tag] = tag;
+  table[entry + ENTRY.viewed] = viewed;
 }
 
-/** Puts a range in, in the place of whatever was there. */
-export function put(table: Float64Array, interval: Interval): void {
-  remove(table, interval.start, interval.end);
-  write(table, [...intervals(table), interval]);
+/** Puts a range in, in the place of whatever was there. The table has room (hasRoom). */
+export function put(table: Float64Array, { start, end, tag, viewed }: Interval): void {
+  remove(table, start, end);
+  append(table, start, end, tag, viewed ? 1 : 0);
 }
 
-/** Takes [start, end) out; ranges that reach over are cut. Answers the parts taken out. */
-export function remove(table: Float64Array, start: number, end: number): Interval[] {
-  const removed: Interval[] = [];
-  const kept = intervals(table).flatMap((entry) => {
-    if (entry.end <= start || entry.start >= end) return [entry];
-    removed.push({ ...entry, start: Math.max(entry.start, start), end: Math.min(entry.end, end) });
-    const below = { ...entry, end: start };
-    const above = { ...entry, start: end };
-    return [below, above].filter((part) => part.start < part.end);
-  });
-  if (removed.length > 0) write(table, kept);
-  return removed;
+function append(table: Float64Array, start: number, end: number, tag: number, viewed: number): void {
+  const count = table[0] as number;
+  set(table, at(count), start, end, tag, viewed);
+  table[0] = count + 1;
+}
+
+/** Takes entry `i` out; the last one takes its place. */
+function drop(table: Float64Array, i: number): void {
+  const last = (table[0] as number) - 1;
+  table.copyWithin(at(i), at(last), at(last + 1));
+  table[0] = last;
+}
+
+/**
+ * Takes [start, end) out; ranges that reach over are cut. Whether a view of any of it was handed out. It runs in
+ * the pause of a collection: in place, without allocating.
+ */
+export function remove(table: Float64Array, start: number, end: number): boolean {
+  let anyViewed = false;
+  for (let i = (table[0] as number) - 1; i >= 0; i--) {
+    const entry = at(i);
+    const from = table[entry + ENTRY.start] as number;
+    const to = table[entry + ENTRY.end] as number;
+    if (to <= start || from >= end) continue;
+    const tag = table[entry + ENTRY.tag] as number;
+    const viewed = table[entry + ENTRY.viewed] as number;
+    anyViewed ||= viewed === 1;
+    drop(table, i);
+    if (from < start) append(table, from, start, tag, viewed);
+    if (end < to) append(table, end, to, tag, viewed);
+  }
+  return anyViewed;
+}
+
+/** The parts of [start, end) that are in the table. */
+export function partsIn(table: Float64Array, start: number, end: number): Interval[] {
+  return intervals(table)
+    .filter((entry) => entry.start < end && start < entry.end)
+    .map((entry) => ({ ...entry, start: Math.max(entry.start, start), end: Math.min(entry.end, end) }));
 }
 
 /** Takes out every range with that tag. */
 export function removeTagged(table: Float64Array, tag: number): void {
-  write(
-    table,
-    intervals(table).filter((entry) => entry.tag !== tag),
-  );
+  for (let i = (table[0] as number) - 1; i >= 0; i--) if (table[at(i) + ENTRY.tag] === tag) drop(table, i);
 }
 
 /** Whether ranges of the table cover all of [start, end). Runs at every call that takes an address: no allocation. */
@@ -94,6 +122,14 @@ function isIn(table: Float64Array, entry: number, address: number): boolean {
   return (table[entry + ENTRY.start] as number) <= address && address < (table[entry + ENTRY.end] as number);
 }
 
+/** What the range at that address is of; −1 if there is none. */
+export function tagAt(table: Float64Array, address: number): number {
+  for (let entry = at(0); entry < at(table[0] as number); entry += ENTRY_NUMBERS) {
+    if (isIn(table, entry, address)) return table[entry + ENTRY.tag] as number;
+  }
+  return -1;
+}
+
 /** Whether some range of the table meets [start, end). */
 export function meets(table: Float64Array, start: number, end: number): boolean {
   return intervals(table).some((entry) => entry.start < end && start < entry.end);
@@ -101,10 +137,10 @@ export function meets(table: Float64Array, start: number, end: number): boolean 
 
 /** Notes that a view of [start, end) is in somebody's hands. */
 export function markViewed(table: Float64Array, start: number, end: number): void {
-  write(
-    table,
-    intervals(table).map((entry) =>
-      entry.start < end && start < entry.end ? { ...entry, viewed: true } : entry,
-    ),
-  );
+  for (let i = 0; i < (table[0] as number); i++) {
+    const entry = at(i);
+    const apart =
+      (table[entry + ENTRY.end] as number) <= start || (table[entry + ENTRY.start] as number) >= end;
+    if (!apart) table[entry + ENTRY.viewed] = 1;
+  }
 }

@@ -41,9 +41,8 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
       : libc.mmap(addr, length, prot, flags, fd, offset);
   if (start < 0) return start;
   keepingBook(m, () => {
-    const before = table.remove(m.ranges, start, start + whole);
+    const viewed = table.remove(m.ranges, start, start + whole);
     table.remove(m.watches, start, start + whole);
-    const viewed = before.some((entry) => entry.viewed);
     table.put(m.ranges, { start, end: start + whole, tag: fd < 0 ? -1 : fd, viewed });
   });
   return start;
@@ -79,8 +78,10 @@ export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number)
   const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
   if (!(addr % PAGE_BYTES === 0 && whole > 0 && Number.isSafeInteger(addr + whole))) return -EINVAL;
   const parts = keepingBook(m, () => {
+    const mapped = table.partsIn(m.ranges, addr, addr + whole);
     table.remove(m.watches, addr, addr + whole);
-    return table.remove(m.ranges, addr, addr + whole);
+    table.remove(m.ranges, addr, addr + whole);
+    return mapped;
   });
   for (const { start, end, viewed } of parts) {
     const answer = viewed ? backWithNothing(libc, start, end - start) : libc.munmap(start, end - start);
@@ -105,16 +106,15 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
   if (start < 0) return start;
   keepingBook(m, () => {
-    const from = table.intervals(m.ranges).find((entry) => entry.start <= old && old < entry.end);
-    const tag = from?.tag ?? -1;
+    const tag = table.tagAt(m.ranges, old);
     const there = table.remove(m.ranges, start, start + newLength);
     const stays = (flags & MREMAP_DONTUNMAP) !== 0;
     if (!stays) {
-      const left = table.remove(m.ranges, old, old + oldLength).some((entry) => entry.viewed);
+      const left = table.remove(m.ranges, old, old + oldLength);
       if (left && start !== old) backWithNothing(libc, old, oldLength, MAP_FIXED_NOREPLACE);
     }
     table.remove(m.watches, old, old + oldLength);
-    table.put(m.ranges, { start, end: start + newLength, tag, viewed: there.some((entry) => entry.viewed) });
+    table.put(m.ranges, { start, end: start + newLength, tag, viewed: there });
   });
   return start;
 }

@@ -3,14 +3,21 @@
  * of random-graph objects of which half is live, for each mode, interleaved in one run. And that preparing is in
  * proportion to the bitmap: the same heap with objects eight times as large.
  *
- *     node dist/bench/compaction.js [heap MiB = 64] [rounds = 12]
+ *     node dist/bench/compaction.js [--kernel sim|linux] [heap MiB = 64] [rounds = 12]
  */
+import { parseArgs } from 'node:util';
 import { quantileSorted } from 'simple-statistics';
 import { type CycleRecord, type ModeName, openHeap } from '../gc/index.ts';
+import { MODES } from '../gc/modes/index.ts';
 import type { CompactionData } from './compaction-program.ts';
 
 const MIB = 2 ** 20;
-const [heapMib = 64, rounds = 12] = process.argv.slice(2).map(Number);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { kernel: { type: 'string', default: 'sim' } },
+});
+const kernel = values.kernel as 'sim' | 'linux';
+const [heapMib = 64, rounds = 12] = positionals.map(Number);
 const heapBytes = heapMib * MIB;
 const SMALL = [1, 8] as const;
 const LARGE = [8, 64] as const;
@@ -19,7 +26,7 @@ async function cyclesOf(
   mode: ModeName,
   granules: readonly [number, number],
 ): Promise<readonly CycleRecord[]> {
-  const heap = await openHeap({ mode, heapBytes, mutators: 1, populate: true });
+  const heap = await openHeap({ kernel, mode, heapBytes, mutators: 1, populate: true });
   const data: CompactionData = {
     rounds,
     fullBytes: 0.85 * heapBytes,
@@ -41,12 +48,14 @@ function spread(values: readonly number[]): string {
   return `${at(0.5).padStart(8)}  [${at(0)} – ${at(1)}]`;
 }
 
-console.log(`random-graph, ${heapMib} MiB, half live, 1 GC thread, no mutator running; medians [min – max]`);
-for (const mode of ['stw', 'copy', 'continue'] as const) {
+console.log(
+  `${kernel}: random-graph, ${heapMib} MiB, half live, 1 GC thread, no mutator running; medians [min – max]`,
+);
+for (const mode of Object.keys(MODES) as ModeName[]) {
   const cycles = await cyclesOf(mode, SMALL);
   const rate = cycles.map((c) => c.liveBytes / 1e6 / ((c.phasesMs.compact as number) / 1000));
   console.log(
-    `${mode.padEnd(9)} compact MB/s ${spread(rate)}   compact ms ${spread(cycles.map((c) => c.phasesMs.compact as number))}`,
+    `${mode.padEnd(13)} compact MB/s ${spread(rate)}   compact ms ${spread(cycles.map((c) => c.phasesMs.compact as number))}`,
   );
 }
 const [small, large] = [await cyclesOf('stw', SMALL), await cyclesOf('stw', LARGE)];

@@ -1,35 +1,72 @@
 /**
  * The matrix that a release must pass: every mode on every workload, with the heap verified after every collection,
- * for 1 and 2 mutators, 1 and 2 GC threads, and several sizes of heap; equal checksums across the modes. It runs
- * the command line as a user would, one process a cell, and ends with exit code 1 if a cell failed.
+ * for 1 and 2 mutators, 1 and 2 GC threads, and several sizes of heap; equal checksums across the modes, and on the
+ * real kernel those of the simulated one. It runs the command line as a user would, one process a cell, and ends
+ * with exit code 1 if a cell failed.
  *
- *     node dist/bench/matrix.js [heap…  = 16MiB 64MiB 256MiB 1GiB]
+ *     node dist/bench/matrix.js [--kernel sim|linux] [heap…  = 16MiB 64MiB 256MiB 1GiB]
  */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { writeHeapSnapshot } from 'node:v8';
+import { MODES } from '../gc/modes/index.ts';
 import type { Results } from './results.ts';
 import { workloads } from './workloads/index.ts';
 
 const CLI = fileURLToPath(new URL('./cli.js', import.meta.url));
 const CYCLES = 3;
 const MOST_OUTPUT = 2 ** 28;
-const heaps = process.argv.length > 2 ? process.argv.slice(2) : ['16MiB', '64MiB', '256MiB', '1GiB'];
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { kernel: { type: 'string', default: 'sim' } },
+});
+const heaps = positionals.length > 0 ? positionals : ['16MiB', '64MiB', '256MiB', '1GiB'];
+const modes = Object.keys(MODES);
 
-/** Runs one cell: null if all held, else what the command said. */
-function runCell(
+// One snapshot for all cells: that of each process would differ, and its checksums with it.
+const folder = mkdtempSync(join(tmpdir(), 'minorfault-matrix-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const snapshot = writeHeapSnapshot(join(folder, 'matrix.heapsnapshot'));
+
+interface Cell {
+  readonly failure: string | null;
+  readonly collections: number;
+}
+
+/** Runs the command: its runs, or what it said. */
+function measure(
   workload: string,
+  kernel: string,
+  of: readonly string[],
   options: readonly string[],
-): { failure: string | null; collections: number } {
-  const args = [CLI, 'compare', workload, ...options, '--json', '-', '--quiet', '--verify'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    maxBuffer: MOST_OUTPUT,
-  });
-  if (status !== 0) return { failure: stderr.trim() || `exit code ${status}`, collections: 0 };
-  const { runs } = JSON.parse(stdout) as Results;
-  const unverified = runs.filter((run) => run.verified !== true).map((run) => run.mode);
-  const collections = runs.reduce((sum, run) => sum + run.cycles.length, 0);
-  return { failure: unverified.length > 0 ? `not verified: ${unverified.join(', ')}` : null, collections };
+): Results | string {
+  const file = workload === 'snapshot' ? ['--set', `file=${snapshot}`] : [];
+  const args = [CLI, 'compare', workload, '--kernel', kernel, '--modes', of.join(','), ...options, ...file];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...args, '--json', '-', '--quiet', '--verify'],
+    { encoding: 'utf8', maxBuffer: MOST_OUTPUT },
+  );
+  return status === 0 ? (JSON.parse(stdout) as Results) : stderr.trim() || `exit code ${status}`;
+}
+
+const checksumsOf = ({ runs }: Results): string => String(runs[0]?.mutators.map(({ checksum }) => checksum));
+
+function runCell(workload: string, options: readonly string[]): Cell {
+  const results = measure(workload, values.kernel, modes, options);
+  if (typeof results === 'string') return { failure: results, collections: 0 };
+  const unverified = results.runs.filter((run) => run.verified !== true).map((run) => run.mode);
+  const collections = results.runs.reduce((sum, run) => sum + run.cycles.length, 0);
+  if (unverified.length > 0) return { failure: `not verified: ${unverified.join(', ')}`, collections };
+  if (values.kernel === 'sim') return { failure: null, collections };
+  const simulated = measure(workload, 'sim', ['continue'], options);
+  if (typeof simulated === 'string') return { failure: `sim: ${simulated}`, collections };
+  const [here, there] = [checksumsOf(results), checksumsOf(simulated)];
+  return { failure: here === there ? null : `checksums ${here}, and ${there} on sim`, collections };
 }
 
 let cells = 0;
@@ -56,6 +93,6 @@ for (const heap of heaps) {
   }
 }
 console.log(
-  `${cells - failures.length} passed, ${failures.length} failed (${collections} verified collections, 3 modes a cell)`,
+  `${cells - failures.length} passed, ${failures.length} failed on ${values.kernel} (${collections} verified collections, ${modes.length} modes a cell)`,
 );
 process.exitCode = failures.length > 0 ? 1 : 0;

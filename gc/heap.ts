@@ -48,8 +48,8 @@ export interface Heap {
 }
 
 const DRAIN_MS = 20;
-/** How long a thread may take to start, at the most. */
-const START_MS = 10_000;
+/** How long the process's end waits for a thread to start, at the most: one may have died on its way. */
+const START_MS = 2000;
 
 /**
  * Opens a heap and starts its collector.

@@ -1,7 +1,7 @@
 /** What every thread of a heap is started with, and how it finds its way into the shared machine. */
 import { parentPort } from 'node:worker_threads';
 import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
-import type { Kernel, KernelHandle } from '../../uffd/kernel.ts';
+import { type Kernel, type KernelHandle, MachineGoneError } from '../../uffd/kernel.ts';
 import { pinThread } from '../../uffd/linux/affinity.ts';
 import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
@@ -56,14 +56,53 @@ export function attachThread({ heap, ring, cpu }: ThreadLinks): Attached {
   };
 }
 
-/** Tells that the thread has its kernel and its views: before that it must not be ended (threads.ts). */
-export function tellAttached({ cycle }: Attached): void {
-  noteAttached(cycle);
-  parentPort?.postMessage({ kind: 'attached' });
+/**
+ * Runs what gives the thread its kernel and its views, and tells that it is over, also if it throws: before that the
+ * thread must not be ended (threads.ts).
+ */
+export function attaching<T>({ heap }: ThreadLinks, attach: () => T): T {
+  try {
+    return attach();
+  } catch (error) {
+    if (!(error instanceof MachineGoneError)) throw error;
+  } finally {
+    noteAttached(openCycle(heap.cycle));
+    parentPort?.postMessage({ kind: 'attached' });
+  }
+  return process.exit(); // of this thread: the heap was closed before it came to it
+}
+
+/**
+ * Runs what the thread is for. Once the machine is gone, what it throws is of no interest (words read as zero are
+ * one cause), and must not be thrown: Node 20 aborts the process if a worker has an uncaught exception while it is
+ * being terminated (node::errors::TriggerUncaughtException).
+ */
+export function untilGone(kernel: Kernel, body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    if (!isGone(kernel)) throw error;
+  }
+}
+
+function isGone(kernel: Kernel): boolean {
+  try {
+    kernel.fdinfo(-1);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** A thread that makes pages, and the userfaultfd it uses. */
 export function attachMaker(
+  links: ThreadLinks,
+  role: (typeof ROLE)[keyof typeof ROLE],
+): Attached & { readonly uffd: Userfaultfd; readonly maker: Maker } {
+  return attaching(links, () => makerOf(links, role));
+}
+
+function makerOf(
   links: ThreadLinks,
   role: (typeof ROLE)[keyof typeof ROLE],
 ): Attached & { readonly uffd: Userfaultfd; readonly maker: Maker } {
@@ -78,6 +117,5 @@ export function attachMaker(
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
   });
-  tellAttached(attached);
   return { ...attached, uffd, maker: makeMaker({ mode, thread, tables, cycle, events, role }) };
 }

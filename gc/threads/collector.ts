@@ -6,7 +6,7 @@ import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { allocateMarkStack } from '../phases/mark.ts';
-import { attachMaker, type ThreadLinks } from './boot.ts';
+import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
 const { heap } = links;
@@ -22,17 +22,19 @@ const collector: Collector = {
   sampleMemory: () => void kernel.memory(),
 };
 
-parentPort?.postMessage({ kind: 'ready' });
-for (;;) {
-  const next = newestAt(tables.control, 'finished') + 1;
-  awaitStage(tables.control, 'requested', next);
-  if (loadAcquire(cycle, CYCLE.ending) === 1) break;
-  collect(collector);
-  parentPort?.postMessage({ kind: 'collected', number: next });
-}
-// Not before: a helper that ended during a collection would leave the collector waiting for it.
-endHelpers(cycle);
-// Our own last fault: it sleeps until every fault thread has seen it and ended.
-if (loadAcquire(cycle, CYCLE.faultThreads) > 0) kernel.load32(heap.terminationPage);
-kernel.dispose();
-parentPort?.postMessage({ kind: 'ended' });
+untilGone(kernel, () => {
+  parentPort?.postMessage({ kind: 'ready' });
+  for (;;) {
+    const next = newestAt(tables.control, 'finished') + 1;
+    awaitStage(tables.control, 'requested', next);
+    if (loadAcquire(cycle, CYCLE.ending) === 1) break;
+    collect(collector);
+    parentPort?.postMessage({ kind: 'collected', number: next });
+  }
+  // Not before: a helper that ended during a collection would leave the collector waiting for it.
+  endHelpers(cycle);
+  // Our own last fault: it sleeps until every fault thread has seen it and ended.
+  if (loadAcquire(cycle, CYCLE.faultThreads) > 0) kernel.load32(heap.terminationPage);
+  kernel.dispose();
+  parentPort?.postMessage({ kind: 'ended' });
+});

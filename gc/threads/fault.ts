@@ -2,18 +2,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ROLE } from '../events.ts';
 import { serveFaults } from '../fault-service.ts';
-import { attachMaker, type ThreadLinks } from './boot.ts';
+import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
 const { kernel, uffd, maker } = attachMaker(links, ROLE.fault);
 
-parentPort?.postMessage({ kind: 'ready' });
-serveFaults({
-  kernel,
-  maker,
-  uffd,
-  heap: links.heap.ranges.heap,
-  terminationPage: links.heap.terminationPage,
+untilGone(kernel, () => {
+  parentPort?.postMessage({ kind: 'ready' });
+  serveFaults({
+    kernel,
+    maker,
+    uffd,
+    heap: links.heap.ranges.heap,
+    terminationPage: links.heap.terminationPage,
+  });
+  kernel.dispose();
+  parentPort?.postMessage({ kind: 'ended' });
 });
-kernel.dispose();
-parentPort?.postMessage({ kind: 'ended' });

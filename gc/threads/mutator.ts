@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
 import { EVENT, WAIT } from '../events.ts';
-import { attachThread, type ThreadLinks, tellAttached } from './boot.ts';
+import { attaching, attachThread, type ThreadLinks, untilGone } from './boot.ts';
 
 /** What a mutator's thread is started with. */
 export interface MutatorLinks extends ThreadLinks {
@@ -17,26 +17,27 @@ export interface MutatorLinks extends ThreadLinks {
 
 const links = workerData as MutatorLinks;
 const { heap, index } = links;
-const attached = attachThread(links);
-const { kernel, tables, cycle, events } = attached;
-const view = kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes);
-tellAttached(attached);
+const { kernel, tables, cycle, events, view } = attaching(links, () => {
+  const attached = attachThread(links);
+  return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes) };
+});
 const definition = await loadDefinition(links.module);
 view.onStall = (address, began, ended) => {
   const page = (address - heap.ranges.heap) / PAGE_BYTES;
   events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);
 };
-const { mutator, detach } = attachMutator(view, tables, {
-  index,
-  roots: definition.roots ?? 0,
-  onWait: (why, began, ended) => events.emitAt(ended, EVENT.wait, (ended - began) * 1000, 0, WAIT[why]),
+untilGone(kernel, () => {
+  const { mutator, detach } = attachMutator(view, tables, {
+    index,
+    roots: definition.roots ?? 0,
+    onWait: (why, began, ended) => events.emitAt(ended, EVENT.wait, (ended - began) * 1000, 0, WAIT[why]),
+  });
+  parentPort?.postMessage({ kind: 'ready' });
+  const result = definition.run(mutator, links.data);
+  detach();
+  postResult(result);
+  kernel.dispose();
 });
-
-parentPort?.postMessage({ kind: 'ready' });
-const result = definition.run(mutator, links.data);
-detach();
-kernel.dispose();
-postResult(result);
 
 function postResult(value: unknown): void {
   try {

@@ -21,4 +21,21 @@ describe.each(MODE_NAMES)('%s', (mode) => {
     const { stdout, stderr } = await run(process.execPath, [script, how, mode], { timeout: DEADLINE_MS });
     expect([stdout.trim(), stderr]).toEqual([says, '']);
   });
+
+  // Nobody closes the heap: mutators are at work, or asleep in a fault, when the process goes.
+  it.each([
+    ['processExit', '', { code: 7, signal: null }, /^$/],
+    ['uncaught', '', { code: 1, signal: null }, /nobody catches it/],
+    ['unhandled', '', { code: 1, signal: null }, /nobody handles it/],
+    ['signal', 'SIGTERM', { code: null, signal: 'SIGTERM' }, /^$/],
+    ['signal', 'SIGINT', { code: null, signal: 'SIGINT' }, /^$/],
+    ['signal', 'SIGKILL', { code: null, signal: 'SIGKILL' }, /^$/],
+  ] as const)('at any moment: %s %s', async (how, signal, ended, says) => {
+    const script = fileURLToPath(fixture('whole-run'));
+    const error = await run(process.execPath, [script, how, mode, signal], { timeout: DEADLINE_MS }).catch(
+      (error) => error,
+    );
+    expect(error).toMatchObject(ended);
+    expect(error.stderr).toMatch(says);
+  });
 });

@@ -1,0 +1,146 @@
+/** The real kernel behind the seam: what it answers, and what it refuses before C sees it. */
+import { Worker } from 'node:worker_threads';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import * as u from '../../dist/uffd/index.js';
+
+const P = u.PAGE_BYTES;
+const RW = u.PROT_READ | u.PROT_WRITE;
+const PRIVATE = u.MAP_PRIVATE | u.MAP_ANONYMOUS;
+const { kernel: available, why } = u.chooseKernel('auto', u.UFFD_FEATURE_MOVE);
+if (available === 'sim') console.warn(`SKIPPED: tests of the real kernel: ${why}`);
+
+beforeEach((context) => context.skip(available === 'sim', why));
+
+function openLinux(): u.Kernel {
+  const kernel = u.openKernel('linux');
+  onTestFinished(() => {
+    kernel.dispose();
+    kernel.dispose();
+  });
+  return kernel;
+}
+
+function mapFile(k: u.Kernel, pages: number): { fd: number; heap: number; alias: number } {
+  const fd = k.memfd_create('test', 0);
+  k.ftruncate(fd, pages * P);
+  const [heap, alias] = [0, 1].map(() => k.mmap(0, pages * P, RW, u.MAP_SHARED, fd, 0));
+  return { fd, heap: heap as number, alias: alias as number };
+}
+
+/** Runs a function's source in a thread that has the kernel as `k`; what it answers, or the name of its error. */
+function inThread(k: u.Kernel, source: string, data: object): Promise<unknown> {
+  const entry = new URL('../../dist/uffd/index.js', import.meta.url).href;
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(${JSON.stringify(entry)}).then((u) => {
+      const k = u.openKernel(workerData.handle);
+      try { parentPort.postMessage((${source})(k, u, workerData)); }
+      catch (error) { parentPort.postMessage(error.name); }
+    });`;
+  const worker = new Worker(code, { eval: true, workerData: { handle: k.handle(), ...data } });
+  onTestFinished(async () => {
+    await worker.terminate();
+  });
+  return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+}
+
+const asleep = async (k: u.Kernel, fd: number): Promise<void> => {
+  while ((k.fdinfo(fd) as u.UffdInfo).total === 0) await new Promise((resolve) => setImmediate(resolve));
+};
+
+it('a thread faults in a bare load, and goes on after CONTINUE; the stall is told at the next safepoint', async () => {
+  const k = openLinux();
+  const uffd = u.openUserfaultfd(k, { flags: u.O_NONBLOCK | u.UFFD_USER_MODE_ONLY });
+  const { heap, alias } = mapFile(k, 4);
+  uffd.register(heap, 4 * P, u.UFFDIO_REGISTER_MODE_MINOR);
+  k.store32(alias + P, 77);
+  const stalls = `(k, u, { heap }) => {
+    const told = [];
+    const view = k.mutatorView(heap, 4 * 4096);
+    view.onStall = (address, began, ended) => told.push(ended - began > 10);
+    view.enter();
+    view.quiesce();
+    const value = view.load(1024);
+    view.quiesce();
+    view.quiesce();
+    return [value, ...told];
+  }`;
+  const done = inThread(k, stalls, { heap });
+  await asleep(k, uffd.fd);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(k.poll(uffd.fd, u.POLLIN, -1)).toBe(u.POLLIN);
+  expect(uffd.read()).toMatchObject({ address: heap + P, flags: u.UFFD_PAGEFAULT_FLAG_MINOR });
+  expect(uffd.continue(heap + P, P)).toEqual({ done: P, errno: 0 });
+  expect(await done).toEqual([77, true]);
+  expect(k.pagemap(heap + P)).toEqual({ present: true, writeProtected: false, file: true });
+});
+
+it('the end of the machine ends a poll and wakes who sleeps in a fault', async () => {
+  const k = openLinux();
+  const uffd = u.openUserfaultfd(k, { flags: u.O_NONBLOCK });
+  const addr = k.mmap(0, P, RW, PRIVATE, -1, 0);
+  uffd.register(addr, P, u.UFFDIO_REGISTER_MODE_MISSING);
+  const quiet = k.userfaultfd(u.O_NONBLOCK | u.UFFD_USER_MODE_ONLY);
+  k.ioctl(quiet, u.UFFDIO_API, u.uffdioApi.encode({ api: u.UFFD_API, features: 0n }));
+  const poll = inThread(k, '(k, u, { fd }) => k.poll(fd, u.POLLIN, -1)', { fd: quiet });
+  const load = inThread(k, '(k, u, { addr }) => k.load32(addr)', { addr });
+  await asleep(k, uffd.fd);
+  k.dispose();
+  expect(await Promise.all([poll, load])).toEqual(['MachineGoneError', 0]);
+  expect(() => k.gettid() && k.fdinfo(0)).toThrow(u.MachineGoneError);
+});
+
+it('an address that the machine has not mapped is refused, not touched', () => {
+  const k = openLinux();
+  const addr = k.mmap(0, 2 * P, RW, PRIVATE, -1, 0);
+  const fd = k.memfd_create('test', 0);
+  for (const foreign of [P, addr - 16 * P, addr + 2 * P, 2 ** 46]) {
+    expect(() => k.load32(foreign), `${foreign}`).toThrow(u.AccessError);
+    expect(() => k.copyIn(foreign, new Uint8Array(8))).toThrow(u.AccessError);
+    expect(() => k.pageView(foreign - (foreign % P), P)).toThrow(RangeError);
+    expect(k.pread(fd, foreign, 8, 0)).toBe(-u.EFAULT);
+    expect(k.madvise(foreign, P, u.MADV_DONTNEED)).toBe(-u.ENOMEM);
+    expect(k.mprotect(foreign, P, u.PROT_NONE)).toBe(-u.ENOMEM);
+    expect(k.mremap(foreign, P, 2 * P, u.MREMAP_MAYMOVE, 0)).toBe(-u.EFAULT);
+    expect(k.mmap(foreign, P, RW, PRIVATE | u.MAP_FIXED, -1, 0)).toBe(-u.EINVAL);
+    expect(k.munmap(foreign - (foreign % P), P)).toBe(0);
+  }
+  expect(() => k.load32(addr + 2 * P - 2)).toThrow(RangeError);
+  expect(() => k.mutatorView(addr, 2 ** 33)).toThrow(/more than Node .* allows/);
+  k.store32(addr + P, 9);
+  expect(k.load32(addr + P)).toBe(9);
+});
+
+it('a view outlives its mapping: what it shows then is empty memory', () => {
+  const k = openLinux();
+  const addr = k.mmap(0, 4 * P, RW, PRIVATE, -1, 0);
+  const { words } = k.pageView(addr, 4 * P);
+  words.fill(7);
+  expect(k.munmap(addr + P, P)).toBe(0);
+  expect([words[0], words[1024], words[2048]]).toEqual([7, 0, 7]);
+  expect(() => k.load32(addr + P)).toThrow(u.AccessError);
+  k.dispose();
+  expect([words[0], words[2048]]).toEqual([0, 0]);
+});
+
+it('memory is what the files and private mappings hold, and its peak', () => {
+  const k = openLinux();
+  const { fd, alias } = mapFile(k, 8);
+  const addr = k.mmap(0, 8 * P, RW, PRIVATE, -1, 0);
+  for (let page = 0; page < 3; page++) k.store32(alias + page * P, 1);
+  for (let page = 0; page < 5; page++) k.store32(addr + page * P, 1);
+  expect(k.memory()).toEqual({ bytes: 8 * P, peakBytes: 8 * P });
+  k.fallocate(fd, u.FALLOC_FL_PUNCH_HOLE | u.FALLOC_FL_KEEP_SIZE, 0, 2 * P);
+  k.madvise(addr, 4 * P, u.MADV_DONTNEED);
+  expect(k.memory()).toEqual({ bytes: 2 * P, peakBytes: 8 * P });
+});
+
+it('a short argument is EFAULT, in the order in which the kernel finds it', () => {
+  const k = openLinux();
+  const fd = k.userfaultfd(u.O_NONBLOCK | u.UFFD_USER_MODE_ONLY);
+  expect(k.ioctl(fd, u.UFFDIO_COPY, new Uint8Array(8))).toBe(-u.EINVAL); // before the handshake
+  expect(k.ioctl(fd, u.UFFDIO_API, new Uint8Array(8))).toBe(-u.EFAULT);
+  k.ioctl(fd, u.UFFDIO_API, u.uffdioApi.encode({ api: u.UFFD_API, features: 0n }));
+  expect(k.ioctl(fd, u.UFFDIO_COPY, new Uint8Array(8))).toBe(-u.EFAULT);
+  expect(k.ioctl(fd, u.UFFDIO_COPY, null)).toBe(-u.EFAULT);
+});

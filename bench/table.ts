@@ -4,25 +4,8 @@ import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { formatBytes } from '../heap/errors.ts';
 import { formatNumber, type Row, rowsOf } from './figures.ts';
+import { NO_BOX } from './no-box.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
-
-const NO_BOX = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};
 
 /** How a piece of text looks; without colours it stays as it is. */
 type Paint = (style: 'bold' | 'dim', text: string) => string;

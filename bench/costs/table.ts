@@ -2,14 +2,8 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { formatNumber } from '../figures.ts';
+import { NO_BOX } from '../no-box.ts';
 import type { CostRow, Costs, KernelName, RoundTrip, WholePage } from './schema.ts';
-
-const NO_BOX = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ].map((part) => [part, '']),
-);
 
 /** How a piece of text looks; without colours it stays as it is. */
 type Paint = (style: 'bold' | 'dim', text: string) => string;

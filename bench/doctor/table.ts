@@ -1,6 +1,7 @@
 /** The checks as a table that a person reads. */
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { NO_BOX } from '../no-box.ts';
 import { isNeeded } from './checks.ts';
 import type { Check, CheckGroup } from './report.ts';
 
@@ -69,21 +70,3 @@ function renderGroup(checks: readonly Check[], width: number, paint: Paint): str
   }
   return table.toString();
 }
-
-const NO_BOX = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};

@@ -7,9 +7,6 @@
 import { createRequire } from 'node:module';
 import { EINTR } from '../errno.ts';
 
-/** A pointer: the address of memory outside V8, or bytes of V8's own that the call reads or writes in place. */
-export type Pointer = number | Uint8Array | null;
-
 type CFunction = (...args: unknown[]) => number;
 
 interface Koffi {

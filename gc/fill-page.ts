@@ -1,7 +1,10 @@
 /**
  * Making one to-space page, from from-space and metadata alone: whoever needs the page first can do it, and no
- * other page is touched. Objects are copied in address order, their references forwarded on the way. The first and
- * the last object may lie on the page in part; their layout is read from from-space, where all of it is.
+ * other page is touched. Two passes, each a loop without surprises for the processor's branch predictor: first the
+ * words are copied, in runs of live granules and with no regard to objects; then the objects that have come to lie
+ * on the page are walked and their references forwarded, so that the look-ups, which miss the cache, overlap.
+ *
+ * The first and the last object may lie on the page in part; the layout of the first is read from from-space.
  *
  * Two kinds of page: below the compacted end, live objects packed without gaps ("compacted"); above it, pages of
  * objects allocated since marking, which keep their gaps ("slid").
@@ -9,8 +12,10 @@
 import { nextBit } from '../heap/bitmap.ts';
 import type { HeapTables } from '../heap/layout.ts';
 import {
+  ARRAY_HEADER_WORDS,
+  ARRAY_REFERENCES_WORD,
+  ARRAY_SIZE_WORD,
   fillerHeader,
-  headerWords,
   isFiller,
   LOG_PAGE_GRANULES,
   PAGE_GRANULES,
@@ -19,17 +24,20 @@ import {
   recordGranules,
   recordReferences,
 } from '../heap/object.ts';
-import { noObjectAt } from '../heap/verify.ts';
+import { type HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
-import { LOG_PAGE_WORDS, PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
-import { type Forward, makeForward, type SlideBounds } from './forward.ts';
+import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
+import { makeForward, type SlideBounds } from './forward.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
 const GRANULES = PAGE_GRANULES;
-const HEADER = RECORD_HEADER_WORDS;
-const LOG_WORDS = LOG_PAGE_WORDS;
+const RECORD_HEADER = RECORD_HEADER_WORDS;
+const ARRAY_HEADER = ARRAY_HEADER_WORDS;
 const WORDS = PAGE_WORDS;
+
+/** Words copied at a time. */
+const BLOCK = 8;
 
 /** What the pages of one collection are made from; one record a thread, renewed at each flip. */
 export interface PageSources extends SlideBounds {
@@ -43,55 +51,110 @@ export type FillPage = (page: number, words: Int32Array, base: number) => void;
 
 /** A function that makes any to-space page of the collection that `sources` tells of when it is called. */
 export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>): FillPage {
-  const forward = makeForward(tables.liveness, sources);
-  const compact = makeCompactPage(tables, sources, forward);
-  const slide = makeSlidePage(tables, sources, forward);
+  const { firstGranule, firstObject } = tables;
+  const copyLive = makeCopyLive(tables.liveness);
+  const forwardReferences = makeForwardReferences(tables.liveness, sources);
+
+  function compact(page: number, words: Int32Array, base: number): void {
+    const { from, liveGranules } = sources;
+    const [object, granule] = [firstObject[page] as Ref, firstGranule[page] as number];
+    const end = base + 2 * Math.min(GRANULES, liveGranules - (page << LOG_GRANULES));
+    copyLive(from, granule, words, base, end);
+    const broken = forwardReferences(object, 2 * (granule - object), words, base, end);
+    if (broken !== SOUND) throw noObject(liveGranule(granule, broken));
+    fillTail(words, end, base + WORDS);
+  }
+
+  function slide(page: number, words: Int32Array, base: number): void {
+    const { from, blackSlide } = sources;
+    const object = firstObject[page] as Ref; // kept there by the flip
+    const granule = (page << LOG_GRANULES) + blackSlide;
+    const { header, granules } = readObject(from, object);
+    // What filler covers is never read, and its pages may not even be there.
+    if (isFiller(header) && object < granule && object + granules >= granule + GRANULES) return;
+    const at = from.readable(granule >>> LOG_GRANULES);
+    words.set(from.words.subarray(at, at + WORDS), base);
+    const broken = forwardReferences(object, 2 * (granule - object), words, base, base + WORDS);
+    if (broken !== SOUND) throw noObject(granule + broken);
+  }
+
+  /** The live granule that is `n` live granules above `first`. */
+  function liveGranule(first: number, n: number): number {
+    let granule = first;
+    for (let i = 0; i < n; i++) granule = nextBit(tables.liveness, 2, granule + 1, sources.blackBegin);
+    return granule;
+  }
+
+  function noObject(object: Ref): HeapCorruptError {
+    return noObjectAt(object, readObject(sources.from, object).granules, 'while compacting');
+  }
+
   return (page, words, base) => {
     if (page < sources.compactedPages) compact(page, words, base);
     else slide(page, words, base);
   };
 }
 
-function makeCompactPage(tables: HeapTables, sources: Readonly<PageSources>, forward: Forward): FillPage {
-  const { liveness, firstGranule, firstObject } = tables;
-  const copyPart = makeCopyPart(sources, forward);
+/** Copies live granules in address order, from `first` on, until the words up to `end` are full. */
+type CopyLive = (from: PageView, first: number, words: Int32Array, base: number, end: number) => void;
 
-  return (page, words, base) => {
-    const { from, liveGranules, blackBegin } = sources;
-    const source = from.words;
-    const end = base + 2 * Math.min(GRANULES, liveGranules - (page << LOG_GRANULES));
-    let object = firstObject[page] as Ref;
-    const skip = 2 * ((firstGranule[page] as number) - object);
-    let copied = copyPart(object, skip, words, base, end);
-    let out = base + copied;
-    object += (skip + copied) >>> 1;
+function makeCopyLive(liveness: Int32Array): CopyLive {
+  return (from, first, words, base, end) => {
+    let out = base;
     let sourcePage = -1;
     let sourceBase = 0;
-    while (out < end) {
-      // Live objects lie shoulder to shoulder, or the next live granule begins the next one.
-      const chunk = liveness[(object >>> 5) * 2] as number;
-      if ((chunk & (1 << (object & 31))) === 0) object = nextBit(liveness, 2, object, blackBegin);
-      if (object >>> LOG_GRANULES !== sourcePage) {
-        sourcePage = object >>> LOG_GRANULES;
+    for (let granule = first; out < end; granule = (granule & -32) + 32) {
+      let live = (liveness[(granule >>> 5) * 2] as number) & (-1 << (granule & 31));
+      if (live === 0) continue;
+      if (granule >>> LOG_GRANULES !== sourcePage) {
+        sourcePage = granule >>> LOG_GRANULES;
         sourceBase = from.readable(sourcePage);
       }
-      const at = sourceBase + (object & (GRANULES - 1)) * 2;
-      const header = source[at] as number;
-      const size = recordGranules(header) * 2;
-      if (header < 0 || size === 0 || out + size > end || at + size > sourceBase + WORDS) {
-        copied = copyPart(object, 0, words, out, end);
-      } else {
-        copied = size;
-        words[out] = header;
-        const data = HEADER + recordReferences(header);
-        for (let i = HEADER; i < data; i++) words[out + i] = forward(source[at + i] as Ref);
-        for (let i = data; i < size; i++) words[out + i] = source[at + i] as number;
-      }
-      out += copied;
-      object += copied >>> 1;
+      const chunk = sourceBase + (granule & (GRANULES - 32)) * 2;
+      do {
+        // Adding a run's lowest bit clears the run, and sets the bit above it, which was not set.
+        const lowest = live & -live;
+        const carried = (live + lowest) | 0;
+        const above = carried & ~live;
+        live &= carried;
+        const begin = chunk + 2 * (31 - Math.clz32(lowest));
+        const runEnd = chunk + (above === 0 ? 64 : 2 * (31 - Math.clz32(above)));
+        out = copyRun(from.words, begin, Math.min(runEnd, begin + end - out), words, out, end);
+      } while (live !== 0);
     }
-    fillTail(words, end, base + WORDS);
   };
+}
+
+/** Copies [from, to); answers the place after the copy. What lies between there and `end` may be lost. */
+function copyRun(
+  source: Int32Array,
+  from: number,
+  to: number,
+  words: Int32Array,
+  out: number,
+  end: number,
+): number {
+  const next = out + to - from;
+  let at = from;
+  let put = out;
+  // In blocks, which may reach over the run's end: few iterations, hence few surprises. Not beyond the source's page.
+  if (next + BLOCK <= end && ((to + BLOCK - 1) ^ from) < WORDS) {
+    while (at < to) {
+      words[put] = source[at] as number;
+      words[put + 1] = source[at + 1] as number;
+      words[put + 2] = source[at + 2] as number;
+      words[put + 3] = source[at + 3] as number;
+      words[put + 4] = source[at + 4] as number;
+      words[put + 5] = source[at + 5] as number;
+      words[put + 6] = source[at + 6] as number;
+      words[put + 7] = source[at + 7] as number;
+      at += BLOCK;
+      put += BLOCK;
+    }
+  } else {
+    while (at < to) words[put++] = source[at++] as number;
+  }
+  return next;
 }
 
 /** What the last compacted page has left is one filler, so that the heap parses on to the slid pages. */
@@ -101,55 +164,75 @@ function fillTail(words: Int32Array, from: number, to: number): void {
   words.set(fillerHeader((to - from) >>> 1), from);
 }
 
-function makeSlidePage(tables: HeapTables, sources: Readonly<PageSources>, forward: Forward): FillPage {
-  const { firstObject } = tables;
-  const copyPart = makeCopyPart(sources, forward);
+/** The answer of {@link ForwardReferences} if all is well. */
+const SOUND = -1;
 
-  return (page, words, base) => {
-    const pageBegin = (page << LOG_GRANULES) + sources.blackSlide;
-    const pageEnd = pageBegin + GRANULES;
-    const end = base + WORDS;
-    let object = firstObject[page] as Ref; // kept there by the flip
-    while (object < pageEnd) {
-      const skip = 2 * Math.max(0, pageBegin - object);
-      const out = base + 2 * object + skip - 2 * pageBegin;
-      object += (skip + copyPart(object, skip, words, out, end)) >>> 1;
+/**
+ * Forwards the references of the objects that lie on `words[base … end)`, of which the first is from-space's
+ * `object` from its word `skip` on. Answers SOUND, or which granule of these words begins an object without a size.
+ */
+type ForwardReferences = (object: Ref, skip: number, words: Int32Array, base: number, end: number) => number;
+
+function makeForwardReferences(liveness: Int32Array, sources: Readonly<PageSources>): ForwardReferences {
+  const forward = makeForward(liveness, sources);
+  /** Where references lie: first all are found, then all forwarded. Four places are written at a time. */
+  const places = new Int32Array(WORDS + 4);
+
+  return (object, skip, words, base, end) => {
+    const { granules, firstReference, references } = readObject(sources.from, object);
+    if (2 * granules <= skip) throw noObjectAt(object, granules, 'while compacting');
+    const reference = base + firstReference - 2 * object - skip;
+    let found = 0;
+    for (let at = Math.max(base, reference); at < Math.min(end, reference + references); at++)
+      places[found++] = at;
+    found = findReferences(words, base - skip + 2 * granules, end, places, found);
+    if (found < 0) return (~found - base) >>> 1;
+    for (let i = 0; i < found; i++) {
+      const at = places[i] as number;
+      words[at] = forward(words[at] as Ref);
     }
+    return SOUND;
   };
 }
 
 /**
- * Copies words of an object from its word `skip` on, until the object or the target ends: how many words. Of filler
- * only the header is copied (what it covers is never read, and its pages may not even be there).
+ * Puts the places of references in `words[begin … end)`, where an object begins, after those found before. Answers
+ * how many there are now; or ~at if the object at that place has no size, so that nobody could go on to the next.
  */
-type CopyPart = (object: Ref, skip: number, words: Int32Array, out: number, end: number) => number;
-
-/** The general case, over page borders; the references among the words are forwarded. */
-function makeCopyPart(sources: Readonly<PageSources>, forward: Forward): CopyPart {
-  return (object, skip, words, out, end) => {
-    const { from } = sources;
-    const { header, granules, references } = readObject(from, object);
-    if (2 * granules <= skip) throw noObjectAt(object, granules, 'while compacting');
-    const firstReference = headerWords(header);
-    const firstData = firstReference + references;
-    const count = Math.min(2 * granules - skip, end - out);
-    const stop = isFiller(header) ? Math.min(skip + count, firstReference) : skip + count;
-    for (let i = skip; i < stop; ) {
-      // Up to the end of the source page, or of the kind of words.
-      const word = 2 * object + i;
-      const offset = word & (WORDS - 1);
-      const kindEnd = i < firstReference ? firstReference : i < firstData ? firstData : stop;
-      const n = Math.min(WORDS - offset, kindEnd - i, stop - i);
-      const at = from.readable(word >>> LOG_WORDS) + offset;
-      const to = out + i - skip;
-      const source = from.words;
-      if (i >= firstReference && i < firstData) {
-        for (let k = 0; k < n; k++) words[to + k] = forward(source[at + k] as Ref);
-      } else {
-        for (let k = 0; k < n; k++) words[to + k] = source[at + k] as number;
-      }
-      i += n;
+function findReferences(
+  words: Int32Array,
+  begin: number,
+  end: number,
+  places: Int32Array,
+  before: number,
+): number {
+  let found = before;
+  for (let at = begin; at < end; ) {
+    const header = words[at] as number;
+    let granules = recordGranules(header);
+    let first = at + RECORD_HEADER;
+    let references = recordReferences(header);
+    if (header < 0) {
+      first = at + ARRAY_HEADER;
+      if (first >= end) break; // nothing but its header, and not all of that
+      granules = words[at + ARRAY_SIZE_WORD] as number;
+      references = words[at + ARRAY_REFERENCES_WORD] as number;
     }
-    return count;
-  };
+    if (granules <= 0) return ~at;
+    if (references <= 4) {
+      places[found] = first;
+      places[found + 1] = first + 1;
+      places[found + 2] = first + 2;
+      places[found + 3] = first + 3;
+    } else {
+      const stop = Math.min(first + references, end);
+      for (let i = first; i < stop; i++) places[found + i - first] = i;
+      references = stop - first;
+    }
+    found += references;
+    at += 2 * granules;
+  }
+  // The last object may reach beyond the end.
+  while (found > 0 && (places[found - 1] as number) >= end) found--;
+  return found;
 }

@@ -75,7 +75,7 @@ export interface PageView {
   readonly words: Int32Array;
   /** Index of the page's first word, faulted in for reading (demand paging, not userfault). */
   readonly readable: (page: number) => number;
-  /** Index of the page's first word, faulted in for writing. */
+  /** The same, faulted in for writing anew: the caller writes the whole page, and its first word may be lost. */
   readonly writable: (page: number) => number;
 }
 

@@ -30,10 +30,10 @@ function loadFirstSteps({ pages }: Stage, { view }: Area, prepare: () => void): 
   return {
     prepare,
     run() {
-      const { words, writable } = view;
+      const { words, readable, writable } = view;
       for (let page = 0; page < pages; page++) {
-        const at = writable(page);
-        words[at] = (words[at] as number) + 1;
+        const loaded = words[readable(page)] as number;
+        words[writable(page)] = loaded + 1;
       }
     },
   };

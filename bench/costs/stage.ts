@@ -135,11 +135,10 @@ function newArea(kernel: Kernel, bytes: number, fd = -1): Area {
 }
 
 /** Touches the pages for writing: those that are missing are allocated, those that are cached are mapped. */
-export function touch({ view, pages }: Area, first: number, count: number): void {
+export function touch({ view }: Area, first: number, count: number): void {
   const { words, writable } = view;
-  // A bare store on linux: `writable` loads first, and a load of private memory is a fault of its own.
   for (let page = first; page < first + count; page++) {
-    words[pages === null ? writable(page) : page * PAGE_WORDS] = page;
+    words[writable(page)] = page;
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type PageView,
   type StallListener,
 } from '../kernel.ts';
-import { fetchOr, loadRelaxed } from '../sync.ts';
+import { loadRelaxed, storeRelaxed } from '../sync.ts';
 import { markViewed } from './intervals.ts';
 import type { Libc } from './libc.ts';
 import { isOurs, isWatched, keepingBook, type LinuxMachine, STATE } from './machine.ts';
@@ -48,8 +48,9 @@ export function pageView(m: LinuxMachine, libc: Libc, addr: number, length: numb
     writable: (page) => {
       // A page that is made of nothing but what was zero before must be there too, to be published.
       const at = page << LOG_PAGE_WORDS;
-      // One operation that writes: a load first would map the zero page, and the store fault again.
-      fetchOr(words, at, 0);
+      // A bare store: V8's Atomics load before they write, and a load of private memory maps the zero page, whose
+      // replacement is a second fault and flushes the TLB of every CPU.
+      storeRelaxed(words, at, 0);
       return at;
     },
   };

@@ -17,6 +17,7 @@ import { compactPages } from './phases/compact.ts';
 import { flip } from './phases/flip.ts';
 import { mark } from './phases/mark.ts';
 import { clearLiveness, prepare } from './phases/prepare.ts';
+import { beginReclaiming, canReclaim, finishReclaiming, type Reclaiming, reclaim } from './phases/reclaim.ts';
 
 /** The collector thread's own: it is the first of the compactors. */
 export interface Collector {
@@ -47,24 +48,25 @@ export function collect(c: Collector): void {
     thread.ready?.(compaction.compactedPages);
     return compaction;
   });
-  const pages = pause(c, 'compaction', () => {
-    const flipped = phase(c, 'flip', () => flip(maker, plan, black));
-    if (!mode.concurrent) phase(c, 'compact', () => compactByAll(c));
-    return flipped;
+  const { used, reclaiming } = pause(c, 'compaction', () => {
+    const pages = phase(c, 'flip', () => flip(maker, plan, black));
+    const begun = { used: pages.used, reclaiming: beginReclaiming(pages) };
+    if (!mode.concurrent) phase(c, 'compact', () => compactByAll(c, begun.reclaiming));
+    return begun;
   });
   reachStage(tables.control, 'flipped', number);
-  if (mode.concurrent) phase(c, 'compact', () => compactByAll(c));
+  if (mode.concurrent) phase(c, 'compact', () => compactByAll(c, reclaiming));
   phase(c, 'unwatch', () => {
     closeWork(cycle);
-    thread.unwatch(pages.used);
+    thread.unwatch(used);
   });
-  c.sampleMemory(); // both spaces are there: the peak
+  c.sampleMemory(); // where nothing was given back yet, both spaces are there
   phase(c, 'release', () => {
-    thread.release(pages.old);
+    finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
   });
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
-  end(c, number, pages.used);
+  end(c, number, used);
 }
 
 function begin({ maker, tables, cycle }: Collector): number {
@@ -83,9 +85,14 @@ function markLive({ maker, tables, cycle, markStack }: Collector): number {
   return topPage(tables) << LOG_PAGE_GRANULES;
 }
 
-function compactByAll({ maker, cycle, helpers, batch }: Collector): void {
+function compactByAll(c: Collector, reclaiming: Reclaiming): void {
+  const { maker, cycle, helpers, batch } = c;
   startHelpers(cycle, helpers);
-  compactPages(maker, batch);
+  compactPages(maker, batch, () => {
+    if (!canReclaim(maker, reclaiming)) return;
+    if (reclaiming.end === reclaiming.old) c.sampleMemory(); // all old pages and the first new ones: the peak
+    phase(c, 'release', () => reclaim(maker, reclaiming));
+  });
   awaitHelpers(cycle);
 }
 

@@ -122,13 +122,19 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   };
 }
 
+/** Each phase's own time: a phase within a phase does not count for the outer one, and parts of one are added. */
 function phaseTimes(events: readonly Event[]): Record<string, number> {
   const times: Record<string, number> = {};
-  PHASES.forEach((name, index) => {
-    const begin = events.find((event) => event.kind === EVENT.phaseBegin && event.a === index);
-    const end = events.find((event) => event.kind === EVENT.phaseEnd && event.a === index);
-    if (begin !== undefined && end !== undefined) times[name] = end.timeMs - begin.timeMs;
-  });
+  const open: number[] = [];
+  let since = 0;
+  for (const { kind, a: phase, timeMs } of events) {
+    if (kind !== EVENT.phaseBegin && kind !== EVENT.phaseEnd) continue;
+    const current = PHASES[open.at(-1) ?? -1];
+    if (current !== undefined) times[current] = (times[current] ?? 0) + timeMs - since;
+    since = timeMs;
+    if (kind === EVENT.phaseBegin) open.push(phase);
+    else open.pop();
+  }
   return times;
 }
 

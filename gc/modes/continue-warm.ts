@@ -24,10 +24,9 @@ function attach(context: ThreadContext): MappedThread {
         words.fill(0, at, at + PAGE_WORDS);
       }
     },
-    release(oldPages) {
-      files.retire();
+    release(_first, end) {
       const outgoing = 1 - context.side();
-      written[outgoing] = Math.max(written[outgoing] as number, oldPages);
+      written[outgoing] = Math.max(written[outgoing] as number, end);
     },
   };
 }

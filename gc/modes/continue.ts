@@ -42,8 +42,6 @@ function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
 /** A thread's use of the two files, and their aliases. */
 export interface AttachedFiles {
   readonly thread: MappedThread;
-  /** Drops the heap's page tables of before the flip; what a release does first. */
-  readonly retire: () => void;
   /** The permanent alias of a side's file. */
   readonly alias: (side: number) => PageView;
 }
@@ -58,10 +56,6 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
   ] as const;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
-  /** Drops the page tables that the flip has put aside. */
-  const retire = () => {
-    mapPrivate(kernel, heapBytes, retired);
-  };
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
@@ -78,15 +72,18 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
       // Older kernels leave minor-fault sleepers asleep at UNREGISTER.
       uffd.wake(heap, usedPages * PAGE_BYTES);
     },
-    release(oldPages) {
-      retire();
+    release(first, end) {
       const fd = fds[(1 - side()) as 0 | 1];
-      inSteps(oldPages, (offset, length) => {
+      inSteps(first, end, (offset, length) => {
         checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
       });
     },
+    settle() {
+      // The page tables that the flip has put aside.
+      mapPrivate(kernel, heapBytes, retired);
+    },
   };
-  return { thread, alias: (of) => aliases[of as 0 | 1], retire };
+  return { thread, alias: (of) => aliases[of as 0 | 1] };
 }
 
 export const continueMode: MappingMode = {

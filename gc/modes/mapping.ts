@@ -59,11 +59,24 @@ export function keepOneMapping(
   if (rest < heapBytes) kernel.store32(heap + rest, 0);
 }
 
-/** Calls `release` for pages [0, pages) in steps. */
-export function inSteps(pages: number, release: (firstByte: number, bytes: number) => void): void {
-  for (let page = 0; page < pages; page += RELEASE_STEP_PAGES) {
-    release(page * PAGE_BYTES, Math.min(RELEASE_STEP_PAGES, pages - page) * PAGE_BYTES);
+/** Calls `release` for pages [first, end) in steps, from the top down. */
+export function inSteps(
+  first: number,
+  end: number,
+  release: (firstByte: number, bytes: number) => void,
+): void {
+  for (let upper = end; upper > first; upper -= RELEASE_STEP_PAGES) {
+    const lower = Math.max(first, upper - RELEASE_STEP_PAGES);
+    release(lower * PAGE_BYTES, (upper - lower) * PAGE_BYTES);
   }
+}
+
+/** Drops pages [first, end) of private memory: they are allocated anew, zeroed, when they are touched. */
+export function dropPrivate(kernel: Kernel, base: number, first: number, end: number): void {
+  inSteps(first, end, (at, length) => {
+    const addr = base + at;
+    checked('madvise', kernel.madvise(addr, length, MADV_DONTNEED), { addr, length });
+  });
 }
 
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
@@ -88,12 +101,6 @@ export function privatePair(
     livingSpace: () => living,
     fromSpace: () => old,
     flip: () => movePages(kernel, heap, from, heapBytes),
-    release: (oldPages) =>
-      inSteps(oldPages, (at, bytes) => {
-        checked('madvise', kernel.madvise(from + at, bytes, MADV_DONTNEED), {
-          addr: from + at,
-          length: bytes,
-        });
-      }),
+    release: (first, end) => dropPrivate(kernel, from, first, end),
   };
 }

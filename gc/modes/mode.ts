@@ -52,8 +52,13 @@ export interface MappedThread {
   readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
   /** Ends the watch: everything still asleep in the range tries again. */
   readonly unwatch: (usedPages: number) => void;
-  /** Gives the old objects' memory back: pages [0, oldPages). */
-  readonly release: (oldPages: number) => void;
+  /**
+   * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
+   * down, down to page 0, and begins while pages further down are still being read.
+   */
+  readonly release: (first: number, end: number) => void;
+  /** After the last of it: gives back whatever else the flip has put aside. */
+  readonly settle?: () => void;
 }
 
 /** A mode, as the collector's policy sees it. */

@@ -6,9 +6,9 @@
  * The pool is from-space of the collection before: its pages are there already, dead and ours, so that nothing is
  * allocated or zeroed (Linux 6.8; ART's later MOVE mode, art-cmc.md, 5). The two ranges change places at each flip.
  */
-import { MADV_DONTNEED, UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
+import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import { checked, inSteps, keepOneMapping, mapPrivate, movePages } from './mapping.ts';
+import { dropPrivate, keepOneMapping, mapPrivate, movePages } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
@@ -42,11 +42,11 @@ function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
       uffd.move(heap + first * PAGE_BYTES, spaces[poolSide()] + first * PAGE_BYTES, pages * PAGE_BYTES),
     unwatch: (usedPages) => uffd.unregister(heap, usedPages * PAGE_BYTES),
     release() {
-      // What the pool has left would be unmapped in the next pause. From-space stays: it is the next pool.
-      inSteps(heapBytes / PAGE_BYTES, (at, length) => {
-        const addr = spaces[poolSide()] + at;
-        checked('madvise', kernel.madvise(addr, length, MADV_DONTNEED), { addr, length });
-      });
+      // From-space stays: it is the next pool.
+    },
+    settle() {
+      // What the pool has left would be unmapped in the next pause.
+      dropPrivate(kernel, spaces[poolSide()], 0, heapBytes / PAGE_BYTES);
     },
   };
 }

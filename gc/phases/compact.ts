@@ -11,8 +11,11 @@ import { advance, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 /** Pages claimed at a time when nothing is published in batches. */
 const CLAIM_PAGES = 16;
 
-/** @param batch pages a publishing ioctl; 0: this thread publishes only what a mutator waits for */
-export function compactPages(maker: Maker, batch: number): void {
+/**
+ * @param batch pages a publishing ioctl; 0: this thread publishes only what a mutator waits for
+ * @param afterBatch called after each
+ */
+export function compactPages(maker: Maker, batch: number, afterBatch?: () => void): void {
   beginCycle(maker);
   for (;;) {
     const { first, end } = claimPages(maker.cycle, batch === 0 ? CLAIM_PAGES : batch);
@@ -20,6 +23,7 @@ export function compactPages(maker: Maker, batch: number): void {
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInPlace(maker, first, end);
     maker.events.emit(EVENT.filled, made, loadAcquire(maker.cycle, CYCLE.number), maker.role);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
+    afterBatch?.();
   }
 }
 

@@ -1,0 +1,63 @@
+/**
+ * From-space is given back while the compaction goes on, so that both spaces are never there in full: what is in
+ * memory at any time is the old objects, and a window. Compaction goes from the top down and objects only ever move
+ * down, so from-space is done with from its top: everything above the source of the lowest page of those at the top
+ * that are made (art-cmc.md, 3.6). The pages given back are the next that to-space is given.
+ *
+ * Invariant: no page that is not made reads from-space at or above `end`. A page is made once it is `processed` or
+ * past it; while a fault thread works on one, nothing below that page's source is given back.
+ */
+import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
+import type { Maker } from '../maker.ts';
+import { PAGE, stateOf } from '../page-state.ts';
+import type { FlipPages } from './flip.ts';
+
+/** Given back at a time, at the least: 1 MiB, as in ART. A call for each page would cost more than the page. */
+const RECLAIM_PAGES = 256;
+
+/** How far the reclaiming of one collection has come. Only the collector thread looks at it. */
+export interface Reclaiming {
+  /** To-space pages at and above it are made. */
+  made: number;
+  /** From-space pages at and above it have been given back. */
+  end: number;
+  /** From-space pages when it began. */
+  readonly old: number;
+}
+
+export function beginReclaiming({ used, old }: FlipPages): Reclaiming {
+  return { made: used, end: old, old };
+}
+
+/** Looks how far the pages at the top are made: whether enough of from-space is done with to be worth a call. */
+export function canReclaim(maker: Maker, progress: Reclaiming): boolean {
+  const { pageStates } = maker.tables;
+  while (progress.made > 0 && isMade(stateOf(pageStates, progress.made - 1))) progress.made--;
+  return progress.end - neededPages(maker, progress.made) >= RECLAIM_PAGES;
+}
+
+/** Gives back what is done with. */
+export function reclaim(maker: Maker, progress: Reclaiming): void {
+  const needed = neededPages(maker, progress.made);
+  maker.thread.release(needed, progress.end);
+  progress.end = needed;
+}
+
+/** Gives back all that is left; every page is made. */
+export function finishReclaiming({ thread }: Maker, progress: Reclaiming): void {
+  thread.release(0, progress.end);
+  progress.end = 0;
+  thread.settle?.();
+}
+
+/** `wanted` may be asked for and not made yet. */
+function isMade(state: number): boolean {
+  return state === PAGE.processed || state === PAGE.publishing || state === PAGE.published;
+}
+
+/** From-space pages [0, answer) may still be read once all pages from `made` on are made. */
+function neededPages({ tables, sources }: Maker, made: number): number {
+  if (made === 0) return 0;
+  if (made >= sources.compactedPages) return made + (sources.blackSlide >>> LOG_PAGE_GRANULES);
+  return ((tables.firstGranule[made] as number) >>> LOG_PAGE_GRANULES) + 1;
+}

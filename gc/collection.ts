@@ -46,6 +46,7 @@ export function collect(c: Collector): void {
   const plan = phase(c, 'prepare', () => {
     const compaction = prepare(tables, black);
     thread.ready?.(compaction.compactedPages);
+    thread.rehearseFlip();
     return compaction;
   });
   const { used, reclaiming } = pause(c, 'compaction', () => {

@@ -90,7 +90,7 @@ export function advance(states: SharedWords, page: number, from: PageStateValue,
   if (!tryAdvance(states, page, from, to)) throw new IllegalMoveError(page, from, to, stateOf(states, page));
 }
 
-/** Back to unprocessed, for the next collection; only while the world is stopped and no page is in work. */
+/** Back to unprocessed, for the next collection; only while no thread may work on pages (cycle.ts: the closed door). */
 export function resetStates(states: SharedWords, pages: number): void {
   states.fill(PAGE.unprocessed, 0, pages);
 }

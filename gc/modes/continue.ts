@@ -36,7 +36,17 @@ function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
   const [a, b] = files as [(typeof files)[0], (typeof files)[0]];
   const heap = mapFile(kernel, 0, heapBytes, a.fd);
   const retired = mapPrivate(kernel, heapBytes);
-  return { heap, retired, heapBytes, fd0: a.fd, fd1: b.fd, alias0: a.alias, alias1: b.alias };
+  return {
+    heap,
+    retired,
+    heapBytes,
+    fd0: a.fd,
+    fd1: b.fd,
+    alias0: a.alias,
+    alias1: b.alias,
+    stage: mapFile(kernel, 0, PAGE_BYTES, a.fd),
+    stageFrom: mapPrivate(kernel, PAGE_BYTES),
+  };
 }
 
 /** A thread's use of the two files, and their aliases. */
@@ -49,6 +59,7 @@ export interface AttachedFiles {
 export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): AttachedFiles {
   const { heap, heapBytes } = ranges;
   const retired = ranges.retired as number;
+  const stage = ranges.stage as number;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
   const aliases = [
     kernel.pageView(ranges.alias0 as number, heapBytes),
@@ -56,13 +67,18 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
   ] as const;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
+  const flipRange = (addr: number, aside: number, length: number, watched: number) => {
+    movePages(kernel, addr, aside, length);
+    mapFile(kernel, addr, length, fds[side() as 0 | 1]);
+    uffd.register(addr, watched, MISSING_AND_MINOR);
+  };
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
-    flip(usedPages) {
-      movePages(kernel, heap, retired, heapBytes);
-      mapFile(kernel, heap, heapBytes, fds[side() as 0 | 1]);
-      uffd.register(heap, usedPages * PAGE_BYTES, MISSING_AND_MINOR);
+    flip: (usedPages) => flipRange(heap, retired, heapBytes, usedPages * PAGE_BYTES),
+    rehearseFlip() {
+      flipRange(stage, ranges.stageFrom as number, PAGE_BYTES, PAGE_BYTES);
+      uffd.unregister(stage, PAGE_BYTES);
     },
     target: () => current().words,
     slot: (page) => current().writable(page),

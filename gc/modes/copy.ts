@@ -8,7 +8,13 @@
  */
 import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import { keepOneMapping, mapPrivate, privatePair, reservePrivatePair } from './mapping.ts';
+import {
+  keepOneMapping,
+  mapPrivate,
+  privatePair,
+  rehearsePrivateFlip,
+  reservePrivatePair,
+} from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function bufferBytes({ threads, batch }: Reservation): number {
@@ -33,6 +39,7 @@ function attach(context: ThreadContext): MappedThread {
       keepOneMapping(kernel, heap, usedPages, ranges.heapBytes);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
+    rehearseFlip: () => rehearsePrivateFlip(context, true),
     target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>

@@ -11,6 +11,7 @@ import {
   MREMAP_MAYMOVE,
   PROT_READ,
   PROT_WRITE,
+  UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { SyscallError } from '../../uffd/errno.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
@@ -79,13 +80,28 @@ export function dropPrivate(kernel: Kernel, base: number, first: number, end: nu
   });
 }
 
+/** Two pages set aside, to rehearse the flip on: in the place of the heap, and of where its old pages are moved to. */
+export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number } {
+  return { stage: mapPrivate(kernel, PAGE_BYTES), stageFrom: mapPrivate(kernel, PAGE_BYTES) };
+}
+
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
 export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
   return {
     heap: mapPrivate(kernel, r.heapBytes),
     heapBytes: r.heapBytes,
     from: mapPrivate(kernel, r.heapBytes),
+    ...reserveStage(kernel),
   };
+}
+
+/** The flip of private memory, rehearsed: page tables moved, and the emptied range watched. */
+export function rehearsePrivateFlip({ kernel, uffd, ranges }: ThreadContext, watched: boolean): void {
+  const stage = ranges.stage as number;
+  movePages(kernel, stage, ranges.stageFrom as number, PAGE_BYTES);
+  if (!watched) return;
+  uffd.register(stage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  uffd.unregister(stage, PAGE_BYTES);
 }
 
 /** What two modes over private memory share. */

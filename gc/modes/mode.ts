@@ -39,6 +39,11 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /** In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. */
   readonly flip: (usedPages: number) => void;
+  /**
+   * Just before the pause: the calls of a flip once, on pages set aside. Marking has driven them out of the caches,
+   * V8's code, the FFI's and the kernel's alike; now they run in the pause at half the time (Linux 6.18, Zen 3).
+   */
+  readonly rehearseFlip: () => void;
   /** The words in which this thread makes pages, until the next flip. */
   readonly target: () => Int32Array;
   /** Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. */

@@ -8,7 +8,14 @@
  */
 import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import { dropPrivate, keepOneMapping, mapPrivate, movePages } from './mapping.ts';
+import {
+  dropPrivate,
+  keepOneMapping,
+  mapPrivate,
+  movePages,
+  rehearsePrivateFlip,
+  reserveStage,
+} from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
@@ -17,10 +24,12 @@ function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
     heapBytes,
     space0: mapPrivate(kernel, heapBytes),
     space1: mapPrivate(kernel, heapBytes),
+    ...reserveStage(kernel),
   };
 }
 
-function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
+function attach(context: ThreadContext): MappedThread {
+  const { kernel, uffd, ranges, side } = context;
   const { heap, heapBytes } = ranges;
   const spaces = [ranges.space0 as number, ranges.space1 as number] as const;
   const views = spaces.map((space) => kernel.pageView(space, heapBytes));
@@ -36,6 +45,7 @@ function attach({ kernel, uffd, ranges, side }: ThreadContext): MappedThread {
       keepOneMapping(kernel, heap, usedPages, heapBytes);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
+    rehearseFlip: () => rehearsePrivateFlip(context, true),
     target: () => viewOf(poolSide()).words,
     slot: (page) => viewOf(poolSide()).writable(page),
     publish: (first, pages) =>

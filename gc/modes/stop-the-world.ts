@@ -4,7 +4,7 @@
  * against, and what is left where there is no userfaultfd.
  */
 
-import { privatePair, reservePrivatePair } from './mapping.ts';
+import { privatePair, rehearsePrivateFlip, reservePrivatePair } from './mapping.ts';
 import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
 function attach(context: ThreadContext): MappedThread {
@@ -12,6 +12,7 @@ function attach(context: ThreadContext): MappedThread {
   const heap = pair.livingSpace();
   return {
     ...pair,
+    rehearseFlip: () => rehearsePrivateFlip(context, false),
     target: () => heap.words,
     slot: (page) => heap.writable(page),
     publish: (_first, pages) => ({ done: pages, errno: 0 }),

@@ -11,7 +11,6 @@ import { CYCLE, openWork } from '../cycle.ts';
 import { EVENT } from '../events.ts';
 import { type Forward, makeForward } from '../forward.ts';
 import type { Maker } from '../maker.ts';
-import { resetStates } from '../page-state.ts';
 import type { CompactionPlan } from './prepare.ts';
 
 /** Pages in use before and after. */
@@ -32,7 +31,6 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
     makeForward(tables.liveness, { blackBegin, blackSlide: loadAcquire(cycle, CYCLE.blackSlide) }),
   );
   moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
-  resetStates(tables.pageStates, pages.used);
   setTopPage(tables, pages.used);
   storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
   storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));

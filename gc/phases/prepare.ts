@@ -6,6 +6,7 @@
 import { nthBit, popcount, precedingBit } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
+import { resetStates } from '../page-state.ts';
 
 /** What to-space will look like. */
 export interface CompactionPlan {
@@ -39,6 +40,7 @@ export function prepare(tables: HeapTables, blackBegin: number): CompactionPlan 
     }
     live = next;
   }
+  resetStates(tables.pageStates, tables.pages);
   return { liveGranules: live, compactedPages: (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES };
 }
 

@@ -26,6 +26,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
   const thread = {
     livingSpace: () => living.view,
     fromSpace: () => old.view,
+    rehearseFlip: () => told.push('rehearse the flip'),
     flip: () => {
       steps.flip?.();
       [living, old] = [old, living];
@@ -62,7 +63,7 @@ it('nothing fails: the world is stopped for the pauses and the check, and the ph
   const { collector, tables, told } = makeCollector({});
   collect(collector);
   expect(told).toEqual([
-    ...['stop for marking', 'mark', 'resume', 'prepare'],
+    ...['stop for marking', 'mark', 'resume', 'prepare', 'rehearse the flip'],
     ...['stop for compaction', 'flip', 'compact', 'resume'],
     ...['unwatch', 'release', 'verify'],
   ]);

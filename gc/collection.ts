@@ -29,6 +29,7 @@ export interface Collector {
   readonly helpers: number;
   readonly batch: number;
   readonly verify: boolean;
+  readonly rehearseFlip: () => void;
   /** Lets the kernel take note of how much memory there is now. */
   readonly sampleMemory: () => void;
 }
@@ -46,7 +47,7 @@ export function collect(c: Collector): void {
   const plan = phase(c, 'prepare', () => {
     const compaction = prepare(tables, black);
     thread.ready?.(compaction.compactedPages);
-    thread.rehearseFlip();
+    c.rehearseFlip();
     return compaction;
   });
   const { used, reclaiming } = pause(c, 'compaction', () => {

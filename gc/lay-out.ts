@@ -25,6 +25,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   const helpers = options.gcThreads - 1;
   const reservation = {
     heapBytes,
+    spanBytes: spanOf(options),
     threads: options.gcThreads + options.faultThreads,
     batch: Math.max(1, options.batch),
   };
@@ -57,6 +58,14 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     verify: options.verify,
   };
   return { kernel, links };
+}
+
+/** mremap moves 1 GiB that is aligned and whole by one entry of the page tables, and flushes the TLB once. */
+const MOVED_AT_ONCE = 2 ** 30;
+
+/** On linux addresses cost nothing; on sim they are page tables. */
+function spanOf({ kernel, heapBytes }: ResolvedOptions): number {
+  return kernel === 'linux' ? Math.ceil(heapBytes / MOVED_AT_ONCE) * MOVED_AT_ONCE : heapBytes;
 }
 
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */

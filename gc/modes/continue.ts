@@ -27,19 +27,20 @@ import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } fr
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
-function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
+function reserve(kernel: Kernel, { heapBytes, spanBytes }: Reservation): Ranges {
   const files = [0, 1].map((side) => {
     const fd = checked('memfd_create', kernel.memfd_create(`heap-${side}`, 0));
-    checked('ftruncate', kernel.ftruncate(fd, heapBytes), { fd, length: heapBytes });
+    checked('ftruncate', kernel.ftruncate(fd, spanBytes), { fd, length: spanBytes });
     return { fd, alias: mapFile(kernel, 0, heapBytes, fd) };
   });
   const [a, b] = files as [(typeof files)[0], (typeof files)[0]];
-  const heap = mapFile(kernel, 0, heapBytes, a.fd);
-  const retired = mapPrivate(kernel, heapBytes);
+  const heap = mapFile(kernel, 0, spanBytes, a.fd);
+  const retired = mapPrivate(kernel, spanBytes);
   return {
     heap,
     retired,
     heapBytes,
+    spanBytes,
     fd0: a.fd,
     fd1: b.fd,
     alias0: a.alias,
@@ -57,7 +58,7 @@ export interface AttachedFiles {
 }
 
 export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): AttachedFiles {
-  const { heap, heapBytes } = ranges;
+  const { heap, heapBytes, spanBytes } = ranges;
   const retired = ranges.retired as number;
   const stage = ranges.stage as number;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
@@ -75,7 +76,7 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
-    flip: (usedPages) => flipRange(heap, retired, heapBytes, usedPages * PAGE_BYTES),
+    flip: (usedPages) => flipRange(heap, retired, spanBytes, usedPages * PAGE_BYTES),
     rehearseFlip() {
       flipRange(stage, ranges.stageFrom as number, PAGE_BYTES, PAGE_BYTES);
       uffd.unregister(stage, PAGE_BYTES);
@@ -96,7 +97,7 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
     },
     settle() {
       // The page tables that the flip has put aside.
-      mapPrivate(kernel, heapBytes, retired);
+      mapPrivate(kernel, spanBytes, retired);
     },
   };
   return { thread, alias: (of) => aliases[of as 0 | 1] };

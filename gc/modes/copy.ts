@@ -36,7 +36,7 @@ function attach(context: ThreadContext): MappedThread {
     ...pair,
     flip(usedPages) {
       pair.flip(usedPages);
-      keepOneMapping(kernel, heap, usedPages, ranges.heapBytes);
+      keepOneMapping(kernel, ranges, usedPages);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
     rehearseFlip: () => rehearsePrivateFlip(context, true),

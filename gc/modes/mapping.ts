@@ -50,14 +50,9 @@ export function movePages(kernel: Kernel, from: number, to: number, length: numb
  * own until it is let go; Linux joins the two again only if both have the same anon_vma, which the first touch
  * makes for all of it. And mremap moves one mapping at a time (mm/mremap.c; ART met the same, art-cmc.md).
  */
-export function keepOneMapping(
-  kernel: Kernel,
-  heap: number,
-  registeredPages: number,
-  heapBytes: number,
-): void {
+export function keepOneMapping(kernel: Kernel, { heap, spanBytes }: Ranges, registeredPages: number): void {
   const rest = registeredPages * PAGE_BYTES;
-  if (rest < heapBytes) kernel.store32(heap + rest, 0);
+  if (rest < spanBytes) kernel.store32(heap + rest, 0);
 }
 
 /** Calls `release` for pages [first, end) in steps, from the top down. */
@@ -88,9 +83,10 @@ export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
 export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
   return {
-    heap: mapPrivate(kernel, r.heapBytes),
+    heap: mapPrivate(kernel, r.spanBytes),
     heapBytes: r.heapBytes,
-    from: mapPrivate(kernel, r.heapBytes),
+    spanBytes: r.spanBytes,
+    from: mapPrivate(kernel, r.spanBytes),
     ...reserveStage(kernel),
   };
 }
@@ -116,7 +112,7 @@ export function privatePair(
   return {
     livingSpace: () => living,
     fromSpace: () => old,
-    flip: () => movePages(kernel, heap, from, heapBytes),
+    flip: () => movePages(kernel, heap, from, ranges.spanBytes),
     release: (first, end) => dropPrivate(kernel, from, first, end),
   };
 }

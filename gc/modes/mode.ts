@@ -10,11 +10,15 @@ export type Ranges = Readonly<Record<string, number>> & {
   /** First byte of the range that mutators use. */
   readonly heap: number;
   readonly heapBytes: number;
+  /** Addresses of that range, and of each that its pages are moved to: the heap, and more that is never touched. */
+  readonly spanBytes: number;
 };
 
 /** What a mode reserves for. */
 export interface Reservation {
   readonly heapBytes: number;
+  /** Addresses for each range that is moved at the flip: whole units of what the kernel moves at a time. */
+  readonly spanBytes: number;
   /** Threads that make pages: compactors and fault threads. */
   readonly threads: number;
   /** Pages that a thread makes before it publishes. */
@@ -39,10 +43,7 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /** In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. */
   readonly flip: (usedPages: number) => void;
-  /**
-   * Just before the pause: the calls of a flip once, on pages set aside. Marking has driven them out of the caches,
-   * V8's code, the FFI's and the kernel's alike; now they run in the pause at half the time (Linux 6.18, Zen 3).
-   */
+  /** The calls of a flip, on pages set aside (rehearsal.ts). */
   readonly rehearseFlip: () => void;
   /** The words in which this thread makes pages, until the next flip. */
   readonly target: () => Int32Array;

@@ -18,12 +18,12 @@ import {
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
-function reserve(kernel: Kernel, { heapBytes }: Reservation): Ranges {
+function reserve(kernel: Kernel, { heapBytes, spanBytes }: Reservation): Ranges {
   return {
-    heap: mapPrivate(kernel, heapBytes),
-    heapBytes,
-    space0: mapPrivate(kernel, heapBytes),
-    space1: mapPrivate(kernel, heapBytes),
+    heap: mapPrivate(kernel, spanBytes),
+    ...{ heapBytes, spanBytes },
+    space0: mapPrivate(kernel, spanBytes),
+    space1: mapPrivate(kernel, spanBytes),
     ...reserveStage(kernel),
   };
 }
@@ -41,8 +41,8 @@ function attach(context: ThreadContext): MappedThread {
     livingSpace: () => living,
     fromSpace: () => viewOf(fromSide()),
     flip(usedPages) {
-      movePages(kernel, heap, spaces[fromSide()], heapBytes);
-      keepOneMapping(kernel, heap, usedPages, heapBytes);
+      movePages(kernel, heap, spaces[fromSide()], ranges.spanBytes);
+      keepOneMapping(kernel, ranges, usedPages);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
     rehearseFlip: () => rehearsePrivateFlip(context, true),

@@ -6,6 +6,7 @@ import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { allocateMarkStack } from '../phases/mark.ts';
+import { makeRehearsal } from '../rehearsal.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
@@ -19,6 +20,7 @@ const collector: Collector = {
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,
+  rehearseFlip: makeRehearsal(maker),
   sampleMemory: () => void kernel.memory(),
 };
 

@@ -7,6 +7,7 @@ import { type Collector, collect, PAUSES, PHASES } from '../../dist/gc/collectio
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { EVENT } from '../../dist/gc/events.js';
 import { makeMaker } from '../../dist/gc/maker.js';
+import { makeRehearsal } from '../../dist/gc/rehearsal.js';
 import { newestAt } from '../../dist/heap/requests.js';
 import { isStopRequested } from '../../dist/heap/safepoint.js';
 import { makeImage, makeSpace, setRoots, thing } from './heap-image.ts';
@@ -54,6 +55,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     helpers: 0,
     batch: 4,
     verify: true,
+    rehearseFlip: makeRehearsal(maker),
     sampleMemory: () => {},
   };
   return { collector, tables, told };

@@ -14,8 +14,8 @@ import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
 import { backWithNothing, isOurs, keepingBook, type LinuxMachine } from './machine.ts';
 
-/** What one page table of 512 entries covers. */
-const HUGE_BYTES = 2 << 20;
+/** What one entry of a page table covers, at its higher levels. */
+const TABLE_BYTES = [2 ** 30, 2 ** 21];
 const RESERVE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 /** mmap(2), Linux 4.17: only if nothing is there. */
 const MAP_FIXED_NOREPLACE = 0x100000;
@@ -35,9 +35,10 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
   const fixed = (flags & MAP_FIXED) !== 0;
   const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
   if (fixed && !isOurs(m, addr, whole)) return -EINVAL;
+  const alignment = addr === 0 ? TABLE_BYTES.find((bytes) => length >= bytes) : undefined;
   const start =
-    addr === 0 && length >= HUGE_BYTES
-      ? mapAligned(libc, length, prot, flags, fd, offset)
+    alignment !== undefined
+      ? mapAligned(libc, alignment, length, prot, flags, fd, offset)
       : libc.mmap(addr, length, prot, flags, fd, offset);
   if (start < 0) return start;
   keepingBook(m, () => {
@@ -49,28 +50,29 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
 }
 
 /**
- * Where the caller leaves the place to us: at a multiple of what one page table covers, so that mremap can move
- * whole page tables instead of entries (mm/mremap.c, move_page_tables).
+ * Where the caller leaves the place to us: at a multiple of what one entry covers, so that mremap can move entries
+ * of higher tables instead of all below them (mm/mremap.c, move_page_tables).
  */
 function mapAligned(
   libc: Libc,
+  alignment: number,
   length: number,
   prot: number,
   flags: number,
   fd: number,
   offset: number,
 ): number {
-  const reserved = libc.mmap(0, length + HUGE_BYTES, PROT_NONE, RESERVE, -1, 0);
+  const reserved = libc.mmap(0, length + alignment, PROT_NONE, RESERVE, -1, 0);
   if (reserved < 0) return reserved;
-  const start = Math.ceil(reserved / HUGE_BYTES) * HUGE_BYTES;
+  const start = Math.ceil(reserved / alignment) * alignment;
   const end = start + Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
   const answer = libc.mmap(start, length, prot, flags | MAP_FIXED, fd, offset);
   if (answer < 0) {
-    libc.munmap(reserved, length + HUGE_BYTES);
+    libc.munmap(reserved, length + alignment);
     return answer;
   }
   if (start > reserved) libc.munmap(reserved, start - reserved);
-  libc.munmap(end, reserved + length + HUGE_BYTES - end);
+  libc.munmap(end, reserved + length + alignment - end);
   return start;
 }
 

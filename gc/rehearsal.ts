@@ -1,0 +1,35 @@
+/**
+ * The flip, rehearsed just before the compaction pause on a heap of two pages, with the mode's real calls on pages
+ * set aside. Marking has driven the flip's code out of the caches, ours, the FFI's and the kernel's alike, and before
+ * the first collection V8 has not even compiled it: so the pause does not wait for that.
+ *
+ * Measured on Linux 6.18, Zen 3: the flip of 64 MiB took 0.31 ms without, 0.17 ms with.
+ */
+import { allocateMetadata, openTables } from '../heap/layout.ts';
+import { PAGE_GRANULES } from '../heap/object.ts';
+import { setTopPage } from '../heap/spaces.ts';
+import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { allocateCycle, openCycle } from './cycle.ts';
+import { createRing, openWriter } from './events.ts';
+import { type Maker, makeMaker } from './maker.ts';
+import { flip } from './phases/flip.ts';
+
+/** One page of objects that were marked, one of objects allocated since; a root. */
+const GEOMETRY = { heapBytes: 2 * PAGE_BYTES, mutators: 1, rootSlots: 1, tlabPages: 1 };
+const PLAN = { liveGranules: 1, compactedPages: 1 };
+
+/** What rehearses the flip of `maker`'s heap; nothing of that heap is touched. */
+export function makeRehearsal({ mode, thread, role }: Maker): () => void {
+  const tables = openTables(allocateMetadata(GEOMETRY), GEOMETRY);
+  setTopPage(tables, tables.pages);
+  tables.roots[0]?.set([1, 0]);
+  const miniature = makeMaker({
+    ...{ mode, tables, role },
+    thread: { ...thread, flip: thread.rehearseFlip },
+    cycle: openCycle(allocateCycle()),
+    events: openWriter(createRing(process.hrtime.bigint(), 1)),
+  });
+  return () => {
+    flip(miniature, PLAN, PAGE_GRANULES);
+  };
+}

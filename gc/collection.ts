@@ -17,7 +17,14 @@ import { compactPages } from './phases/compact.ts';
 import { flip } from './phases/flip.ts';
 import { mark } from './phases/mark.ts';
 import { clearLiveness, prepare } from './phases/prepare.ts';
-import { beginReclaiming, canReclaim, finishReclaiming, type Reclaiming, reclaim } from './phases/reclaim.ts';
+import {
+  beginReclaiming,
+  canReclaim,
+  finishReclaiming,
+  isNewHeight,
+  type Reclaiming,
+  reclaim,
+} from './phases/reclaim.ts';
 
 /** The collector thread's own: it is the first of the compactors. */
 export interface Collector {
@@ -91,9 +98,8 @@ function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
   startHelpers(cycle, helpers);
   compactPages(maker, batch, () => {
-    if (!canReclaim(maker, reclaiming)) return;
-    if (reclaiming.end === reclaiming.old) c.sampleMemory(); // all old pages and the first new ones: the peak
-    phase(c, 'release', () => reclaim(maker, reclaiming));
+    if (isNewHeight(maker, reclaiming)) c.sampleMemory();
+    if (canReclaim(maker, reclaiming)) phase(c, 'release', () => reclaim(maker, reclaiming));
   });
   awaitHelpers(cycle);
 }

@@ -17,6 +17,7 @@ const NAMES = [
   'liveGranules',
   'blackBegin',
   'blackSlide',
+  'made', // pages made so far, by anybody
   'cursor', // pages [0, cursor) are not claimed yet
   'open', // 1 while fault threads may work
   'workers', // threads inside enterWork … leaveWork

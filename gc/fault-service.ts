@@ -94,6 +94,7 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
 function makeAndPublish(maker: Maker, page: number): true {
   makePage(maker, page, page);
   advance(maker.tables.pageStates, page, PAGE.faultProcessing, PAGE.publishing);
+  fetchAdd(maker.cycle, CYCLE.made, 1);
   maker.events.emit(EVENT.filled, 1, loadAcquire(maker.cycle, CYCLE.number), maker.role);
   publishFrom(maker, page, publishLimit(maker, maker.cycle), page);
   return true;

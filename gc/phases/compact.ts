@@ -2,7 +2,7 @@
  * Compaction, by every compactor at once and beside the mutators: claims pages in batches from the top down (the
  * newest objects first, which mutators touch first), makes them, and publishes them as the policy says.
  */
-import { loadAcquire } from '../../uffd/sync.ts';
+import { fetchAdd, loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE, claimPages } from '../cycle.ts';
 import { EVENT } from '../events.ts';
 import { beginCycle, type Maker, makePage, publishFrom } from '../maker.ts';
@@ -21,6 +21,7 @@ export function compactPages(maker: Maker, batch: number, afterBatch?: () => voi
     const { first, end } = claimPages(maker.cycle, batch === 0 ? CLAIM_PAGES : batch);
     if (first === end) return;
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInPlace(maker, first, end);
+    fetchAdd(maker.cycle, CYCLE.made, made);
     maker.events.emit(EVENT.filled, made, loadAcquire(maker.cycle, CYCLE.number), maker.role);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();

@@ -57,6 +57,7 @@ function publishPlan(
   storeRelease(cycle, CYCLE.blackSlide, (blackPage - plan.compactedPages) << LOG_PAGE_GRANULES);
   storeRelease(cycle, CYCLE.usedPages, used);
   storeRelease(cycle, CYCLE.cursor, used);
+  storeRelease(cycle, CYCLE.made, 0);
   return { old, used };
 }
 

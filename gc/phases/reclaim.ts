@@ -8,6 +8,8 @@
  * past it; while a fault thread works on one, nothing below that page's source is given back.
  */
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
+import { CYCLE } from '../cycle.ts';
 import type { Maker } from '../maker.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from './flip.ts';
@@ -15,18 +17,32 @@ import type { FlipPages } from './flip.ts';
 /** Given back at a time, at the least: 1 MiB, as in ART. A call for each page would cost more than the page. */
 const RECLAIM_PAGES = 256;
 
+/** Memory is measured anew when it has grown by so much. */
+const HEIGHT_PAGES = 64;
+
 /** How far the reclaiming of one collection has come. Only the collector thread looks at it. */
 export interface Reclaiming {
   /** To-space pages at and above it are made. */
   made: number;
   /** From-space pages at and above it have been given back. */
   end: number;
-  /** From-space pages when it began. */
-  readonly old: number;
+  /** Pages of both spaces in memory when that was looked at last, at a new height. */
+  highest: number;
 }
 
 export function beginReclaiming({ used, old }: FlipPages): Reclaiming {
-  return { made: used, end: old, old };
+  return { made: used, end: old, highest: old };
+}
+
+/**
+ * Whether there is more in memory than whenever this was asked before, by so much that it should be measured. Fault
+ * threads make pages anywhere, while from-space goes from the top: how high it gets is the mutators' doing.
+ */
+export function isNewHeight({ cycle }: Maker, progress: Reclaiming): boolean {
+  const pages = progress.end + loadAcquire(cycle, CYCLE.made);
+  if (pages < progress.highest + HEIGHT_PAGES) return false;
+  progress.highest = pages;
+  return true;
 }
 
 /** Looks how far the pages at the top are made: whether enough of from-space is done with to be worth a call. */

@@ -1,6 +1,6 @@
 /**
  * From-space is given back while the compaction goes on, so that both spaces are never there in full: what is in
- * memory at any time is the old objects, and a window. Compaction goes from the top down and objects only ever move
+ * memory at any time is the old objects, a window, and what fault threads have made further down. Compaction goes from the top down and objects only ever move
  * down, so from-space is done with from its top: everything above the source of the lowest page of those at the top
  * that are made (art-cmc.md, 3.6). The pages given back are the next that to-space is given.
  *

@@ -1,8 +1,9 @@
 /**
  * From-space is given back while the compaction goes on, so that both spaces are never there in full: what is in
- * memory at any time is the old objects, a window, and what fault threads have made further down. Compaction goes from the top down and objects only ever move
- * down, so from-space is done with from its top: everything above the source of the lowest page of those at the top
- * that are made (art-cmc.md, 3.6). The pages given back are the next that to-space is given.
+ * memory at any time is the old objects, a window, and what fault threads have made further down. Compaction goes
+ * from the top down and objects only ever move down, so from-space is done with from its top: everything above the
+ * source of the lowest page of those at the top that are made (art-cmc.md, 3.6). The pages given back are the next
+ * that to-space is given.
  *
  * Invariant: no page that is not made reads from-space at or above `end`. A page is made once it is `processed` or
  * past it; while a fault thread works on one, nothing below that page's source is given back.

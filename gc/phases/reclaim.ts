@@ -6,7 +6,7 @@
  * that to-space is given.
  *
  * Invariant: no page that is not made reads from-space at or above `end`. A page is made once it is `processed` or
- * past it; while a fault thread works on one, nothing below that page's source is given back.
+ * past it; while a fault thread works on one, nothing at or below that page's source is given back.
  */
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
@@ -18,8 +18,9 @@ import type { FlipPages } from './flip.ts';
 /** Given back at a time, at the least: 1 MiB, as in ART. A call for each page would cost more than the page. */
 const RECLAIM_PAGES = 256;
 
-/** Memory is measured anew when it has grown by so much. */
+/** Memory is measured anew when it has grown by so much, or by 1/64: measuring takes time, while it grows on. */
 const HEIGHT_PAGES = 64;
+const LOG_HEIGHT_PART = 6;
 
 /** How far the reclaiming of one collection has come. Only the collector thread looks at it. */
 export interface Reclaiming {
@@ -41,7 +42,8 @@ export function beginReclaiming({ used, old }: FlipPages): Reclaiming {
  */
 export function isNewHeight({ cycle }: Maker, progress: Reclaiming): boolean {
   const pages = progress.end + loadAcquire(cycle, CYCLE.made);
-  if (pages < progress.highest + HEIGHT_PAGES) return false;
+  const { highest } = progress;
+  if (pages < highest + Math.max(HEIGHT_PAGES, highest >>> LOG_HEIGHT_PART)) return false;
   progress.highest = pages;
   return true;
 }

@@ -32,15 +32,18 @@ function fileBytes(fd: number): number {
 }
 
 function residentPages(libc: Libc, start: number, end: number): number {
-  const vector = new Uint8Array(STEP_PAGES);
+  const vector = new Uint8Array(Math.min(STEP_PAGES, Math.ceil((end - start) / PAGE_BYTES / 4) * 4));
   const fours = new Uint32Array(vector.buffer);
   let resident = 0;
-  for (let at = start; at < end; at += STEP_PAGES * PAGE_BYTES) {
-    const pages = Math.min(STEP_PAGES, (end - at) / PAGE_BYTES);
+  for (let at = start; at < end; at += vector.length * PAGE_BYTES) {
+    const pages = Math.min(vector.length, (end - at) / PAGE_BYTES);
     vector.fill(0, pages);
     if (libc.mincore(at, pages * PAGE_BYTES, vector) < 0) continue;
     // Most of a range may be empty: four pages at a look.
-    for (const four of fours) if (four !== 0) resident += Math.imul(four & 0x01010101, 0x01010101) >>> 24;
+    for (let i = 0; i < fours.length; i++) {
+      const four = fours[i] as number;
+      if (four !== 0) resident += Math.imul(four & 0x01010101, 0x01010101) >>> 24;
+    }
   }
   return resident;
 }

@@ -103,7 +103,7 @@ export function rehearsePrivateFlip({ kernel, uffd, ranges }: ThreadContext, wat
 /** What two modes over private memory share. */
 export function privatePair(
   context: ThreadContext,
-): Pick<MappedThread, 'livingSpace' | 'fromSpace' | 'flip' | 'release'> {
+): Pick<MappedThread, 'livingSpace' | 'fromSpace' | 'flip' | 'release' | 'settle'> {
   const { kernel, ranges } = context;
   const { heap, heapBytes } = ranges;
   const from = ranges.from as number;
@@ -114,5 +114,7 @@ export function privatePair(
     fromSpace: () => old,
     flip: () => movePages(kernel, heap, from, ranges.spanBytes),
     release: (first, end) => dropPrivate(kernel, from, first, end),
+    // Its empty page tables would be freed in the next pause.
+    settle: () => void mapPrivate(kernel, ranges.spanBytes, from),
   };
 }

@@ -8,14 +8,7 @@
  */
 import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import {
-  dropPrivate,
-  keepOneMapping,
-  mapPrivate,
-  movePages,
-  rehearsePrivateFlip,
-  reserveStage,
-} from './mapping.ts';
+import { keepOneMapping, mapPrivate, movePages, rehearsePrivateFlip, reserveStage } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function reserve(kernel: Kernel, { heapBytes, spanBytes }: Reservation): Ranges {
@@ -55,8 +48,8 @@ function attach(context: ThreadContext): MappedThread {
       // From-space stays: it is the next pool.
     },
     settle() {
-      // What the pool has left would be unmapped in the next pause.
-      dropPrivate(kernel, spaces[poolSide()], 0, heapBytes / PAGE_BYTES);
+      // What the pool has left, and its page tables, would be unmapped in the next pause.
+      mapPrivate(kernel, ranges.spanBytes, spaces[poolSide()]);
     },
   };
 }

@@ -33,7 +33,7 @@ export interface Reclaiming {
 }
 
 export function beginReclaiming({ used, old }: FlipPages): Reclaiming {
-  return { made: used, end: old, highest: old };
+  return { made: used, end: old, highest: 0 };
 }
 
 /**

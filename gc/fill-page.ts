@@ -70,8 +70,9 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
     const object = firstObject[page] as Ref; // kept there by the flip
     const granule = (page << LOG_GRANULES) + blackSlide;
     const { header, granules } = readObject(from, object);
-    // What filler covers is never read, and its pages may not even be there.
-    if (isFiller(header) && object < granule && object + granules >= granule + GRANULES) return;
+    // What filler covers is never read, and its pages may not even be there. (Its header may reach onto this page.)
+    const coversAll = object + ARRAY_HEADER / 2 <= granule && object + granules >= granule + GRANULES;
+    if (isFiller(header) && coversAll) return;
     const at = from.readable(granule >>> LOG_GRANULES);
     words.set(from.words.subarray(at, at + WORDS), base);
     const broken = forwardReferences(object, 2 * (granule - object), words, base, base + WORDS);
@@ -169,7 +170,7 @@ const SOUND = -1;
 
 /**
  * Forwards the references of the objects that lie on `words[base … end)`, of which the first is from-space's
- * `object` from its word `skip` on. Answers SOUND, or which granule of these words begins an object without a size.
+ * `object` from its word `skip` on. Answers SOUND, or which granule of these words begins what is no object.
  */
 type ForwardReferences = (object: Ref, skip: number, words: Int32Array, base: number, end: number) => number;
 
@@ -197,7 +198,7 @@ function makeForwardReferences(liveness: Int32Array, sources: Readonly<PageSourc
 
 /**
  * Puts the places of references in `words[begin … end)`, where an object begins, after those found before. Answers
- * how many there are now; or ~at if the object at that place has no size, so that nobody could go on to the next.
+ * how many there are now; or ~at if the object at that place has no size, or more references than fit into it.
  */
 function findReferences(
   words: Int32Array,
@@ -218,7 +219,7 @@ function findReferences(
       granules = words[at + ARRAY_SIZE_WORD] as number;
       references = words[at + ARRAY_REFERENCES_WORD] as number;
     }
-    if (granules <= 0) return ~at;
+    if (granules <= 0 || references < 0 || references > 2 * granules) return ~at;
     if (references <= 4) {
       places[found] = first;
       places[found + 1] = first + 1;

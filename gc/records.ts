@@ -133,7 +133,7 @@ function phaseTimes(events: readonly Event[]): Record<string, number> {
     if (current !== undefined) times[current] = (times[current] ?? 0) + timeMs - since;
     since = timeMs;
     if (kind === EVENT.phaseBegin) open.push(phase);
-    else open.pop();
+    else open.length = Math.max(0, open.lastIndexOf(phase)); // what is above it has lost its end
   }
   return times;
 }

@@ -177,6 +177,11 @@ describe('objects allocated since marking', () => {
     compactAndCheck({ old, roots: [long, short], black, stores, blackRoots: [young] });
   });
 
+  it('hold a filler whose header reaches over the end of a page', () => {
+    const black = [objectOf(PAGE_GRANULES - 1), { filler: 9000 }];
+    compactAndCheck({ old: [dead(600)], roots: [], black, blackRoots: [black[0] as Item] });
+  });
+
   it('are nothing but filler, in each of its forms', () => {
     for (const filler of [1, 511, 512, 513, 8191, 8192, 20_000]) {
       compactAndCheck({ old: [dead(600)], roots: [], black: [{ filler }] });

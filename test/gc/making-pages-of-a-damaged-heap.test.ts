@@ -11,7 +11,7 @@ import { fillTo, makeImage, PAGE_GRANULES, PAGE_WORDS, setRoots, thing } from '.
 const HEADERS = { 'no object': 0, 'a record of no size': 5 << 23, 'an array of no size': 1 << 31 };
 
 /** Makes all pages after the header at that granule (of old objects, or of one allocated since) was written over. */
-function makePages(granule: (black: number) => number, header: number): () => void {
+function makePages(granule: (black: number) => number, header: number, rest = [0]): () => void {
   const items = Array.from({ length: 8 }, (_, i) => thing(i, 0, 199));
   const image = makeImage(items, 2);
   const { tables, space } = image;
@@ -21,7 +21,7 @@ function makePages(granule: (black: number) => number, header: number): () => vo
   fillTo(image, black, black + PAGE_GRANULES);
   setTopPage(tables, topPage(tables) + 1);
   space.write(2 * granule(black), header);
-  space.write(2 * granule(black) + 1, 0);
+  for (const [i, word] of rest.entries()) space.write(2 * granule(black) + 1 + i, word);
 
   let looks = 0; // nobody can wait for a loop without end
   const readable = (page: number) => {
@@ -46,5 +46,11 @@ it.each(Object.entries(HEADERS))('%s among the marked ones', (_, header) => {
 it.each(Object.entries(HEADERS))('%s among those allocated since', (_, header) => {
   expect(makePages((black) => black, header)).toThrow(
     /^verification while compacting: .* object 1024 \(heap \+ 0x2000, page 2\): its header says 0 granules/,
+  );
+});
+
+it.each([-1, 401, 2 ** 30])('an array of 200 granules with %i references', (references) => {
+  expect(makePages(() => 1 + 2 * 100, 1 << 31, [200, references])).toThrow(
+    /^verification while compacting: .* object 201 \(heap \+ 0x648, page 0\): its header says 200 granules/,
   );
 });

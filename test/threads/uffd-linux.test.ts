@@ -144,3 +144,13 @@ it('a short argument is EFAULT, in the order in which the kernel finds it', () =
   expect(k.ioctl(fd, u.UFFDIO_COPY, new Uint8Array(8))).toBe(-u.EFAULT);
   expect(k.ioctl(fd, u.UFFDIO_COPY, null)).toBe(-u.EFAULT);
 });
+
+it.each([2 ** 21, 2 ** 30])('memory of %i bytes lies where one entry of a page table covers it', (bytes) => {
+  const k = openLinux();
+  const fd = k.memfd_create('test', 0);
+  k.ftruncate(fd, bytes);
+  for (const addr of [k.mmap(0, bytes, RW, PRIVATE, -1, 0), k.mmap(0, bytes, RW, u.MAP_SHARED, fd, 0)]) {
+    expect(addr).toBeGreaterThan(0);
+    expect(addr % bytes).toBe(0);
+  }
+});

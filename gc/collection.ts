@@ -42,7 +42,16 @@ export interface Collector {
 }
 
 /** The phases and pauses of a collection, in order; events name them by their place here. */
-export const PHASES = ['mark', 'prepare', 'flip', 'compact', 'unwatch', 'release', 'verify'] as const;
+export const PHASES = [
+  'mark',
+  'prepare',
+  'rehearse',
+  'flip',
+  'compact',
+  'unwatch',
+  'release',
+  'verify',
+] as const;
 export const PAUSES = ['marking', 'compaction'] as const;
 
 export function collect(c: Collector): void {
@@ -54,9 +63,9 @@ export function collect(c: Collector): void {
   const plan = phase(c, 'prepare', () => {
     const compaction = prepare(tables, black);
     thread.ready?.(compaction.compactedPages);
-    c.rehearseFlip();
     return compaction;
   });
+  phase(c, 'rehearse', c.rehearseFlip);
   const { used, reclaiming } = pause(c, 'compaction', () => {
     const pages = phase(c, 'flip', () => flip(maker, plan, black));
     const begun = { used: pages.used, reclaiming: beginReclaiming(pages) };
@@ -97,9 +106,10 @@ function markLive({ maker, tables, cycle, markStack }: Collector): number {
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
   startHelpers(cycle, helpers);
+  const releases = maker.thread.release !== undefined;
   compactPages(maker, batch, () => {
-    if (isNewHeight(maker, reclaiming)) c.sampleMemory();
-    if (canReclaim(maker, reclaiming)) phase(c, 'release', () => reclaim(maker, reclaiming));
+    if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();
+    if (releases && canReclaim(maker, reclaiming)) phase(c, 'release', () => reclaim(maker, reclaiming));
   });
   awaitHelpers(cycle);
 }

@@ -24,7 +24,7 @@ import {
   recordGranules,
   recordReferences,
 } from '../heap/object.ts';
-import { type HeapCorruptError, noObjectAt } from '../heap/verify.ts';
+import { describeRef, HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { makeForward, type SlideBounds } from './forward.ts';
@@ -97,16 +97,20 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
 }
 
 /** Copies live granules in address order, from `first` on, until the words up to `end` are full. */
-type CopyLive = (from: PageView, first: number, words: Int32Array, base: number, end: number) => void;
+type CopyLive = (from: PageView, first: Ref, words: Int32Array, base: number, end: number) => void;
 
 function makeCopyLive(liveness: Int32Array): CopyLive {
+  const granules = liveness.length * 16; // 32 a chunk of two words
   return (from, first, words, base, end) => {
     let out = base;
     let sourcePage = -1;
     let sourceBase = 0;
     for (let granule = first; out < end; granule = (granule & -32) + 32) {
       let live = (liveness[(granule >>> 5) * 2] as number) & (-1 << (granule & 31));
-      if (live === 0) continue;
+      if (live === 0) {
+        if (granule >= granules) throw tooFewLive(first);
+        continue;
+      }
       if (granule >>> LOG_GRANULES !== sourcePage) {
         sourcePage = granule >>> LOG_GRANULES;
         sourceBase = from.readable(sourcePage);
@@ -124,6 +128,13 @@ function makeCopyLive(liveness: Int32Array): CopyLive {
       } while (live !== 0);
     }
   };
+}
+
+/** The bitmap has fewer live granules than the collection's plan counted: a damaged heap, or a damaged plan. */
+function tooFewLive(first: Ref): HeapCorruptError {
+  return new HeapCorruptError('while compacting', [
+    `from ${describeRef(first)} on there are too few live granules to fill a page`,
+  ]);
 }
 
 /** Copies [from, to); answers the place after the copy. What lies between there and `end` may be lost. */

@@ -23,13 +23,14 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   const { heapBytes, mutators, rootSlots } = options;
   const mode = modeNamed(options.mode);
   const helpers = options.gcThreads - 1;
-  const reservation = {
+  const needed: Reservation = {
     heapBytes,
-    spanBytes: spanOf(options),
+    spanBytes: heapBytes,
     threads: options.gcThreads + options.faultThreads,
     batch: Math.max(1, options.batch),
   };
-  const kernel = openMachine(options, mode, reservation);
+  const kernel = openMachine(options, mode, needed);
+  const reservation = { ...needed, spanBytes: Math.ceil(heapBytes / kernel.moveUnit) * kernel.moveUnit };
   const ranges = mode.reserve(kernel, reservation);
   const uffd = openUserfaultfd(kernel, {
     flags: O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY,
@@ -58,14 +59,6 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     verify: options.verify,
   };
   return { kernel, links };
-}
-
-/** mremap moves 1 GiB that is aligned and whole by one entry of the page tables, and flushes the TLB once. */
-const MOVED_AT_ONCE = 2 ** 30;
-
-/** On linux addresses cost nothing; on sim they are page tables. */
-function spanOf({ kernel, heapBytes }: ResolvedOptions): number {
-  return kernel === 'linux' ? Math.ceil(heapBytes / MOVED_AT_ONCE) * MOVED_AT_ONCE : heapBytes;
 }
 
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */

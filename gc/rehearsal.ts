@@ -9,6 +9,7 @@ import { allocateMetadata, openTables } from '../heap/layout.ts';
 import { PAGE_GRANULES } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
+import type { Userfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, openCycle } from './cycle.ts';
 import { createRing, openWriter } from './events.ts';
 import { type Maker, makeMaker } from './maker.ts';
@@ -18,14 +19,14 @@ import { flip } from './phases/flip.ts';
 const GEOMETRY = { heapBytes: 2 * PAGE_BYTES, mutators: 1, rootSlots: 1, tlabPages: 1 };
 const PLAN = { liveGranules: 1, compactedPages: 1 };
 
-/** What rehearses the flip of `maker`'s heap; nothing of that heap is touched. */
-export function makeRehearsal({ mode, thread, role }: Maker): () => void {
+/** What rehearses the flip of `maker`'s heap by calls of `uffd`, uncounted; nothing of that heap is touched. */
+export function makeRehearsal({ mode, thread, role }: Maker, uffd: Userfaultfd): () => void {
   const tables = openTables(allocateMetadata(GEOMETRY), GEOMETRY);
   setTopPage(tables, tables.pages);
   tables.roots[0]?.set([1, 0]);
   const miniature = makeMaker({
     ...{ mode, tables, role },
-    thread: { ...thread, flip: thread.rehearseFlip },
+    thread: { ...thread, flip: () => thread.rehearseFlip(uffd) },
     cycle: openCycle(allocateCycle()),
     events: openWriter(createRing(process.hrtime.bigint(), 1)),
   });

@@ -90,6 +90,11 @@ export interface PageView {
  */
 export interface Kernel {
   readonly kind: 'sim' | 'linux';
+  /**
+   * Bytes that mremap moves in one step where they are aligned and whole: ranges that are moved while the world
+   * stands still are best reserved in whole units of it.
+   */
+  readonly moveUnit: number;
 
   userfaultfd(flags: number): number;
   /**
@@ -143,7 +148,8 @@ export interface Kernel {
   /**
    * By the opener: wakes and ends what sleeps, with an error, and frees all. By an attached thread: detaches it. On
    * linux a blocked `read` is not ended (poll is), and the opener calls it once more when no other thread uses the
-   * machine any longer: then the descriptors' numbers are given back too.
+   * machine any longer, nor a view of it: then descriptors' numbers and addresses are given back too. (Addresses
+   * that the opener itself has views of stay.)
    */
   dispose(): void;
 }

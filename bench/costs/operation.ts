@@ -45,7 +45,7 @@ export const COLD_ALIAS = 'alias cold';
 export const HOT_SOURCE = 'source hot';
 export const INTO_BUFFER = 'into a buffer';
 export const UNMAP = 'pages kept';
-/** A load and then a store, as `writable` of a page view does on linux. */
+/** A load and then a store, as an atomic operation of V8 does it: private memory then takes two faults. */
 export const LOAD_FIRST = 'load first';
 
 /** The page cache filled, the collector's alias mapped, the heap's mapping empty. */

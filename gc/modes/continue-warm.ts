@@ -24,9 +24,11 @@ function attach(context: ThreadContext): MappedThread {
         words.fill(0, at, at + PAGE_WORDS);
       }
     },
-    release(_first, end) {
+    release: undefined,
+    settle(oldPages) {
+      files.thread.settle?.(oldPages);
       const outgoing = 1 - context.side();
-      written[outgoing] = Math.max(written[outgoing] as number, end);
+      written[outgoing] = Math.max(written[outgoing] as number, oldPages);
     },
   };
 }

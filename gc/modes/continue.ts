@@ -7,7 +7,7 @@
  * the pause and in proportion to the heap (0.04 ms a MiB, seen on Linux 6.18): they are moved out of the way first,
  * whole page tables at a time, and dropped after the compaction.
  *
- * The incoming file is empty at every flip (its pages were punched out at the end of the collection before), so a
+ * The incoming file is empty at every flip (its pages were punched out in the course of the collection before), so a
  * touched page is a MISSING fault until it is made and a MINOR fault until it is published.
  *
  * After ART's minor-fault mode, variant F (art-cmc.md, 1.3), which swapped two memfds.
@@ -68,18 +68,21 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
   ] as const;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
-  const flipRange = (addr: number, aside: number, length: number, watched: number) => {
+  const moveAside = (addr: number, aside: number, length: number) => {
     movePages(kernel, addr, aside, length);
     mapFile(kernel, addr, length, fds[side() as 0 | 1]);
-    uffd.register(addr, watched, MISSING_AND_MINOR);
   };
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
-    flip: (usedPages) => flipRange(heap, retired, spanBytes, usedPages * PAGE_BYTES),
-    rehearseFlip() {
-      flipRange(stage, ranges.stageFrom as number, PAGE_BYTES, PAGE_BYTES);
-      uffd.unregister(stage, PAGE_BYTES);
+    flip(usedPages) {
+      moveAside(heap, retired, spanBytes);
+      uffd.register(heap, usedPages * PAGE_BYTES, MISSING_AND_MINOR);
+    },
+    rehearseFlip(uncounted) {
+      moveAside(stage, ranges.stageFrom as number, PAGE_BYTES);
+      uncounted.register(stage, PAGE_BYTES, MISSING_AND_MINOR);
+      uncounted.unregister(stage, PAGE_BYTES);
     },
     target: () => current().words,
     slot: (page) => current().writable(page),

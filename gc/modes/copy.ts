@@ -39,7 +39,7 @@ function attach(context: ThreadContext): MappedThread {
       keepOneMapping(kernel, ranges, usedPages);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
-    rehearseFlip: () => rehearsePrivateFlip(context, true),
+    rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>

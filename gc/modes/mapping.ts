@@ -15,6 +15,7 @@ import {
 } from '../../uffd/abi.ts';
 import { SyscallError } from '../../uffd/errno.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import type { Userfaultfd } from '../../uffd/userfaultfd.ts';
 import type { MappedThread, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 /** Released at a time: small enough that the address space is never locked for long. */
@@ -91,13 +92,12 @@ export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
   };
 }
 
-/** The flip of private memory, rehearsed: page tables moved, and the emptied range watched. */
-export function rehearsePrivateFlip({ kernel, uffd, ranges }: ThreadContext, watched: boolean): void {
+/** The flip of private memory, rehearsed: page tables moved, and the emptied range watched, if it is to be. */
+export function rehearsePrivateFlip({ kernel, ranges }: ThreadContext, uffd?: Userfaultfd): void {
   const stage = ranges.stage as number;
   movePages(kernel, stage, ranges.stageFrom as number, PAGE_BYTES);
-  if (!watched) return;
-  uffd.register(stage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
-  uffd.unregister(stage, PAGE_BYTES);
+  uffd?.register(stage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  uffd?.unregister(stage, PAGE_BYTES);
 }
 
 /** What two modes over private memory share. */

@@ -10,7 +10,7 @@ export type Ranges = Readonly<Record<string, number>> & {
   /** First byte of the range that mutators use. */
   readonly heap: number;
   readonly heapBytes: number;
-  /** Addresses of that range, and of each that its pages are moved to: the heap, and more that is never touched. */
+  /** Addresses of that range, and of each that its pages are moved to: the heap, and more that holds no object. */
   readonly spanBytes: number;
 };
 
@@ -43,8 +43,8 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /** In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. */
   readonly flip: (usedPages: number) => void;
-  /** The calls of a flip, on pages set aside (rehearsal.ts). */
-  readonly rehearseFlip: () => void;
+  /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */
+  readonly rehearseFlip: (uffd: Userfaultfd) => void;
   /** The words in which this thread makes pages, until the next flip. */
   readonly target: () => Int32Array;
   /** Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. */
@@ -60,11 +60,11 @@ export interface MappedThread {
   readonly unwatch: (usedPages: number) => void;
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
-   * down, down to page 0, and begins while pages further down are still being read.
+   * down, down to page 0, and begins while pages further down are still being read. Absent where they are kept.
    */
-  readonly release: (first: number, end: number) => void;
-  /** After the last of it: gives back whatever else the flip has put aside. */
-  readonly settle?: () => void;
+  readonly release?: ((first: number, end: number) => void) | undefined;
+  /** After the last of it: gives back whatever else the flip has put aside. There were so many old pages. */
+  readonly settle?: (oldPages: number) => void;
 }
 
 /** A mode, as the collector's policy sees it. */

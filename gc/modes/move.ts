@@ -38,15 +38,13 @@ function attach(context: ThreadContext): MappedThread {
       keepOneMapping(kernel, ranges, usedPages);
       uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
     },
-    rehearseFlip: () => rehearsePrivateFlip(context, true),
+    rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: () => viewOf(poolSide()).words,
     slot: (page) => viewOf(poolSide()).writable(page),
     publish: (first, pages) =>
       uffd.move(heap + first * PAGE_BYTES, spaces[poolSide()] + first * PAGE_BYTES, pages * PAGE_BYTES),
     unwatch: (usedPages) => uffd.unregister(heap, usedPages * PAGE_BYTES),
-    release() {
-      // From-space stays: it is the next pool.
-    },
+    // No release: from-space is the next pool.
     settle() {
       // What the pool has left, and its page tables, would be unmapped in the next pause.
       mapPrivate(kernel, ranges.spanBytes, spaces[poolSide()]);

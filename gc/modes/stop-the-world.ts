@@ -12,7 +12,7 @@ function attach(context: ThreadContext): MappedThread {
   const heap = pair.livingSpace();
   return {
     ...pair,
-    rehearseFlip: () => rehearsePrivateFlip(context, false),
+    rehearseFlip: () => rehearsePrivateFlip(context),
     target: () => heap.words,
     slot: (page) => heap.writable(page),
     publish: (_first, pages) => ({ done: pages, errno: 0 }),

@@ -24,8 +24,10 @@ const LOG_HEIGHT_PART = 6;
 
 /** How far the reclaiming of one collection has come. Only the collector thread looks at it. */
 export interface Reclaiming {
+  /** Pages there were before. */
+  readonly old: number;
   /** To-space pages at and above it are made. */
-  made: number;
+  madeFrom: number;
   /** From-space pages at and above it have been given back. */
   end: number;
   /** Pages of both spaces in memory when that was looked at last, at a new height. */
@@ -33,7 +35,7 @@ export interface Reclaiming {
 }
 
 export function beginReclaiming({ used, old }: FlipPages): Reclaiming {
-  return { made: used, end: old, highest: 0 };
+  return { old, madeFrom: used, end: old, highest: 0 };
 }
 
 /**
@@ -51,22 +53,22 @@ export function isNewHeight({ cycle }: Maker, progress: Reclaiming): boolean {
 /** Looks how far the pages at the top are made: whether enough of from-space is done with to be worth a call. */
 export function canReclaim(maker: Maker, progress: Reclaiming): boolean {
   const { pageStates } = maker.tables;
-  while (progress.made > 0 && isMade(stateOf(pageStates, progress.made - 1))) progress.made--;
-  return progress.end - neededPages(maker, progress.made) >= RECLAIM_PAGES;
+  while (progress.madeFrom > 0 && isMade(stateOf(pageStates, progress.madeFrom - 1))) progress.madeFrom--;
+  return progress.end - neededPages(maker, progress.madeFrom) >= RECLAIM_PAGES;
 }
 
 /** Gives back what is done with. */
 export function reclaim(maker: Maker, progress: Reclaiming): void {
-  const needed = neededPages(maker, progress.made);
-  maker.thread.release(needed, progress.end);
+  const needed = neededPages(maker, progress.madeFrom);
+  maker.thread.release?.(needed, progress.end);
   progress.end = needed;
 }
 
 /** Gives back all that is left; every page is made. */
 export function finishReclaiming({ thread }: Maker, progress: Reclaiming): void {
-  thread.release(0, progress.end);
+  thread.release?.(0, progress.end);
   progress.end = 0;
-  thread.settle?.();
+  thread.settle?.(progress.old);
 }
 
 /** `wanted` may be asked for and not made yet. */
@@ -74,9 +76,9 @@ function isMade(state: number): boolean {
   return state === PAGE.processed || state === PAGE.publishing || state === PAGE.published;
 }
 
-/** From-space pages [0, answer) may still be read once all pages from `made` on are made. */
-function neededPages({ tables, sources }: Maker, made: number): number {
-  if (made === 0) return 0;
-  if (made >= sources.compactedPages) return made + (sources.blackSlide >>> LOG_PAGE_GRANULES);
-  return ((tables.firstGranule[made] as number) >>> LOG_PAGE_GRANULES) + 1;
+/** From-space pages [0, answer) may still be read once all pages from `madeFrom` on are made. */
+function neededPages({ tables, sources }: Maker, madeFrom: number): number {
+  if (madeFrom === 0) return 0;
+  if (madeFrom >= sources.compactedPages) return madeFrom + (sources.blackSlide >>> LOG_PAGE_GRANULES);
+  return ((tables.firstGranule[madeFrom] as number) >>> LOG_PAGE_GRANULES) + 1;
 }

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { awaitStage, newestAt } from '../../heap/requests.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
+import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
@@ -20,7 +21,7 @@ const collector: Collector = {
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,
-  rehearseFlip: makeRehearsal(maker),
+  rehearseFlip: makeRehearsal(maker, attachUserfaultfd(kernel, heap.uffd)),
   sampleMemory: () => void kernel.memory(),
 };
 

@@ -55,7 +55,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     helpers: 0,
     batch: 4,
     verify: true,
-    rehearseFlip: makeRehearsal(maker),
+    rehearseFlip: makeRehearsal(maker, {} as Parameters<typeof makeRehearsal>[1]),
     sampleMemory: () => {},
   };
   return { collector, tables, told };
@@ -65,7 +65,8 @@ it('nothing fails: the world is stopped for the pauses and the check, and the ph
   const { collector, tables, told } = makeCollector({});
   collect(collector);
   expect(told).toEqual([
-    ...['stop for marking', 'mark', 'resume', 'prepare', 'rehearse the flip'],
+    ...['stop for marking', 'mark', 'resume', 'prepare'],
+    ...['rehearse', 'rehearse the flip'],
     ...['stop for compaction', 'flip', 'compact', 'resume'],
     ...['unwatch', 'release', 'verify'],
   ]);

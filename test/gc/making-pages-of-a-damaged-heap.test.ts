@@ -11,7 +11,12 @@ import { fillTo, makeImage, PAGE_GRANULES, PAGE_WORDS, setRoots, thing } from '.
 const HEADERS = { 'no object': 0, 'a record of no size': 5 << 23, 'an array of no size': 1 << 31 };
 
 /** Makes all pages after the header at that granule (of old objects, or of one allocated since) was written over. */
-function makePages(granule: (black: number) => number, header: number, rest = [0]): () => void {
+function makePages(
+  granule: (black: number) => number,
+  header: number,
+  rest = [0],
+  uncounted = 0,
+): () => void {
   const items = Array.from({ length: 8 }, (_, i) => thing(i, 0, 199));
   const image = makeImage(items, 2);
   const { tables, space } = image;
@@ -31,6 +36,7 @@ function makePages(granule: (black: number) => number, header: number, rest = [0
   const maker = makerOf(image, { view: { ...space.view, readable } });
   const { used } = flip(maker, prepare(tables, black), black);
   beginCycle(maker);
+  maker.sources.liveGranules += uncounted;
   return () => {
     for (let page = 0; page < used; page++) maker.fill(page, new Int32Array(PAGE_WORDS), 0);
   };
@@ -52,5 +58,12 @@ it.each(Object.entries(HEADERS))('%s among those allocated since', (_, header) =
 it.each([-1, 401, 2 ** 30])('an array of 200 granules with %i references', (references) => {
   expect(makePages(() => 1 + 2 * 100, 1 << 31, [200, references])).toThrow(
     /^verification while compacting: .* object 201 \(heap \+ 0x648, page 0\): its header says 200 granules/,
+  );
+});
+
+it('a plan that counts more live granules than the bitmap has', () => {
+  const third = 1 + 2 * 100;
+  expect(makePages(() => third, 2 ** 31 + 2, [100, 0], 30)).toThrow(
+    /^verification while compacting: .* on there are too few live granules to fill a page/,
   );
 });

@@ -35,7 +35,7 @@ describe.each(MODE_NAMES)('%s', (mode) => {
   it('records name phases and pauses, and their times add up', async () => {
     await withHeap({ mode }, async (heap) => {
       const { phasesMs, pauses, totalMs } = await heap.collect();
-      const phases = ['mark', 'prepare', 'flip', 'compact', 'unwatch', 'release', 'verify'];
+      const phases = ['mark', 'prepare', 'rehearse', 'flip', 'compact', 'unwatch', 'release', 'verify'];
       expect(Object.keys(phasesMs).sort()).toEqual([...phases].sort());
       expect(pauses.map(({ name }) => name)).toEqual(['marking', 'compaction']);
       const sum = Object.values(phasesMs).reduce((total, ms) => total + ms, 0);
@@ -69,6 +69,8 @@ describe('what publishing costs', () => {
       await heap.spawn(fixture('programs'), leave).done;
       const { ioctls, pages, copiedBytes } = await heap.collect();
       const all = pages.compacted + pages.slid;
+      for (const one of ['UFFDIO_REGISTER', 'UFFDIO_UNREGISTER'])
+        expect(ioctls[one]).toEqual({ calls: 1, pages: all });
       expect(ioctls[CONTINUE]).toEqual({ calls: Math.ceil(all / 4), pages: all });
       expect([ioctls[COPY], copiedBytes]).toEqual([undefined, 0]);
     });

@@ -1,4 +1,5 @@
 /** A heap can be closed at any moment, and more than once; whoever still waits for something of it is told. */
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openHeap } from '../../dist/gc/index.js';
 import { fixture, KERNEL, MIB, MODE_NAMES, rejection, sharedWords } from './gc-heaps.ts';
@@ -74,4 +75,22 @@ it('and is not used again', async () => {
   await heap.close();
   expect(() => heap.spawn(fixture('programs'), { program: 'forever' })).toThrow('the heap was closed');
   expect(await rejection(heap.collect())).toMatchObject({ code: 'HEAP_CLOSED' });
+});
+
+/** Addresses that this process has taken, in bytes. */
+const addresses = () => 1024 * Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+
+describe.runIf(KERNEL === 'linux')('addresses', () => {
+  it.each(MODE_NAMES)('%s: are given back, a GiB and more a heap', async (mode) => {
+    const useOne = async () => {
+      const heap = await open({ mode });
+      await heap.spawn(fixture('programs'), { program: 'list', length: 1000, collections: 1 }).done;
+      await heap.close();
+    };
+    await useOne(); // whose threads leave what Node keeps for the next
+    const before = addresses();
+    await useOne();
+    await useOne();
+    expect(addresses() - before).toBeLessThan(2 ** 30);
+  });
 });

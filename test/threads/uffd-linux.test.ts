@@ -1,4 +1,5 @@
 /** The real kernel behind the seam: what it answers, and what it refuses before C sees it. */
+import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
@@ -121,6 +122,47 @@ it('a view outlives its mapping: what it shows then is empty memory', () => {
   expect(() => k.load32(addr + P)).toThrow(u.AccessError);
   k.dispose();
   expect([words[0], words[2048]]).toEqual([0, 0]);
+});
+
+it('addresses that only other threads had views of are given back in the end; those of an own view are not', async () => {
+  const k = openLinux();
+  const [own, other] = [0, 1].map(() => k.mmap(0, 4 * P, RW, PRIVATE, -1, 0)) as [number, number];
+  const { words } = k.pageView(own, 4 * P);
+  words.fill(7);
+  const seen = await inThread(k, '(k, u, { other }) => k.pageView(other, 4096).words[0]', { other });
+  expect(seen).toBe(0);
+  const mapped = (addr: number) =>
+    readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .map((line) => line.split(/[- ]/, 2).map((hex) => Number.parseInt(hex, 16)))
+      .some(([start = 0, end = 0]) => start <= addr && addr < end);
+  k.dispose();
+  expect([mapped(own), mapped(other)]).toEqual([true, true]);
+  k.dispose();
+  expect([mapped(own), mapped(other)]).toEqual([true, false]);
+  expect([words[0], words[2048]]).toEqual([0, 0]);
+});
+
+it('pages that are being moved are not counted twice in the peak', async () => {
+  const k = openLinux();
+  const pages = 4096;
+  const [from, to] = [0, 1].map(() => k.mmap(0, pages * P, RW, PRIVATE, -1, 0)) as [number, number];
+  for (let page = 0; page < pages; page++) k.store32(from + page * P, 1);
+  const moves = `(k, u, { from, to, length }) => {
+    const flags = u.MREMAP_MAYMOVE | u.MREMAP_FIXED | u.MREMAP_DONTUNMAP;
+    for (let i = 0; i < 2000; i++) k.mremap(i % 2 ? to : from, length, length, flags, i % 2 ? from : to);
+    return 'moved';
+  }`;
+  let moved = false;
+  const done = inThread(k, moves, { from, to, length: pages * P }).finally(() => {
+    moved = true;
+  });
+  while (!moved) {
+    k.memory();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await done).toBe('moved');
+  expect(k.memory()).toEqual({ bytes: pages * P, peakBytes: pages * P });
 });
 
 it('memory is what the files and private mappings hold, and its peak', () => {

@@ -11,10 +11,14 @@ export function intervalNumbers(entries: number): number {
   return 1 + entries * ENTRY_NUMBERS;
 }
 
-/** A range [start, end), what it is of, and whether a view of it was handed out. */
-export interface Interval {
+/** Addresses [start, end). */
+export interface Extent {
   readonly start: number;
   readonly end: number;
+}
+
+/** A range [start, end), what it is of, and whether a view of it was handed out. */
+export interface Interval extends Extent {
   readonly tag: number;
   readonly viewed: boolean;
 }

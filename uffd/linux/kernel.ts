@@ -5,21 +5,25 @@ import { EFAULT, ENOMEM } from '../errno.ts';
 import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
 import { loadRelaxed } from '../sync.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
+import type { Extent } from './intervals.ts';
 import { type Libc, uninterrupted } from './libc.ts';
 import {
+  backAll,
   checkAlive,
   closeKept,
   createMachine,
   forgetDescriptor,
-  freeAll,
+  hasAttached,
   isOurs,
   type LinuxMachine,
   noteDescriptor,
   noteWatch,
   quell,
+  reserveDescriptors,
   STATE,
+  unmapBut,
 } from './machine.ts';
-import { map, remap, unmap } from './mappings.ts';
+import { MOVE_UNIT, map, remap, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
 import { fdinfo, pagemap } from './proc.ts';
@@ -35,6 +39,8 @@ export function openLinuxMachine(libc: Libc): Kernel {
 /** The calling thread's kernel on `m`. */
 export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kernel {
   let attached = true;
+  const views: Extent[] = []; // that were handed out to this thread
+  let kept: Float64Array | null = null; // addresses that stay backed for other threads
   const word = new Uint32Array(1);
   const wordBytes = new Uint8Array(word.buffer);
   const poller = makePoller(libc, m);
@@ -63,6 +69,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
 
   const kernel: Kernel = {
     kind: 'linux',
+    moveUnit: MOVE_UNIT,
     userfaultfd(flags) {
       alive();
       return noted(openUserfaultfdFile(libc, flags));
@@ -177,10 +184,12 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     gettid: () => Number(readlinkSync('/proc/thread-self').split('/').pop()),
     mutatorView(addr, length) {
       alive();
+      views.push({ start: addr, end: addr + length });
       return mutatorView(m, libc, addr, length);
     },
     pageView(addr, length) {
       alive();
+      views.push({ start: addr, end: addr + length });
       return pageView(m, libc, addr, length);
     },
     memory() {
@@ -192,13 +201,18 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
       const first = attached;
       attached = false;
       if (!opener) return;
-      if (!first) {
-        closeKept(m, libc);
+      if (first) {
+        quell(m, libc);
+        kept = backAll(m, libc);
+        forgetAtExit(m);
+      }
+      if (first && hasAttached(m)) {
+        reserveDescriptors(m, libc);
         return;
       }
-      quell(m, libc);
-      freeAll(m, libc);
-      forgetAtExit(m);
+      closeKept(m, libc);
+      if (kept !== null) unmapBut(views, kept, libc);
+      kept = null;
     },
   };
   return kernel;

@@ -4,9 +4,9 @@
  * one SharedArrayBuffer.
  *
  * Two rules come from it. (1) Nothing that this package does touches memory that is not the machine's: an address
- * that is not in the book is refused before C sees it. (2) Addresses of which a view was handed out stay backed for
- * as long as the process lives (by empty private memory, once the mapping is gone): a view in another thread cannot
- * be taken back, and a stray access must not end the process.
+ * that is not in the book is refused before C sees it. (2) Addresses of which a view was handed out stay backed (by
+ * empty private memory, once the mapping is gone) until no thread can have the view: it cannot be taken back, and a
+ * stray access must not end the process.
  */
 import {
   MAP_ANONYMOUS,
@@ -39,9 +39,11 @@ export const STATE = {
   watchEpoch: 4, // moves with every REGISTER and UNREGISTER
   attached: 5, // 1 once another thread has attached
   peakPages: 6,
-  descriptors: 7, // how many; they follow
+  movesBegun: 7, // calls of mremap: while one is under way, its pages are at neither or at both places
+  movesEnded: 8,
+  descriptors: 9, // how many; they follow
 } as const;
-const STATE_WORDS = 8 + MAX_DESCRIPTORS;
+const STATE_WORDS = 10 + MAX_DESCRIPTORS;
 
 /** Views of one machine's shared state, in one thread. */
 export interface LinuxMachine {
@@ -174,22 +176,36 @@ export function quell(m: LinuxMachine, libc: Libc): void {
   libc.write(loadAcquire(m.state, STATE.wakeFd), new Uint8Array(new BigUint64Array([1n]).buffer), 8);
 }
 
-/** Gives back memory and files. Threads of the machine may still run: see the head of this file. */
-export function freeAll(m: LinuxMachine, libc: Libc): void {
-  const alone = loadAcquire(m.state, STATE.attached) === 0;
-  for (const { start, end, viewed } of table.intervals(m.ranges)) {
-    // Another thread may be in the middle of an access: it was asleep in a fault until just now.
-    if (viewed || !alone) backWithNothing(libc, start, end - start);
-    else libc.munmap(start, end - start);
-  }
+/**
+ * Gives back memory. Every address stays backed: another thread may be in the middle of an access, since it was
+ * asleep in a fault until just now. Answers the book of them, for {@link unmapBut}.
+ */
+export function backAll(m: LinuxMachine, libc: Libc): Float64Array {
+  for (const { start, end } of table.intervals(m.ranges)) backWithNothing(libc, start, end - start);
+  const kept = m.ranges.slice();
   m.ranges[0] = 0;
   m.watches[0] = 0;
-  if (alone) {
-    closeKept(m, libc);
-    return;
-  }
-  // Other threads may be about to use the numbers, which must not come to mean other files of the process: they are
-  // kept, for the eventfd.
+  return kept;
+}
+
+/** Gives back addresses, once nobody else uses them or has a view of them: all but those that `views` are of. */
+export function unmapBut(views: readonly table.Extent[], kept: Float64Array, libc: Libc): void {
+  const rest = new Float64Array(kept.length + table.intervalNumbers(views.length)); // a view may cut a range in two
+  rest.set(kept);
+  for (const { start, end } of views) table.remove(rest, start, end);
+  for (const { start, end } of table.intervals(rest)) libc.munmap(start, end - start);
+}
+
+/** Whether another thread has attached to the machine at any time. */
+export function hasAttached(m: LinuxMachine): boolean {
+  return loadAcquire(m.state, STATE.attached) !== 0;
+}
+
+/**
+ * Gives back files, but not their numbers, which must not come to mean other files of the process while threads may
+ * be about to use them: they are kept, for the eventfd.
+ */
+export function reserveDescriptors(m: LinuxMachine, libc: Libc): void {
   for (const fd of descriptors(m)) libc.dup3(loadAcquire(m.state, STATE.wakeFd), fd, O_CLOEXEC);
 }
 

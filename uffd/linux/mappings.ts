@@ -10,12 +10,15 @@ import {
 } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
+import { fetchAdd } from '../sync.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
-import { backWithNothing, isOurs, keepingBook, type LinuxMachine } from './machine.ts';
+import { backWithNothing, isOurs, keepingBook, type LinuxMachine, STATE } from './machine.ts';
 
+/** mremap moves 1 GiB that is aligned and whole by one entry of the page tables, and flushes the TLB once. */
+export const MOVE_UNIT = 2 ** 30;
 /** What one entry of a page table covers, at its higher levels. */
-const TABLE_BYTES = [2 ** 30, 2 ** 21];
+const TABLE_BYTES = [MOVE_UNIT, 2 ** 21];
 const RESERVE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 /** mmap(2), Linux 4.17: only if nothing is there. */
 const MAP_FIXED_NOREPLACE = 0x100000;
@@ -105,8 +108,15 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   if (!table.hasRoom(m.ranges)) return -ENOMEM;
   if (!isOurs(m, old, Math.max(1, oldLength))) return -EFAULT;
   if ((flags & MREMAP_FIXED) !== 0 && !isOurs(m, newAddr, newLength)) return -EINVAL;
+  fetchAdd(m.state, STATE.movesBegun, 1);
   const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
-  if (start < 0) return start;
+  if (start >= 0) noteMove(libc, m, r, start);
+  fetchAdd(m.state, STATE.movesEnded, 1);
+  return start;
+}
+
+function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): void {
+  const { old, oldLength, newLength, flags } = r;
   keepingBook(m, () => {
     const tag = table.tagAt(m.ranges, old);
     const there = table.remove(m.ranges, start, start + newLength);
@@ -118,5 +128,4 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
     table.remove(m.watches, old, old + oldLength);
     table.put(m.ranges, { start, end: start + newLength, tag, viewed: there });
   });
-  return start;
 }

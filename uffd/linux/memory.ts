@@ -11,16 +11,26 @@ const BLOCK_BYTES = 512;
 /** Pages asked of mincore at a time. */
 const STEP_PAGES = 1 << 16;
 
-/** What is in memory now; each call also raises the peak. */
+/**
+ * What is in memory now; each call also raises the peak, unless pages were being moved meanwhile: some may have been
+ * counted twice then.
+ */
 export function memoryUse(m: LinuxMachine, libc: Libc): MemoryUse {
+  const ended = loadAcquire(m.state, STATE.movesEnded);
+  const pages = countPages(m, libc);
+  const still = loadAcquire(m.state, STATE.movesBegun) === ended;
+  if (still && pages > loadAcquire(m.state, STATE.peakPages)) storeRelease(m.state, STATE.peakPages, pages);
+  return { bytes: pages * PAGE_BYTES, peakBytes: loadAcquire(m.state, STATE.peakPages) * PAGE_BYTES };
+}
+
+function countPages(m: LinuxMachine, libc: Libc): number {
   // Without the lock, which a thread that was ended may hold for good: this is asked once more when a run has failed.
   const ranges = intervals(m.ranges);
   const files = new Set(ranges.map(({ tag }) => tag).filter((fd) => fd >= 0));
   let pages = 0;
   for (const fd of files) pages += fileBytes(fd) / PAGE_BYTES;
   for (const { start, end, tag } of ranges) if (tag < 0) pages += residentPages(libc, start, end);
-  if (pages > loadAcquire(m.state, STATE.peakPages)) storeRelease(m.state, STATE.peakPages, pages);
-  return { bytes: pages * PAGE_BYTES, peakBytes: loadAcquire(m.state, STATE.peakPages) * PAGE_BYTES };
+  return pages;
 }
 
 function fileBytes(fd: number): number {

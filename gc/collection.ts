@@ -15,7 +15,7 @@ import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
 import { compactPages } from './phases/compact.ts';
 import { flip } from './phases/flip.ts';
-import { mark } from './phases/mark.ts';
+import { type Marking, markBesideMutators, preclean } from './phases/mark.ts';
 import { clearLiveness, prepare } from './phases/prepare.ts';
 import {
   beginReclaiming,
@@ -31,7 +31,7 @@ export interface Collector {
   readonly maker: Maker;
   readonly tables: HeapTables;
   readonly cycle: SharedWords;
-  readonly markStack: Int32Array;
+  readonly marking: Marking;
   /** Compactors beside the collector. */
   readonly helpers: number;
   readonly batch: number;
@@ -44,6 +44,8 @@ export interface Collector {
 /** The phases and pauses of a collection, in order; events name them by their place here. */
 export const PHASES = [
   'mark',
+  'preclean',
+  'remark',
   'prepare',
   'rehearse',
   'flip',
@@ -59,7 +61,9 @@ export function collect(c: Collector): void {
   const { thread, mode } = maker;
   const number = begin(c);
 
-  const black = pause(c, 'marking', () => phase(c, 'mark', () => markLive(c)));
+  phase(c, 'mark', () => markBesideMutators(tables, c.marking, thread.livingSpace()));
+  const precleaned = phase(c, 'preclean', () => preclean(tables, c.marking));
+  const black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned)));
   const plan = phase(c, 'prepare', () => {
     const compaction = prepare(tables, black);
     thread.ready?.(compaction.compactedPages);
@@ -95,11 +99,13 @@ function begin({ maker, tables, cycle }: Collector): number {
   return number;
 }
 
-/** Marks; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
-function markLive({ maker, tables, cycle, markStack }: Collector): number {
-  const found = mark(maker.thread.livingSpace(), tables, markStack);
+/** Ends marking; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
+function remark({ maker, tables, cycle, marking }: Collector, precleaned: number): number {
+  const found = marking.finish();
+  const number = loadAcquire(cycle, CYCLE.number);
   storeRelease(tables.control, CONTROL.liveGranules, found.granules);
-  maker.events.emit(EVENT.marked, found.objects, loadAcquire(cycle, CYCLE.number), found.granules);
+  maker.events.emit(EVENT.marked, found.objects, number, found.granules);
+  maker.events.emit(EVENT.cards, precleaned, number, found.cards);
   return topPage(tables) << LOG_PAGE_GRANULES;
 }
 

@@ -25,6 +25,7 @@ export const EVENT = {
   stall: 14, // µs slept in a userfault, cycle, page
   wait: 15, // µs, cycle 0, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
+  cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
 } as const;
 
 /** Who filled or published. */

@@ -25,6 +25,8 @@ export interface CycleRecord {
   readonly liveBytes: number;
   readonly freedBytes: number;
   readonly objects: number;
+  /** Dirty cards (512 bytes each) that marking looked at beside the mutators, and in the marking pause. */
+  readonly dirtyCards: { readonly precleaned: number; readonly atPause: number };
   readonly pages: {
     readonly compacted: number;
     readonly slid: number;
@@ -104,6 +106,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
     liveBytes,
     freedBytes: Math.max(0, one(EVENT.freed).a * PAGE_BYTES),
     objects: marked.a,
+    dirtyCards: { precleaned: one(EVENT.cards).a, atPause: one(EVENT.cards).b },
     pages: {
       compacted: planned.a,
       slid: planned.b,

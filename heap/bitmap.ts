@@ -37,12 +37,13 @@ export function setBits(bitmap: Int32Array, stride: number, from: number, to: nu
   bitmap[last * stride] = (bitmap[last * stride] as number) | bitRange(0, ((to - 1) & 31) + 1);
 }
 
-/** The highest set bit at or below `bit`, or −1. */
-export function precedingBit(bitmap: Int32Array, bit: number): number {
+/** The highest set bit in [lowest, bit], or −1; `lowest` is a multiple of 32. */
+export function precedingBit(bitmap: Int32Array, bit: number, lowest = 0): number {
+  if (bit < lowest) return -1;
   let word = bit >>> 5;
   let bits = (bitmap[word] as number) & (-1 >>> (31 - (bit & 31)));
   while (bits === 0) {
-    if (--word < 0) return -1;
+    if (--word < lowest >>> 5) return -1;
     bits = bitmap[word] as number;
   }
   return word * 32 + 31 - Math.clz32(bits);

@@ -5,6 +5,9 @@
 import { LOG_PAGE_WORDS, PAGE_BYTES } from '../uffd/kernel.ts';
 import { GRANULE_BYTES, LOG_PAGE_GRANULES } from './object.ts';
 
+/** Cards of a page (cards.ts): as many as a double has bytes, so that one load tells whether any is dirty. */
+export const CARDS_PER_PAGE = 8;
+
 /** Granules that share one word of a bitmap, and one entry of the offset vector: 256 bytes of heap. */
 export const LOG_CHUNK_GRANULES = 5;
 
@@ -20,8 +23,8 @@ export interface HeapGeometry {
   readonly tlabPages: number;
 }
 
-// Control words by which mutators and collector meet. Each is alone in its cache line.
-const LINE_WORDS = 16;
+/** Words of a cache line. Words by which threads meet are each alone in theirs. */
+export const LINE_WORDS = 16;
 const CONTROL_NAMES = [
   'mutatorLock', // two words: a reader-writer lock, held shared by every running mutator
   'top', // first page not handed out yet
@@ -32,6 +35,8 @@ const CONTROL_NAMES = [
   'freeAtFlip', // pages free right after the last flip
   'reason', // why the newest collection was asked for: REASON
   'liveGranules', // granules that the collection before found live
+  'handshake', // number of the newest handshake asked for
+  'handshakeNews', // raised when a mutator has passed it, or stopped running instead
 ] as const;
 
 /** Index of each control word. */
@@ -58,6 +63,12 @@ export interface HeapTables {
   readonly control: Int32Array;
   /** [count, slots…] of each mutator. */
   readonly roots: readonly Int32Array[];
+  /** What `roots` held when each mutator passed the newest handshake. */
+  readonly rootSnapshots: readonly Int32Array[];
+  /** Of each mutator, whether it runs and which handshake it has passed (safepoint.ts). */
+  readonly mutatorStates: Int32Array;
+  /** The card table (cards.ts): a byte for each 512 bytes of heap. */
+  readonly cards: Uint8Array;
   /** One bit a granule, set where a marked object starts. */
   readonly markBits: Int32Array;
   /**
@@ -81,6 +92,9 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
   const rows: readonly (readonly [string, number])[] = [
     ['control', CONTROL_WORDS],
     ['roots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
+    ['rootSnapshots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
+    ['mutatorStates', geometry.mutators * LINE_WORDS],
+    ['cards', pages * (CARDS_PER_PAGE / 4)],
     ['markBits', granules >>> LOG_CHUNK_GRANULES],
     ['liveness', 2 * (granules >>> LOG_CHUNK_GRANULES)],
     ['objectAtPage', pages],
@@ -109,13 +123,19 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
   ) as Record<string, Int32Array>;
   const table = (name: string): Int32Array => view[name] as Int32Array;
   const rootWords = ROOT_COUNT_WORDS + geometry.rootSlots;
+  const ofEachMutator = (name: string): Int32Array[] =>
+    Array.from({ length: geometry.mutators }, (_, i) =>
+      table(name).subarray(i * rootWords, (i + 1) * rootWords),
+    );
+  const cards = table('cards');
   return {
     geometry,
     pages: geometry.heapBytes / PAGE_BYTES,
     control: table('control'),
-    roots: Array.from({ length: geometry.mutators }, (_, i) =>
-      table('roots').subarray(i * rootWords, (i + 1) * rootWords),
-    ),
+    roots: ofEachMutator('roots'),
+    rootSnapshots: ofEachMutator('rootSnapshots'),
+    mutatorStates: table('mutatorStates'),
+    cards: new Uint8Array(cards.buffer, cards.byteOffset, cards.byteLength),
     markBits: table('markBits'),
     liveness: table('liveness'),
     objectAtPage: table('objectAtPage'),

@@ -7,6 +7,7 @@
  */
 import type { MutatorView } from '../uffd/kernel.ts';
 import { makeAllocator } from './allocation.ts';
+import { makeBarrier } from './cards.ts';
 import { MutatorError } from './errors.ts';
 import { type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
 import {
@@ -26,7 +27,13 @@ import {
   recordReferences,
 } from './object.ts';
 import { awaitStage, newestAt, requestCollection } from './requests.ts';
-import { enterRunning, isStopRequested, leaveRunning } from './safepoint.ts';
+import {
+  enterRunning,
+  isHandshakeWanted,
+  isStopRequested,
+  leaveRunning,
+  passHandshake,
+} from './safepoint.ts';
 import { type Field, type Shape, UNTYPED_SHAPE } from './shape.ts';
 
 /** What a mutator thread works with. One per thread; its functions close over the thread's state. */
@@ -123,23 +130,24 @@ export function attachMutator(
   const roots: Int32Array = rootWords;
   const firstStackSlot = options.roots;
   const { load: loadWord, store: storeWord } = view;
+  const barrier = makeBarrier(tables);
   const { allocate, retire } = makeAllocator(view, tables, { index, safepoint, waitStopped });
   let stackTop = firstStackSlot;
 
   roots.fill(0);
   roots[0] = firstStackSlot;
-  enterRunning(control);
+  enterRunning(tables, index);
   view.enter();
 
   function stopRunning(): void {
     retire();
     roots[0] = stackTop;
     view.leave();
-    leaveRunning(control);
+    leaveRunning(tables, index);
   }
 
   function startRunning(): void {
-    enterRunning(control);
+    enterRunning(tables, index);
     view.enter();
   }
 
@@ -159,8 +167,27 @@ export function attachMutator(
   }
 
   function safepoint(): void {
-    if (isStopRequested(control)) waitStopped('safepoint', () => {});
-    else view.quiesce();
+    if (isStopRequested(control)) {
+      waitStopped('safepoint', () => {});
+      return;
+    }
+    if (isHandshakeWanted(tables, index)) pass();
+    view.quiesce();
+  }
+
+  /**
+   * Passes a handshake. The allocation buffer goes back, so that what is allocated from now on lies on pages that
+   * were handed out after the handshake was asked for, where concurrent marking does not look yet.
+   */
+  function pass(): void {
+    retire();
+    roots[0] = stackTop;
+    passHandshake(tables, index);
+  }
+
+  function storeReference(word: number, value: Ref): void {
+    storeWord(word, value);
+    barrier(word);
   }
 
   function alloc(shape: Shape): Ref {
@@ -221,11 +248,11 @@ export function attachMutator(
     alloc,
     allocObject,
     ref: (object, field) => loadWord(object * 2 + field),
-    setRef: (object, field, value) => storeWord(object * 2 + field, value),
+    setRef: (object, field, value) => storeReference(object * 2 + field, value),
     load: (object, field) => loadWord(object * 2 + field),
     store: (object, field, value) => storeWord(object * 2 + field, value),
     refAt: (object, slot) => loadWord(slotWord(object, slot)),
-    setRefAt: (object, slot, value) => storeWord(slotWord(object, slot), value),
+    setRefAt: (object, slot, value) => storeReference(slotWord(object, slot), value),
     dataAt: (object, word) => loadWord(dataWord(object, word)),
     setDataAt: (object, word, value) => storeWord(dataWord(object, word), value),
     referencesOf,

@@ -6,7 +6,7 @@ import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
-import { allocateMarkStack } from '../phases/mark.ts';
+import { allocateMarkStack, makeMarking } from '../phases/mark.ts';
 import { makeRehearsal } from '../rehearsal.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
@@ -17,7 +17,7 @@ const collector: Collector = {
   maker,
   tables,
   cycle,
-  markStack: allocateMarkStack(heap.geometry.heapBytes),
+  marking: makeMarking(tables, allocateMarkStack(heap.geometry.heapBytes)),
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,

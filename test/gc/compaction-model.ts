@@ -6,7 +6,6 @@ import { expect } from 'vitest';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { beginCycle, type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { flip } from '../../dist/gc/phases/flip.js';
-import { mark } from '../../dist/gc/phases/mark.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { recordHeader } from '../../dist/heap/object.js';
 import { setTopPage, topPage } from '../../dist/heap/spaces.js';
@@ -22,6 +21,7 @@ import {
   isThing,
   makeImage,
   makeSpace,
+  mark,
   PAGE_GRANULES,
   PAGE_WORDS,
   pagesFor,

@@ -2,6 +2,7 @@
  * Heaps as arrays of words, laid out by the simplest code there is: what the collector's arithmetic is tested on.
  * The pages of a heap lie scattered in its array, so that nobody can step from one to the next.
  */
+import { type MarkResult, makeMarking } from '../../dist/gc/phases/mark.js';
 import { allocateMetadata, type HeapTables, openTables } from '../../dist/heap/layout.js';
 import { arrayHeader, fillerHeader, fitsRecord, granulesFor, recordHeader } from '../../dist/heap/object.js';
 import { setTopPage } from '../../dist/heap/spaces.js';
@@ -167,4 +168,12 @@ export function reachable(roots: readonly Item[]): Set<Item> {
     for (const target of item.references) if (target !== null) seen.add(target);
   }
   return seen;
+}
+
+/** Marks at once, with nobody to run beside it. */
+export function mark(view: PageView, tables: HeapTables, stack: Int32Array): Omit<MarkResult, 'cards'> {
+  const marking = makeMarking(tables, stack);
+  marking.begin(view);
+  const { objects, granules } = marking.finish();
+  return { objects, granules };
 }

@@ -2,11 +2,10 @@
 import { expect, it } from 'vitest';
 import { beginCycle } from '../../dist/gc/maker.js';
 import { flip } from '../../dist/gc/phases/flip.js';
-import { mark } from '../../dist/gc/phases/mark.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { setTopPage, topPage } from '../../dist/heap/spaces.js';
 import { makerOf } from './compaction-model.ts';
-import { fillTo, makeImage, PAGE_GRANULES, PAGE_WORDS, setRoots, thing } from './heap-image.ts';
+import { fillTo, makeImage, mark, PAGE_GRANULES, PAGE_WORDS, setRoots, thing } from './heap-image.ts';
 
 const HEADERS = { 'no object': 0, 'a record of no size': 5 << 23, 'an array of no size': 1 << 31 };
 

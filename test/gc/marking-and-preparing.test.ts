@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { makeForward } from '../../dist/gc/forward.js';
-import { mark } from '../../dist/gc/phases/mark.js';
 import { clearLiveness, prepare } from '../../dist/gc/phases/prepare.js';
 import { topPage } from '../../dist/heap/spaces.js';
 import {
   type Item,
   makeImage,
+  mark,
   PAGE_GRANULES,
   pointTo,
   setRoots,

@@ -8,7 +8,6 @@ import { type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { MODES, type ModeName } from '../../dist/gc/modes/index.js';
 import { compactPages } from '../../dist/gc/phases/compact.js';
 import { flip } from '../../dist/gc/phases/flip.js';
-import { mark } from '../../dist/gc/phases/mark.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { topPage } from '../../dist/heap/spaces.js';
 import { verifyHeap } from '../../dist/heap/verify.js';
@@ -16,7 +15,7 @@ import { UFFD_FEATURE_MINOR_SHMEM, UFFD_FEATURE_MISSING_SHMEM } from '../../dist
 import type { Kernel } from '../../dist/uffd/kernel.js';
 import { openKernel } from '../../dist/uffd/open.js';
 import { openUserfaultfd, type Userfaultfd } from '../../dist/uffd/userfaultfd.js';
-import { type Item, makeImage, PAGE_WORDS, setRoots, sizeOf, type Thing, thing } from './heap-image.ts';
+import { type Item, makeImage, mark, PAGE_WORDS, setRoots, sizeOf, type Thing, thing } from './heap-image.ts';
 
 export type ConcurrentMode = 'continue' | 'copy';
 export type Message = NonNullable<ReturnType<Userfaultfd['read']>>;

@@ -1,4 +1,4 @@
-/** A heap in a plain array, with one mutator and nobody who collects. */
+/** A heap in a plain array, with one mutator (and more, if they are attached) and nobody who collects. */
 import { allocateMetadata, type HeapTables, openTables } from '../../dist/heap/layout.js';
 import { type AttachedMutator, attachMutator } from '../../dist/heap/mutator.js';
 import { fillerHeader, recordHeader } from '../../dist/heap/object.js';
@@ -8,6 +8,7 @@ import type { PageView } from '../../dist/uffd/kernel.js';
 export interface ArrayHeap extends AttachedMutator {
   readonly tables: HeapTables;
   readonly view: PageView;
+  readonly attach: (index: number) => AttachedMutator;
 }
 
 export function arrayHeap(pages: number, { roots = 0, rootSlots = 64, index = 0 } = {}): ArrayHeap {
@@ -28,7 +29,7 @@ export function arrayHeap(pages: number, { roots = 0, rootSlots = 64, index = 0 
     leave: () => {},
     onStall: null,
   };
-  const attached = attachMutator(view, tables, { index, roots });
+  const attach = (number: number) => attachMutator(view, tables, { index: number, roots });
   const base = (page: number) => page * 1024;
-  return { ...attached, tables, view: { words, readable: base, writable: base } };
+  return { ...attach(index), attach, tables, view: { words, readable: base, writable: base } };
 }

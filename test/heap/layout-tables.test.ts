@@ -19,11 +19,19 @@ interface Row {
 
 /** The map: every table with where it is. */
 function rowsOf(tables: HeapTables): Row[] {
-  const row = (name: string, view: Int32Array) => ({ name, begin: view.byteOffset, bytes: view.byteLength });
-  const { control, roots, markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates } = tables;
+  const row = (name: string, view: Int32Array | Uint8Array) => ({
+    name,
+    begin: view.byteOffset,
+    bytes: view.byteLength,
+  });
+  const { control, roots, rootSnapshots, mutatorStates, cards } = tables;
+  const { markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates } = tables;
   return [
     row('control', control),
     ...roots.map((view, mutator) => row(`roots ${mutator}`, view)),
+    ...rootSnapshots.map((view, mutator) => row(`snapshot ${mutator}`, view)),
+    row('mutatorStates', mutatorStates),
+    row('cards', cards),
     ...Object.entries({ markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates }).map(
       ([name, view]) => row(name, view),
     ),
@@ -52,6 +60,10 @@ it.each(GEOMETRIES)('%i bytes, %i mutators, %i root slots: each table is as larg
   const [granules, pages] = [heapBytes / 8, heapBytes / 4096];
   expect(tables.pages).toBe(pages);
   expect(tables.roots.map((roots) => roots.length)).toEqual(Array(mutators).fill(1 + rootSlots));
+  expect(tables.rootSnapshots.map((roots) => roots.length)).toEqual(Array(mutators).fill(1 + rootSlots));
+  expect(tables.mutatorStates.length * 4).toBe(mutators * LINE_BYTES);
+  expect(tables.cards.length).toBe(heapBytes / 512);
+  expect(tables.cards.byteOffset % 8).toBe(0);
   expect(tables.markBits.length * 32).toBe(granules);
   expect(tables.liveness.length).toBe(2 * (granules / 32));
   expect([tables.objectAtPage.length, tables.pageStates.length]).toEqual([pages, pages]);
@@ -80,17 +92,21 @@ it('each control word is alone in its cache line', () => {
 it('the map of a 1 MiB heap', () => {
   const lines = rowsOf(tablesOf(MIB, 2, 100).tables).map(
     ({ name, begin, bytes }) =>
-      `${name.padEnd(12)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
+      `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control           0    576
-roots 0         576    404
-roots 1         980    404
-markBits       1408  16384
-liveness      17792  32768
-objectAtPage  50560   1024
-firstGranule  51584   1028
-firstObject   52672   1028
-pageStates    53760   1024
+control            0    704
+roots 0          704    404
+roots 1         1108    404
+snapshot 0      1536    404
+snapshot 1      1940    404
+mutatorStates   2368    128
+cards           2496   2048
+markBits        4544  16384
+liveness       20928  32768
+objectAtPage   53696   1024
+firstGranule   54720   1028
+firstObject    55808   1028
+pageStates     56896   1024
 `);
 });

@@ -1,0 +1,47 @@
+/**
+ * The card table: one byte for each 512 bytes of the heap, set by the mutators' post-write barrier where a reference
+ * slot was stored to. Marking beside mutators is sound because of it (incremental update): a reference that marking
+ * has missed was stored after marking had looked at its slot, so its card is dirty, and is looked at again.
+ *
+ * The order that makes it so: (1) dirty cards are taken, and cleaned; (2) every mutator passes a handshake
+ * (safepoint.ts); (3) the slots on the cards taken are read. A store that is not seen in (3) came after its
+ * mutator's handshake, and so did its barrier, which is after (1): the card is dirty again (art-cmc.md, 8.5).
+ *
+ * Plain byte stores and loads: the handshake orders them.
+ */
+import { CARDS_PER_PAGE, type HeapTables } from './layout.ts';
+
+/** log2 of the granules of heap that share a card. */
+export const LOG_CARD_GRANULES = 6;
+const LOG_CARD_WORDS = 7;
+const CLEAN = 0;
+const DIRTY = 1;
+
+/** The post-write barrier: word `word`, from the heap's base, is a reference slot and has been stored to. */
+export type Barrier = (word: number) => void;
+
+export function makeBarrier({ cards }: HeapTables): Barrier {
+  return (word) => {
+    cards[word >>> LOG_CARD_WORDS] = DIRTY;
+  };
+}
+
+/** Forgets all stores up to now: marking begins, and has looked at no slot. */
+export function cleanCards({ cards }: HeapTables): void {
+  cards.fill(CLEAN);
+}
+
+/** Takes the dirty cards of pages [0, pages): cleans them, and puts their numbers into `into`. Answers how many. */
+export function takeDirtyCards({ cards }: HeapTables, pages: number, into: Int32Array): number {
+  const cardsOfPage = new Float64Array(cards.buffer, cards.byteOffset, pages);
+  let taken = 0;
+  for (let page = 0; page < pages; page++) {
+    if (cardsOfPage[page] === 0) continue; // no bit pattern of dirty bytes is a zero
+    for (let card = page * CARDS_PER_PAGE; card < (page + 1) * CARDS_PER_PAGE; card++) {
+      if (cards[card] === CLEAN) continue;
+      cards[card] = CLEAN;
+      into[taken++] = card;
+    }
+  }
+  return taken;
+}

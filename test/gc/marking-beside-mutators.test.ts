@@ -1,0 +1,150 @@
+/**
+ * Marking while mutators allocate, store references, lose them and hide them: whatever the order of their steps and
+ * the collector's, every object that is reachable when marking ends is marked. All on one thread, step by step.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { makeMarking } from '../../dist/gc/phases/mark.js';
+import type { Mutator } from '../../dist/heap/mutator.js';
+import { awaitHandshake } from '../../dist/heap/safepoint.js';
+import { topPage } from '../../dist/heap/spaces.js';
+import { verifyHeap } from '../../dist/heap/verify.js';
+import { type ArrayHeap, arrayHeap } from '../heap/array-heap.ts';
+
+const ROOTS = 6;
+const PAGES = 1024;
+const TOO_LARGE = 8200; // granules: an array's header, and pages of its own
+
+/** What one of two mutators does, on objects that its roots or its fellow's hold. */
+const step = fc.record({
+  who: fc.nat(1),
+  // Weighted: the ways to lose an object are what it is about.
+  does: fc.constantFrom(
+    ...['allocate', 'allocate', 'link', 'link', 'link', 'load', 'hide', 'hide', 'drop', 'pass'],
+  ),
+  i: fc.nat(ROOTS - 1),
+  j: fc.nat(ROOTS - 1),
+  slot: fc.nat(500),
+  references: fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 4 }) },
+    fc.integer({ min: 60, max: 400 }),
+  ),
+  data: fc.oneof({ weight: 8, arbitrary: fc.nat(20) }, fc.nat(900), fc.constant(2 * TOO_LARGE)),
+  /** Objects that the collector marks after it, if it is at that. */
+  marks: fc.nat(3),
+});
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+function perform(m: Mutator, { does, i, j, slot, references, data }: Step): void {
+  const object = m.root(i);
+  const at = object === 0 ? -1 : slot % Math.max(1, m.referencesOf(object));
+  if (does === 'allocate') m.setRoot(i, m.allocObject(references, data));
+  else if (does === 'drop') m.setRoot(i, 0);
+  else if (object === 0 || m.referencesOf(object) === 0) return;
+  else if (does === 'link') m.setRefAt(object, at, m.root(j));
+  else if (does === 'load') m.setRoot(j, m.refAt(object, at));
+  else if (does === 'hide') {
+    m.setRoot(j, m.refAt(object, at));
+    m.setRefAt(object, at, 0);
+  }
+}
+
+/** The collector, a step at a time: it waits for a handshake, or traces, or begins another round. */
+function makeCollector({ tables, view }: ArrayHeap, mutators: readonly Mutator[]) {
+  const marking = makeMarking(tables, new Int32Array(1 << 16));
+  const passed = mutators.map(() => false);
+  let handshake = marking.begin(view);
+  let at: 'handshake' | 'tracing' = 'handshake';
+  const collector = {
+    pass(who: number) {
+      mutators[who]?.safepoint();
+      passed[who] = true;
+    },
+    work(marks: number): void {
+      if (at === 'tracing') {
+        if (marks === 0 || !marking.trace(marks)) return;
+        passed.fill(false);
+        handshake = marking.takeCards();
+        at = 'handshake';
+      } else if (passed.every(Boolean)) {
+        awaitHandshake(tables, handshake);
+        marking.pushFound();
+        at = 'tracing';
+      }
+    },
+    finish() {
+      for (const who of mutators.keys()) collector.pass(who);
+      if (at === 'handshake') awaitHandshake(tables, handshake);
+      if (at === 'handshake') marking.pushFound();
+      return marking.finish();
+    },
+  };
+  return collector;
+}
+
+/** All objects that roots and the references of marked objects lead to. */
+function reachable(m: Mutator, roots: readonly Int32Array[]): Set<number> {
+  const found = new Set([0]);
+  const left = roots.flatMap((slots) => [...slots.subarray(1, 1 + (slots[0] as number))]);
+  for (let object = left.pop(); object !== undefined; object = left.pop()) {
+    if (found.has(object)) continue;
+    found.add(object);
+    for (let slot = 0; slot < m.referencesOf(object); slot++) left.push(m.refAt(object, slot));
+  }
+  return found;
+}
+
+const isMarked = ({ tables }: ArrayHeap, object: number) =>
+  (((tables.markBits[object >>> 5] as number) >>> (object & 31)) & 1) === 1;
+
+function run(before: readonly Step[], during: readonly Step[]): void {
+  const heap = arrayHeap(PAGES, { roots: ROOTS });
+  const second = heap.attach(1);
+  const mutators = [heap.mutator, second.mutator] as const;
+  for (const one of before) perform(mutators[one.who as 0 | 1], one);
+  const collector = makeCollector(heap, mutators);
+  for (const one of during) {
+    if (one.does === 'pass') collector.pass(one.who);
+    else perform(mutators[one.who as 0 | 1], one);
+    collector.work(one.marks);
+  }
+  // What no handshake comes after is the pause's to find.
+  for (const m of mutators) m.safepoint();
+  heap.mutator.blocked(() =>
+    second.mutator.blocked(() => {
+      const found = collector.finish();
+      const live = reachable(heap.mutator, heap.tables.roots);
+      for (const object of live) expect(isMarked(heap, object), `object ${object}`).toBe(true);
+      expect(found.objects).toBeGreaterThanOrEqual(live.size);
+      expect(verifyHeap(heap.view, heap.tables, 'in the pause')).toBeDefined();
+    }),
+  );
+  expect(topPage(heap.tables)).toBeLessThan(PAGES); // no collection was asked for
+}
+
+const steps = (maxLength: number) => fc.array(step, { maxLength, size: 'max' });
+
+it('every object that is reachable in the pause is marked', () => {
+  fc.assert(
+    fc.property(steps(60), steps(120), (before, during) => run(before, during)),
+    { numRuns: 1500 },
+  );
+});
+
+it.each([3, 200, 700, 9000])('a store to each slot of an object with %i of them is found again', (slots) => {
+  const heap = arrayHeap(PAGES, { roots: ROOTS });
+  const { mutator: m, tables, view } = heap;
+  m.allocObject(0, 37); // so that the object does not begin with a card
+  m.setRoot(0, m.allocObject(slots, 0));
+  const unseen = Array.from({ length: slots }, () => m.allocObject(0, 1));
+  const marking = makeMarking(tables, new Int32Array(1 << 16));
+  const handshake = marking.begin(view);
+  m.safepoint();
+  awaitHandshake(tables, handshake);
+  marking.pushFound();
+  expect(marking.trace()).toBe(true);
+  expect(unseen.some((object) => isMarked(heap, object))).toBe(false);
+  for (const [slot, object] of unseen.entries()) m.setRefAt(m.root(0), slot, object);
+  m.blocked(() => expect(marking.finish().objects).toBe(2 + slots));
+  expect(unseen.every((object) => isMarked(heap, object))).toBe(true);
+});

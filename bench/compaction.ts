@@ -1,7 +1,7 @@
 /**
  * How fast a collection compacts with nobody in its way: live bytes over the time of the compaction phase, on a heap
  * of random-graph objects of which half is live, for each mode, interleaved in one run. And that preparing is in
- * proportion to the bitmap: the same heap with objects eight times as large.
+ * proportion to the bitmap: the same heap with objects eight times as large. And what a second GC thread brings.
  *
  *     node dist/bench/compaction.js [--kernel sim|linux] [heap MiB = 64] [rounds = 12]
  */
@@ -25,8 +25,9 @@ const LARGE = [8, 64] as const;
 async function cyclesOf(
   mode: ModeName,
   granules: readonly [number, number],
+  gcThreads = 1,
 ): Promise<readonly CycleRecord[]> {
-  const heap = await openHeap({ kernel, mode, heapBytes, mutators: 1, populate: true });
+  const heap = await openHeap({ kernel, mode, heapBytes, mutators: 1, populate: true, gcThreads });
   const data: CompactionData = {
     rounds,
     fullBytes: 0.85 * heapBytes,
@@ -68,4 +69,24 @@ for (const [name, cycles] of [
     `objects of ${name} bytes (${objects} live): prepare ms ${spread(cycles.map((c) => c.phasesMs.prepare as number))}` +
       `   mark ms ${spread(cycles.map((c) => c.phasesMs.mark as number))}`,
   );
+}
+
+const TURNS = 3;
+const markAndCompact = (cycles: readonly CycleRecord[], phase: 'mark' | 'compact') =>
+  cycles.map(({ phasesMs }) => phasesMs[phase] as number);
+const median = (values: readonly number[]) =>
+  quantileSorted(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+for (const mode of Object.keys(MODES) as ModeName[]) {
+  const byThreads: CycleRecord[][] = [[], []];
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const threads of [1, 2]) byThreads[threads - 1]?.push(...(await cyclesOf(mode, SMALL, threads)));
+  }
+  const gains = (['mark', 'compact'] as const).map((phase) => {
+    const [one, two] = byThreads.map((cycles) => median(markAndCompact(cycles, phase))) as [number, number];
+    return `${phase} ${one.toFixed(1)} → ${two.toFixed(1)} ms, ${(one / two).toFixed(2)} ×`;
+  });
+  console.log(`${mode.padEnd(13)} one GC thread → two: ${gains.join('   ')}`);
 }

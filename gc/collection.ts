@@ -2,20 +2,21 @@
  * One collection from top to bottom: the page to read first. The phases are ART's (art-cmc.md, 2); each is one line
  * here and one file in phases/.
  */
-import { CONTROL, type HeapTables } from '../heap/layout.ts';
+import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES } from '../heap/layout.ts';
 import { LOG_PAGE_GRANULES } from '../heap/object.ts';
 import { newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
 import { topPage } from '../heap/spaces.ts';
 import { verifyHeap } from '../heap/verify.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
-import { awaitHelpers, CYCLE, closeWork, startHelpers } from './cycle.ts';
+import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers } from './cycle.ts';
 import { EVENT } from './events.ts';
 import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
 import { compactPages } from './phases/compact.ts';
 import { flip } from './phases/flip.ts';
-import { type Marking, markBesideMutators, preclean } from './phases/mark.ts';
+import { setLiveBits } from './phases/liveness.ts';
+import { type Helpers, type Marking, markBesideMutators, preclean } from './phases/mark.ts';
 import { clearLiveness, prepare } from './phases/prepare.ts';
 import {
   beginReclaiming,
@@ -32,7 +33,7 @@ export interface Collector {
   readonly tables: HeapTables;
   readonly cycle: SharedWords;
   readonly marking: Marking;
-  /** Compactors beside the collector. */
+  /** GC threads beside the collector. */
   readonly helpers: number;
   readonly batch: number;
   readonly verify: boolean;
@@ -46,6 +47,7 @@ export const PHASES = [
   'mark',
   'preclean',
   'remark',
+  'liveness',
   'prepare',
   'rehearse',
   'flip',
@@ -60,10 +62,16 @@ export function collect(c: Collector): void {
   const { maker, tables, cycle } = c;
   const { thread, mode } = maker;
   const number = begin(c);
+  const markers: Helpers = {
+    count: c.helpers,
+    start: () => startHelpers(cycle, c.helpers, JOB.mark),
+    join: () => awaitHelpers(cycle),
+  };
 
-  phase(c, 'mark', () => markBesideMutators(tables, c.marking, thread.livingSpace()));
-  const precleaned = phase(c, 'preclean', () => preclean(tables, c.marking));
+  phase(c, 'mark', () => markBesideMutators(tables, c.marking, thread.livingSpace(), markers));
+  const precleaned = phase(c, 'preclean', () => preclean(tables, c.marking, markers));
   const black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned)));
+  phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
     const compaction = prepare(tables, black);
     thread.ready?.(compaction.compactedPages);
@@ -101,17 +109,22 @@ function begin({ maker, tables, cycle }: Collector): number {
 
 /** Ends marking; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
 function remark({ maker, tables, cycle, marking }: Collector, precleaned: number): number {
-  const found = marking.finish();
+  const { objects, cards } = marking.finish();
   const number = loadAcquire(cycle, CYCLE.number);
-  storeRelease(tables.control, CONTROL.liveGranules, found.granules);
-  maker.events.emit(EVENT.marked, found.objects, number, found.granules);
-  maker.events.emit(EVENT.cards, precleaned, number, found.cards);
+  maker.events.emit(EVENT.marked, objects, number);
+  maker.events.emit(EVENT.cards, precleaned, number, cards);
   return topPage(tables) << LOG_PAGE_GRANULES;
+}
+
+function setLive({ maker, tables, cycle }: Collector, black: number): void {
+  const granules = setLiveBits(maker.thread.livingSpace(), tables, black >>> LOG_CHUNK_GRANULES);
+  storeRelease(tables.control, CONTROL.liveGranules, granules);
+  maker.events.emit(EVENT.live, granules, loadAcquire(cycle, CYCLE.number));
 }
 
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
-  startHelpers(cycle, helpers);
+  startHelpers(cycle, helpers, JOB.compact);
   const releases = maker.thread.release !== undefined;
   compactPages(maker, batch, () => {
     if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();

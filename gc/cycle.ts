@@ -21,8 +21,9 @@ const NAMES = [
   'cursor', // pages [0, cursor) are not claimed yet
   'open', // 1 while fault threads may work
   'workers', // threads inside enterWork … leaveWork
-  'round', // raised when the helpers shall compact; −1 when they shall end
+  'round', // raised when the helpers shall work; −1 when they shall end
   'helpersBusy',
+  'job', // what the helpers shall do: JOB
   'ending', // 1 once the heap is being closed
   'faultThreads', // fault threads that have not ended
   'starting', // threads that have been started and are not attached yet
@@ -100,8 +101,12 @@ export function claimPages(cycle: SharedWords, most: number): { first: number; e
   return { first: Math.max(0, end - most), end: Math.max(0, end) };
 }
 
-/** Starts the helpers on the pages of this collection. */
-export function startHelpers(cycle: SharedWords, helpers: number): void {
+/** What helpers are started for. */
+export const JOB = { mark: 0, compact: 1 } as const;
+
+/** Starts the helpers on a job of this collection. */
+export function startHelpers(cycle: SharedWords, helpers: number, job: number): void {
+  storeRelease(cycle, CYCLE.job, job);
   storeRelease(cycle, CYCLE.helpersBusy, helpers);
   fetchAdd(cycle, CYCLE.round, 1);
   wake(cycle, CYCLE.round);

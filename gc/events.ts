@@ -16,7 +16,7 @@ export const EVENT = {
   resumed: 5, // pause, cycle
   cycleBegin: 6, // trigger, cycle
   cycleEnd: 7, // 0, cycle
-  marked: 8, // objects, cycle, live bytes
+  marked: 8, // objects, cycle
   planned: 9, // compacted pages, cycle, slid pages
   filled: 10, // pages, cycle, role of the thread
   published: 11, // pages, cycle, role of the thread
@@ -26,6 +26,7 @@ export const EVENT = {
   wait: 15, // µs, cycle 0, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
   cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
+  live: 18, // granules of the marked objects, cycle
 } as const;
 
 /** Who filled or published. */

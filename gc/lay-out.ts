@@ -9,6 +9,7 @@ import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
 import { largestHeap, machineSize, pastNode, requireRoom } from './machine-size.ts';
+import { allocateMarkPool } from './mark-pool.ts';
 import { modeNamed } from './modes/index.ts';
 import { mapPrivate } from './modes/mapping.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
@@ -53,6 +54,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     geometry,
     metadata,
     cycle,
+    markPool: allocateMarkPool(),
     // Where a page that nobody publishes is lost, "on demand only" is one page a call.
     batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
     helpers,

@@ -95,7 +95,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   );
   if (!begin || !end || !marked || !planned) throw new RangeError('unreachable');
   const ioctls = countIoctls(of(EVENT.ioctl));
-  const liveBytes = marked.b * GRANULE_BYTES;
+  const liveBytes = one(EVENT.live).a * GRANULE_BYTES;
   return {
     number,
     trigger: begin.a === REASON.allocation ? 'allocation' : 'explicit',

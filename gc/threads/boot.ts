@@ -23,6 +23,7 @@ export interface HeapLinks {
   readonly geometry: HeapGeometry;
   readonly metadata: SharedArrayBuffer;
   readonly cycle: SharedArrayBuffer;
+  readonly markPool: SharedArrayBuffer;
   readonly batch: number;
   readonly helpers: number;
   readonly verify: boolean;

@@ -6,7 +6,8 @@ import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
-import { allocateMarkStack, makeMarking } from '../phases/mark.ts';
+import { openMarkPool } from '../mark-pool.ts';
+import { makeMarking } from '../phases/mark.ts';
 import { makeRehearsal } from '../rehearsal.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
@@ -17,7 +18,7 @@ const collector: Collector = {
   maker,
   tables,
   cycle,
-  marking: makeMarking(tables, allocateMarkStack(heap.geometry.heapBytes)),
+  marking: makeMarking(tables, openMarkPool(heap.markPool), heap.helpers === 0),
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,

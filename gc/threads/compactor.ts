@@ -1,17 +1,28 @@
-/** A further compactor: joins the collector in each compaction. */
+/** A further GC thread: joins the collector in marking and in compaction. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { awaitRound, helperDone } from '../cycle.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
+import { awaitRound, CYCLE, helperDone, JOB } from '../cycle.ts';
 import { ROLE } from '../events.ts';
+import { openMarkPool, poolLimit } from '../mark-pool.ts';
 import { compactPages } from '../phases/compact.ts';
+import { makeTracer } from '../trace.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, cycle, maker } = attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker } = attachMaker(links, ROLE.collector);
+const pool = openMarkPool(links.heap.markPool);
+const tracer = makeTracer(tables, pool, false);
+
+function helpMarking(): void {
+  tracer.begin(maker.thread.livingSpace(), poolLimit(pool));
+  tracer.traceTogether();
+}
 
 untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
   for (let round = awaitRound(cycle, 0); round >= 0; round = awaitRound(cycle, round)) {
-    compactPages(maker, links.heap.batch);
+    if (loadAcquire(cycle, CYCLE.job) === JOB.mark) helpMarking();
+    else compactPages(maker, links.heap.batch);
     helperDone(cycle);
   }
   kernel.dispose();

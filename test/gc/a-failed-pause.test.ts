@@ -7,6 +7,7 @@ import { type Collector, collect, PAUSES, PHASES } from '../../dist/gc/collectio
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { EVENT } from '../../dist/gc/events.js';
 import { makeMaker } from '../../dist/gc/maker.js';
+import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
 import { newestAt } from '../../dist/heap/requests.js';
@@ -52,7 +53,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     maker,
     tables,
     cycle,
-    marking: makeMarking(tables, new Int32Array(8)),
+    marking: makeMarking(tables, openMarkPool(allocateMarkPool()), true),
     helpers: 0,
     batch: 4,
     verify: true,
@@ -66,7 +67,7 @@ it('nothing fails: the world is stopped for the pauses and the check, and the ph
   const { collector, tables, told } = makeCollector({});
   collect(collector);
   expect(told).toEqual([
-    ...['mark', 'preclean', 'stop for marking', 'remark', 'resume', 'prepare'],
+    ...['mark', 'preclean', 'stop for marking', 'remark', 'resume', 'liveness', 'prepare'],
     ...['rehearse', 'rehearse the flip'],
     ...['stop for compaction', 'flip', 'compact', 'resume'],
     ...['unwatch', 'release', 'verify'],

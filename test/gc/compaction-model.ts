@@ -66,7 +66,7 @@ export function compactAndCheck(scenario: Scenario): Compacted {
   const { tables, space } = image;
   const live = reachable(roots);
   setRoots(tables, 0, refsOf(roots, image.places));
-  const found = mark(space.view, tables, new Int32Array(1 << 17));
+  const found = mark(space.view, tables);
   expect(found.objects).toBe(1 + live.size);
   expect(found.granules).toBe(1 + [...live].reduce((sum, item) => sum + sizeOf(item), 0));
   const blackBegin = topPage(tables) * PAGE_GRANULES;

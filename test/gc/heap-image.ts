@@ -2,14 +2,17 @@
  * Heaps as arrays of words, laid out by the simplest code there is: what the collector's arithmetic is tested on.
  * The pages of a heap lie scattered in its array, so that nobody can step from one to the next.
  */
-import { type MarkResult, makeMarking } from '../../dist/gc/phases/mark.js';
+import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
+import { setLiveBits } from '../../dist/gc/phases/liveness.js';
+import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { allocateMetadata, type HeapTables, openTables } from '../../dist/heap/layout.js';
 import { arrayHeader, fillerHeader, fitsRecord, granulesFor, recordHeader } from '../../dist/heap/object.js';
-import { setTopPage } from '../../dist/heap/spaces.js';
+import { setTopPage, topPage } from '../../dist/heap/spaces.js';
 import type { PageView } from '../../dist/uffd/kernel.js';
 
 export const PAGE_GRANULES = 512;
 export const PAGE_WORDS = 1024;
+const CHUNKS_PER_PAGE = 16;
 const SHAPE = 9;
 const POISON = 0x5eadbeef;
 
@@ -171,9 +174,9 @@ export function reachable(roots: readonly Item[]): Set<Item> {
 }
 
 /** Marks at once, with nobody to run beside it. */
-export function mark(view: PageView, tables: HeapTables, stack: Int32Array): Omit<MarkResult, 'cards'> {
-  const marking = makeMarking(tables, stack);
+export function mark(view: PageView, tables: HeapTables): { objects: number; granules: number } {
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
   marking.begin(view);
-  const { objects, granules } = marking.finish();
-  return { objects, granules };
+  const { objects } = marking.finish();
+  return { objects, granules: setLiveBits(view, tables, topPage(tables) * CHUNKS_PER_PAGE) };
 }

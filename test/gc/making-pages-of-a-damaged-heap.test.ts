@@ -20,7 +20,7 @@ function makePages(
   const image = makeImage(items, 2);
   const { tables, space } = image;
   setRoots(tables, 0, [...image.places.values()].slice(1));
-  mark(space.view, tables, new Int32Array(16));
+  mark(space.view, tables);
   const black = topPage(tables) * PAGE_GRANULES;
   fillTo(image, black, black + PAGE_GRANULES);
   setTopPage(tables, topPage(tables) + 1);

@@ -36,7 +36,7 @@ function markedHeap(heap: { sizes: readonly number[]; chosen: readonly boolean[]
     1,
     live.map((item) => image.places.get(item) as number),
   );
-  const result = mark(image.space.view, image.tables, new Int32Array(4096));
+  const result = mark(image.space.view, image.tables);
   const spans = live.map((item) => ({ begin: image.places.get(item) as number, granules: sizeOf(item) }));
   return { ...image, result, spans: [{ begin: 0, granules: 1 }, ...spans] };
 }
@@ -80,7 +80,7 @@ describe('marking', () => {
     const root = places.get(chain[0] as Thing) as number;
     setRoots(tables, 0, [root, 0, root]);
     setRoots(tables, 1, [root]);
-    expect(mark(space.view, tables, new Int32Array(3001))).toEqual({ objects: 3001, granules: 6001 });
+    expect(mark(space.view, tables)).toEqual({ objects: 3001, granules: 6001 });
   });
 
   it('names an object that has no size, and a reference that leaves the heap', () => {
@@ -89,7 +89,7 @@ describe('marking', () => {
       const { space, tables, places } = makeImage([item], 1);
       setRoots(tables, 0, [places.get(item) as number]);
       damage(space.write);
-      return () => mark(space.view, tables, new Int32Array(8));
+      return () => mark(space.view, tables);
     };
     expect(marking((write) => write(2, 0))).toThrow(
       /object 1 \(heap \+ 0x8, page 0\): its header says 0 granules/,
@@ -106,7 +106,7 @@ describe('marking', () => {
     const { space, tables, places } = makeImage([one, two], 1);
     setRoots(tables, 0, [places.get(one) as number, places.get(two) as number]);
     (tables.roots[0] as Int32Array)[0] = 1;
-    expect(mark(space.view, tables, new Int32Array(8)).objects).toBe(2);
+    expect(mark(space.view, tables).objects).toBe(2);
   });
 });
 

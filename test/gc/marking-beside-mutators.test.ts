@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
 import type { Mutator } from '../../dist/heap/mutator.js';
 import { awaitHandshake } from '../../dist/heap/safepoint.js';
@@ -51,7 +52,7 @@ function perform(m: Mutator, { does, i, j, slot, references, data }: Step): void
 
 /** The collector, a step at a time: it waits for a handshake, or traces, or begins another round. */
 function makeCollector({ tables, view }: ArrayHeap, mutators: readonly Mutator[]) {
-  const marking = makeMarking(tables, new Int32Array(1 << 16));
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
   const passed = mutators.map(() => false);
   let handshake = marking.begin(view);
   let at: 'handshake' | 'tracing' = 'handshake';
@@ -137,7 +138,7 @@ it.each([3, 200, 700, 9000])('a store to each slot of an object with %i of them 
   m.allocObject(0, 37); // so that the object does not begin with a card
   m.setRoot(0, m.allocObject(slots, 0));
   const unseen = Array.from({ length: slots }, () => m.allocObject(0, 1));
-  const marking = makeMarking(tables, new Int32Array(1 << 16));
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
   const handshake = marking.begin(view);
   m.safepoint();
   awaitHandshake(tables, handshake);

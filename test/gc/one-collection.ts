@@ -105,7 +105,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
     const from = image.space.view.readable(page);
     space.words.set(image.space.view.words.subarray(from, from + PAGE_WORDS), space.writable(page));
   }
-  mark(thread.livingSpace(), tables, new Int32Array(OBJECTS + 1));
+  mark(thread.livingSpace(), tables);
   const black = topPage(tables) * 512;
   const { used } = flip(compactor, prepare(tables, black), black);
   for (let page = 0; page < used; page++) made[page] = 0;

@@ -35,7 +35,7 @@ describe.each(MODE_NAMES)('%s', (mode) => {
   it('records name phases and pauses, and their times add up', async () => {
     await withHeap({ mode }, async (heap) => {
       const { phasesMs, pauses, totalMs } = await heap.collect();
-      const before = ['mark', 'preclean', 'remark', 'prepare', 'rehearse'];
+      const before = ['mark', 'preclean', 'remark', 'liveness', 'prepare', 'rehearse'];
       const phases = [...before, 'flip', 'compact', 'unwatch', 'release', 'verify'];
       expect(Object.keys(phasesMs).sort()).toEqual([...phases].sort());
       expect(pauses.map(({ name }) => name)).toEqual(['marking', 'compaction']);

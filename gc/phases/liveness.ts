@@ -1,0 +1,40 @@
+/**
+ * Liveness, beside the mutators: sets the live bits of every marked object, in address order. Marking itself goes
+ * through the heap at random, where each table it touches costs a cache miss, and several markers would have to set
+ * these bits by atomic operations; one pass in order costs a tenth of that.
+ */
+import { setBits } from '../../heap/bitmap.ts';
+import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref, recordGranules } from '../../heap/object.ts';
+import { noObjectAt } from '../../heap/verify.ts';
+import { readObject } from '../../heap/walk.ts';
+import type { PageView } from '../../uffd/kernel.ts';
+
+// Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
+const LOG_GRANULES = LOG_PAGE_GRANULES;
+const GRANULES = PAGE_GRANULES;
+const LOG_CHUNK = LOG_CHUNK_GRANULES;
+
+/** Sets the live bits of the objects marked in the first `chunks` chunks. Answers how many granules they are. */
+export function setLiveBits(space: PageView, tables: HeapTables, chunks: number): number {
+  const { markBits, liveness } = tables;
+  const { words } = space;
+  let live = 0;
+  let page = -1;
+  let base = 0;
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    for (let bits = markBits[chunk] as number; bits !== 0; bits &= bits - 1) {
+      const object: Ref = (chunk << LOG_CHUNK) + 31 - Math.clz32(bits & -bits);
+      if (object >>> LOG_GRANULES !== page) {
+        page = object >>> LOG_GRANULES;
+        base = space.readable(page);
+      }
+      const header = words[base + (object & (GRANULES - 1)) * 2] as number;
+      const granules = header < 0 ? readObject(space, object).granules : recordGranules(header);
+      if (granules <= 0) throw noObjectAt(object, granules, 'after marking');
+      setBits(liveness, 2, object, object + granules);
+      live += granules;
+    }
+  }
+  return live;
+}

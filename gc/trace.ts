@@ -1,0 +1,131 @@
+/**
+ * Tracing, by one marker or by several at once: marks what is reachable from the objects pushed. Of several markers
+ * the one that sets an object's mark bit, by an atomic operation, pushes it: each object is pushed once. One marker
+ * alone spares that, which costs a tenth of marking.
+ */
+import type { HeapTables } from '../heap/layout.ts';
+import {
+  GRANULE_BYTES,
+  LOG_PAGE_GRANULES,
+  PAGE_GRANULES,
+  RECORD_HEADER_WORDS,
+  type Ref,
+  recordGranules,
+  recordReferences,
+} from '../heap/object.ts';
+import { noObjectAt, outsideHeap } from '../heap/verify.ts';
+import { readObject, readWord } from '../heap/walk.ts';
+import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
+import { fetchOr, storeRelaxed } from '../uffd/sync.ts';
+import { addScanned, give, isPoolWanted, type MarkPool, take } from './mark-pool.ts';
+
+// Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
+const LOG_GRANULES = LOG_PAGE_GRANULES;
+const GRANULES = PAGE_GRANULES;
+const HEADER = RECORD_HEADER_WORDS;
+const WORDS = PAGE_WORDS;
+export const NO_SPACE: PageView = { words: new Int32Array(0), readable: () => 0, writable: () => 0 };
+
+export const NO_LIMIT = 0x7fff_ffff;
+/** Objects scanned between two looks at the pool. */
+const SCANS_A_LOOK = 64;
+
+/** One thread's part in marking. One a thread, for all collections. */
+export interface Tracer {
+  /** From now on objects are read in that space, below that granule. */
+  readonly begin: (livingSpace: PageView, limit: number) => void;
+  /** Marks an object and pushes it, unless it is marked or past the limit. 0 is null: the nil object. */
+  readonly visit: (object: Ref) => void;
+  /** The same for the references in words [first, end) of the heap. */
+  readonly visitSlots: (first: number, end: number) => void;
+  /** Scans what was pushed and what that leads to, `most` objects at the most; false if there are more. */
+  readonly trace: (most?: number) => boolean;
+  /** The same to the end, together with all other markers of the pool. */
+  readonly traceTogether: () => void;
+}
+
+/** @param alone whether no other marker ever traces in this heap */
+export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): Tracer {
+  const { markBits } = tables;
+  // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
+  const stack = new Int32Array(new SharedArrayBuffer((tables.geometry.heapBytes / GRANULE_BYTES) * 4));
+  let space = NO_SPACE;
+  let limit = 0;
+  let depth = 0;
+  let objects = 0;
+
+  function visit(ref: Ref): void {
+    if (ref >= limit) return;
+    const word = markBits[ref >>> 5];
+    if (word === undefined) throw outsideHeap(ref, 'while marking');
+    const bit = 1 << (ref & 31);
+    if ((word & bit) !== 0) return;
+    if (alone) storeRelaxed(markBits, ref >>> 5, word | bit);
+    else if ((fetchOr(markBits, ref >>> 5, bit) & bit) !== 0) return;
+    stack[depth++] = ref;
+  }
+
+  function visitSlots(first: number, end: number): void {
+    for (let word = first; word < end; word++) {
+      const ref = readWord(space, word);
+      if (ref !== 0) visit(ref);
+    }
+  }
+
+  /** The common case: a record whose references lie on the page it begins on. */
+  function scan(object: Ref): void {
+    const { words } = space;
+    const at = (object & (GRANULES - 1)) * 2;
+    const base = space.readable(object >>> LOG_GRANULES) + at;
+    const header = words[base] as number;
+    const references = recordReferences(header);
+    if (header < 0 || at + HEADER + references > WORDS) {
+      scanSlowly(object);
+      return;
+    }
+    if (recordGranules(header) === 0) throw noObjectAt(object, 0, 'while marking');
+    for (let i = 0; i < references; i++) {
+      const ref = words[base + HEADER + i] as number;
+      if (ref !== 0) visit(ref);
+    }
+  }
+
+  function scanSlowly(object: Ref): void {
+    const { granules, firstReference, references } = readObject(space, object);
+    if (granules <= 0) throw noObjectAt(object, granules, 'while marking');
+    visitSlots(firstReference, firstReference + references);
+  }
+
+  function scanSome(most: number): boolean {
+    let left = most;
+    for (; depth > 0 && left > 0; left--) scan(stack[--depth] as number);
+    objects += most - left;
+    return depth === 0;
+  }
+
+  function tellScanned(): void {
+    addScanned(pool, objects);
+    objects = 0;
+  }
+
+  return {
+    begin(livingSpace, below) {
+      space = livingSpace;
+      limit = below;
+    },
+    visit,
+    visitSlots,
+    trace(most = NO_LIMIT) {
+      const isAll = scanSome(most);
+      tellScanned();
+      return isAll;
+    },
+    traceTogether() {
+      do {
+        while (!scanSome(SCANS_A_LOOK)) if (isPoolWanted(pool)) depth = give(pool, stack, depth);
+        depth = take(pool, stack);
+      } while (depth > 0);
+      tellScanned();
+    },
+  };
+}

@@ -7,9 +7,11 @@
  * (safepoint.ts); (3) the slots on the cards taken are read. A store that is not seen in (3) came after its
  * mutator's handshake, and so did its barrier, which is after (1): the card is dirty again (art-cmc.md, 8.5).
  *
- * Plain byte stores and loads: the handshake orders them.
+ * The bytes are stored and loaded plainly, so cleaning ends with a fence: a clean byte that was still on its way while
+ * the collector goes on could cover a dirty one, stored by a mutator after what the collector has read since.
  */
-import { CARDS_PER_PAGE, type HeapTables } from './layout.ts';
+import { fence } from '../uffd/sync.ts';
+import { CARDS_PER_PAGE, CONTROL, type HeapTables } from './layout.ts';
 
 /** log2 of the granules of heap that share a card. */
 export const LOG_CARD_GRANULES = 6;
@@ -27,12 +29,13 @@ export function makeBarrier({ cards }: HeapTables): Barrier {
 }
 
 /** Forgets all stores up to now: marking begins, and has looked at no slot. */
-export function cleanCards({ cards }: HeapTables): void {
+export function cleanCards({ cards, control }: HeapTables): void {
   cards.fill(CLEAN);
+  fence(control, CONTROL.handshake);
 }
 
 /** Takes the dirty cards of pages [0, pages): cleans them, and puts their numbers into `into`. Answers how many. */
-export function takeDirtyCards({ cards }: HeapTables, pages: number, into: Int32Array): number {
+export function takeDirtyCards({ cards, control }: HeapTables, pages: number, into: Int32Array): number {
   const cardsOfPage = new Float64Array(cards.buffer, cards.byteOffset, pages);
   let taken = 0;
   for (let page = 0; page < pages; page++) {
@@ -43,5 +46,6 @@ export function takeDirtyCards({ cards }: HeapTables, pages: number, into: Int32
       into[taken++] = card;
     }
   }
+  fence(control, CONTROL.handshake);
   return taken;
 }

@@ -140,8 +140,7 @@ export function attachMutator(
   view.enter();
 
   function stopRunning(): void {
-    retire();
-    roots[0] = stackTop;
+    pass(); // also where the collector could do it for us: it might always come too late
     view.leave();
     leaveRunning(tables, index);
   }
@@ -176,13 +175,13 @@ export function attachMutator(
   }
 
   /**
-   * Passes a handshake. The allocation buffer goes back, so that what is allocated from now on lies on pages that
+   * Passes a handshake, if one is asked for, and is ready to be stopped. The allocation buffer goes back, so that what is allocated from now on lies on pages that
    * were handed out after the handshake was asked for, where concurrent marking does not look yet.
    */
   function pass(): void {
     retire();
     roots[0] = stackTop;
-    passHandshake(tables, index);
+    if (isHandshakeWanted(tables, index)) passHandshake(tables, index);
   }
 
   function storeReference(word: number, value: Ref): void {

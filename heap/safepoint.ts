@@ -86,7 +86,7 @@ function tellCollector(control: SharedWords): void {
 
 /** Asks all mutators for a handshake; answers its number. One at a time, and only the collector asks. */
 export function requestHandshake({ control }: HeapTables): number {
-  return fetchAdd(control, CONTROL.handshake, 1) + 1;
+  return (fetchAdd(control, CONTROL.handshake, 1) + 1) | 0; // as the word, which may wrap round
 }
 
 /** Returns when every mutator has passed handshake `number`, those that do not run by our hand. */

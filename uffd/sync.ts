@@ -45,6 +45,14 @@ export function fetchOr(words: SharedWords, index: number, bits: number): number
   return Atomics.or(words, index, bits);
 }
 
+/**
+ * What this thread stored before it, plainly too, is seen before anything that it loads (acquire) afterwards. The word
+ * is any word of the threads', and keeps its value.
+ */
+export function fence(words: SharedWords, index: number): void {
+  Atomics.add(words, index, 0);
+}
+
 /** Stores and answers the value before. */
 export function exchange(words: SharedWords, index: number, value: number): number {
   return Atomics.exchange(words, index, value);

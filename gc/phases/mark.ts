@@ -7,8 +7,8 @@
  *     remark    the world stopped: the same once more, with nobody to dirty a card
  *
  * Objects are allocated white. Those on pages that were handed out since the handshake was asked for may not be
- * there to be read yet: marking stops short of them at `limit`. No reference to one is lost: it was stored after the
- * handshake was asked for, and so after the cards were taken; its card is dirty when they are taken next.
+ * there to be read yet: marking stops short of them at `limit`. No reference to one is lost: its page was handed out
+ * after the cards were cleaned and the limit was read, in that order; its card is dirty when they are taken next.
  *
  * Invariant at the end: a root or a reference of a marked object is null, or refers to a marked object (I1).
  *
@@ -27,8 +27,8 @@ import { makeTracer, NO_LIMIT, NO_SPACE } from '../trace.ts';
 
 /** A round of precleaning that leaves no more dirty cards than this is the last: the pause is quicker than a round. */
 const FEW_CARDS = 100;
-/** Rounds at the most, since mutators may dirty cards as fast as they are cleaned. */
-const MOST_ROUNDS = 16;
+/** Rounds that may leave no fewer cards than one before: mutators may dirty them as fast as they are cleaned. */
+const MOST_IN_VAIN = 2;
 /** With fewer cards than this the collector is done before its helpers are awake. */
 const MANY_CARDS = 2000;
 
@@ -179,13 +179,15 @@ export function markBesideMutators(
 /** Looks again at slots that were stored to meanwhile, so that the pause has little to do. Answers how many cards. */
 export function preclean(tables: HeapTables, marking: Marking, helpers: Helpers): number {
   let cards = 0;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
+  let fewest = Infinity;
+  for (let inVain = 0; fewest > FEW_CARDS && inVain < MOST_IN_VAIN; ) {
     awaitHandshake(tables, marking.takeCards());
     marking.pushFound();
     if (helpers.count > 0 && marking.taken() >= MANY_CARDS) marking.traceTogether(helpers);
     else marking.trace();
     cards += marking.taken();
-    if (marking.taken() <= FEW_CARDS) break;
+    if (marking.taken() >= fewest) inVain++;
+    fewest = Math.min(fewest, marking.taken());
   }
   return cards;
 }

@@ -1,7 +1,7 @@
 /** Handshakes with running, blocked and ended mutators: each leaves a whole snapshot, and nobody sleeps for ever. */
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
-import { allocateMetadata, openTables } from '../../dist/heap/layout.js';
+import { allocateMetadata, CONTROL, openTables } from '../../dist/heap/layout.js';
 import { awaitHandshake, isHandshakeWanted, requestHandshake } from '../../dist/heap/safepoint.js';
 import { arrayHeap } from '../heap/array-heap.js';
 import { within } from './stress.js';
@@ -64,5 +64,26 @@ it('a mutator passes at its next safepoint, and what it allocates then lies past
   awaitHandshake(tables, number);
   expect([...(tables.rootSnapshots[0] as Int32Array).subarray(0, 2)]).toEqual([1, m.root(0)]);
   expect(m.allocObject(0, 1) >>> 9).toBeGreaterThanOrEqual(top);
+  detach();
+});
+
+it('a mutator that blocks passes by itself: the collector might always come too late', () => {
+  const { mutator: m, tables, detach } = arrayHeap(64, { roots: 1 });
+  m.setRoot(0, 5);
+  requestHandshake(tables);
+  m.blocked(() => {
+    expect(isHandshakeWanted(tables, 0)).toBe(false);
+    expect([...(tables.rootSnapshots[0] as Int32Array).subarray(0, 2)]).toEqual([1, 5]);
+  });
+  detach();
+});
+
+it('the number of a handshake wraps round', () => {
+  const { mutator: m, tables, detach } = arrayHeap(64, { roots: 1 });
+  tables.control[CONTROL.handshake] = 2 ** 31 - 1;
+  const number = requestHandshake(tables);
+  m.safepoint();
+  awaitHandshake(tables, number);
+  expect(number).toBe(-(2 ** 31));
   detach();
 });

@@ -36,8 +36,6 @@ export interface Tracer {
   readonly begin: (livingSpace: PageView, limit: number) => void;
   /** Marks an object and pushes it, unless it is marked or past the limit. 0 is null: the nil object. */
   readonly visit: (object: Ref) => void;
-  /** The same for the references in words [first, end) of the heap. */
-  readonly visitSlots: (first: number, end: number) => void;
   /** Scans what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;
   /** The same to the end, together with all other markers of the pool. */
@@ -114,7 +112,6 @@ export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): 
       limit = below;
     },
     visit,
-    visitSlots,
     trace(most = NO_LIMIT) {
       const isAll = scanSome(most);
       tellScanned();

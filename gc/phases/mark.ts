@@ -20,17 +20,24 @@ import { CARDS_PER_PAGE, type HeapTables } from '../../heap/layout.ts';
 import { GRANULE_WORDS, LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { awaitHandshake, requestHandshake } from '../../heap/safepoint.ts';
 import { topPage } from '../../heap/spaces.ts';
-import { readObject } from '../../heap/walk.ts';
+import { readObject, readWord } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { forgetScanned, type MarkPool, openPool, scanned } from '../mark-pool.ts';
 import { makeTracer, NO_LIMIT, NO_SPACE } from '../trace.ts';
 
 /** A round of precleaning that leaves no more dirty cards than this is the last: the pause is quicker than a round. */
 const FEW_CARDS = 100;
-/** Rounds that may leave no fewer cards than one before: mutators may dirty them as fast as they are cleaned. */
-const MOST_IN_VAIN = 2;
+/**
+ * How long rounds may take together, in ms, that find no fewer cards than one before: mutators may dirty them as fast
+ * as they are cleaned, or pass a handshake seldom.
+ */
+const MOST_IN_VAIN_MS = 20;
 /** With fewer cards than this the collector is done before its helpers are awake. */
 const MANY_CARDS = 2000;
+
+/** References found on cards, at the most, before they are visited. */
+const FOUND = 1 << 14;
+const CARD_WORDS = GRANULE_WORDS << LOG_CARD_GRANULES;
 
 /** What marking found. */
 export interface MarkResult {
@@ -68,8 +75,10 @@ export interface Helpers {
 export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean): Marking {
   const { markBits, objectAtPage } = tables;
   const tracer = makeTracer(tables, pool, alone);
-  const { visit, visitSlots, trace } = tracer;
+  const { visit, trace } = tracer;
   const cards = new Int32Array(tables.cards.length);
+  const found = new Int32Array(FOUND);
+  let foundCount = 0;
   let space = NO_SPACE;
   let limit = 0;
   let taken = 0;
@@ -85,15 +94,15 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
     return (((markBits[object >>> 5] as number) >>> (object & 31)) & 1) === 1;
   }
 
-  /** The slots on a card that belong to marked objects. Others are read if their objects are marked later. */
-  function visitCard(card: number): void {
+  /** Finds what is in a card's slots that belong to marked objects. Others are read if their objects are marked later. */
+  function findOn(card: number): void {
     const first = card << LOG_CARD_GRANULES;
     const end = first + (1 << LOG_CARD_GRANULES);
     const before = reachingIn(card, first);
-    if (before >= 0) visitSlotsOf(before, first, end);
+    if (before >= 0) findIn(before, first, end);
     for (let word = first >>> 5; word < end >>> 5; word++) {
       for (let bits = markBits[word] as number; bits !== 0; bits &= bits - 1)
-        visitSlotsOf(word * 32 + 31 - Math.clz32(bits & -bits), first, end);
+        findIn(word * 32 + 31 - Math.clz32(bits & -bits), first, end);
     }
   }
 
@@ -107,12 +116,18 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
     return crossing < first && isMarked(crossing) ? crossing : -1;
   }
 
-  function visitSlotsOf(object: Ref, first: Ref, end: Ref): void {
+  /** What the object's slots in granules [first, end) refer to is found. */
+  function findIn(object: Ref, first: Ref, end: Ref): void {
     const { firstReference, references } = readObject(space, object);
-    visitSlots(
-      Math.max(firstReference, first * GRANULE_WORDS),
-      Math.min(firstReference + references, end * GRANULE_WORDS),
-    );
+    const last = Math.min(firstReference + references, end * GRANULE_WORDS);
+    for (let word = Math.max(firstReference, first * GRANULE_WORDS); word < last; word++)
+      found[foundCount++] = readWord(space, word);
+  }
+
+  /** Most of it is marked. A loop of nothing else lets the look-ups, which miss the cache, overlap. */
+  function visitFound(): void {
+    for (let i = 0; i < foundCount; i++) visit(found[i] as Ref);
+    foundCount = 0;
   }
 
   function readBelow(granule: number): void {
@@ -129,7 +144,11 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
   function push(rootSets: readonly Int32Array[]): void {
     visit(0);
     visitRoots(rootSets);
-    for (let i = 0; i < taken; i++) visitCard(cards[i] as number);
+    for (let i = 0; i < taken; i++) {
+      findOn(cards[i] as number);
+      if (foundCount > FOUND - CARD_WORDS) visitFound();
+    }
+    visitFound();
   }
 
   return {
@@ -180,13 +199,14 @@ export function markBesideMutators(
 export function preclean(tables: HeapTables, marking: Marking, helpers: Helpers): number {
   let cards = 0;
   let fewest = Infinity;
-  for (let inVain = 0; fewest > FEW_CARDS && inVain < MOST_IN_VAIN; ) {
+  for (let inVainMs = 0; fewest > FEW_CARDS && inVainMs < MOST_IN_VAIN_MS; ) {
+    const began = performance.now();
     awaitHandshake(tables, marking.takeCards());
     marking.pushFound();
     if (helpers.count > 0 && marking.taken() >= MANY_CARDS) marking.traceTogether(helpers);
     else marking.trace();
     cards += marking.taken();
-    if (marking.taken() >= fewest) inVain++;
+    if (marking.taken() >= fewest) inVainMs += performance.now() - began;
     fewest = Math.min(fewest, marking.taken());
   }
   return cards;

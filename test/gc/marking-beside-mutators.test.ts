@@ -132,7 +132,7 @@ it('every object that is reachable in the pause is marked', () => {
   );
 });
 
-it.each([3, 200, 700, 20_000])('a store to each slot of an object with %i of them is found again', (slots) => {
+it.each([3, 200, 700, 20_000])('a store to each of %i slots of an object is found again', (slots) => {
   const heap = arrayHeap(PAGES, { roots: ROOTS });
   const { mutator: m, tables, view } = heap;
   m.allocObject(0, 37); // so that the object does not begin with a card

@@ -58,13 +58,13 @@ export interface Marking {
   readonly pushFound: () => void;
   /** Marks what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;
-  /** The same to the end, with helpers: `start` starts so many (gc/trace.ts: traceTogether), and `join` awaits them. */
+  /** The same to the end, with helpers. */
   readonly traceTogether: (helpers: Helpers) => void;
   /** The world stopped: marks from all roots and from all dirty cards. Answers all that was found since `begin`. */
   readonly finish: () => MarkResult;
 }
 
-/** Threads that trace beside the collector. */
+/** Threads that trace beside the collector: how many, what starts them (traceTogether of each), and awaits them. */
 export interface Helpers {
   readonly count: number;
   readonly start: () => void;

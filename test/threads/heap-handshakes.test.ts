@@ -8,6 +8,13 @@ import { within } from './stress.js';
 
 const geometry = { heapBytes: 64 * 4096, mutators: 3, rootSlots: 4, tlabPages: 1 };
 
+const shareHeap = (rounds: number) => ({
+  metadata: allocateMetadata(geometry),
+  geometry,
+  words: new Int32Array(new SharedArrayBuffer(4 * 128)),
+  rounds,
+});
+
 function start(data: object): { ready: Promise<void>; done: Promise<void> } {
   const worker = new Worker(new URL('./heap-handshakes-thread.mjs', import.meta.url), { workerData: data });
   onTestFinished(async () => {
@@ -22,12 +29,7 @@ function start(data: object): { ready: Promise<void>; done: Promise<void> } {
 }
 
 it('100,000 of them, with mutators that run, block and are stopped', async () => {
-  const shared = {
-    metadata: allocateMetadata(geometry),
-    geometry,
-    words: new Int32Array(new SharedArrayBuffer(4 * 128)),
-    rounds: 100_000,
-  };
+  const shared = shareHeap(100_000);
   const mutators = [0, 1, 2].map((index) => start({ ...shared, role: 'mutator', index }));
   await within(10_000, 'mutators start', Promise.all(mutators.map(({ ready }) => ready)));
   const collector = start({ ...shared, role: 'collector' });
@@ -39,12 +41,7 @@ it('100,000 of them, with mutators that run, block and are stopped', async () =>
 });
 
 it('a mutator that leaves instead of passing', async () => {
-  const shared = {
-    metadata: allocateMetadata(geometry),
-    geometry,
-    words: new Int32Array(new SharedArrayBuffer(4 * 128)),
-    rounds: 1,
-  };
+  const shared = shareHeap(1);
   for (let time = 0; time < 5; time++) {
     const mutator = start({ ...shared, role: 'leaver', index: 1 });
     await within(10_000, 'the mutator starts', mutator.ready);

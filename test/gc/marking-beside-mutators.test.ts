@@ -149,3 +149,24 @@ it.each([3, 200, 700, 20_000])('a store to each of %i slots of an object is foun
   m.blocked(() => expect(marking.finish().objects).toBe(2 + slots));
   expect(unseen.every((object) => isMarked(heap, object))).toBe(true);
 });
+
+it('an object on a page handed out since the handshake was asked for is not looked at before the next', () => {
+  const heap = arrayHeap(PAGES, { roots: ROOTS });
+  const { mutator: m, tables, view } = heap;
+  m.setRoot(0, m.allocObject(1, 0));
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
+  const handshake = marking.begin(view);
+  m.safepoint();
+  awaitHandshake(tables, handshake);
+  const fresh = m.allocObject(0, 1); // on a weakly ordered processor its header may not be there to be seen yet
+  m.setRefAt(m.root(0), 0, fresh);
+  marking.pushFound();
+  marking.trace();
+  expect([isMarked(heap, m.root(0)), isMarked(heap, fresh)]).toEqual([true, false]);
+  const next = marking.takeCards();
+  m.safepoint();
+  awaitHandshake(tables, next);
+  marking.pushFound();
+  marking.trace();
+  expect(isMarked(heap, fresh)).toBe(true);
+});

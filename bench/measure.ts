@@ -83,6 +83,10 @@ function heapOptions({ config, mode }: Plan): HeapOptions {
     gcThreads: config.gcThreads,
     faultThreads: config.faultThreads,
     batch: config.batch,
+    utilization: config.utilization,
+    minFreeBytes: config.minFree,
+    maxFreeBytes: config.maxFree,
+    periodMs: config.period,
     verify: config.verify,
     ...(config.pin === null ? {} : { pin: config.pin }),
     populate: true, // a figure should not hold the host's page faults

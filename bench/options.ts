@@ -1,6 +1,7 @@
 /** The options that measuring commands take: one table of them, and how their texts become a configuration. */
 import { constants } from 'node:buffer';
 import { MODES, type ModeName } from '../gc/modes/index.ts';
+import { defaultMinFree, MAX_PERIOD_MS } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { chooseKernel } from '../uffd/open.ts';
 import { UsageError } from './errors.ts';
@@ -33,6 +34,10 @@ export interface RawOptions {
   readonly cycles?: string;
   readonly invocations?: string;
   readonly batch?: string;
+  readonly utilization?: string;
+  readonly minFree?: string;
+  readonly maxFree?: string;
+  readonly period?: string;
   readonly page?: string;
   readonly pin?: string;
   readonly seed?: string;
@@ -72,6 +77,16 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
   ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
   ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 16)'],
+  [
+    '--utilization <fraction>',
+    'collect when live objects are this part of what is in use (default: when room gets scarce)',
+  ],
+  [
+    '--min-free <size>',
+    'with --utilization, the least the heap grows by above what is live (default: heap / 32)',
+  ],
+  ['--max-free <size>', 'and the most (default: the heap)'],
+  ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
   ['--page <size>', 'size of a page: 4KiB'],
   ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
   ['--seed <n>', 'seed of all that is random (default: 1)'],
@@ -88,19 +103,21 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
 export function resolveOptions(command: CommandName, workload: string | undefined, raw: RawOptions): Call {
   const modes = resolveModes(command, raw);
   const { kernel, note } = resolveKernel(raw.kernel ?? 'auto', modes);
+  const heap = heapBytes(raw.heap ?? '64MiB');
   const config: Config = {
     command,
     workload: workload ?? DEFAULT_WORKLOAD,
     kernel,
     modes,
-    heap: heapBytes(raw.heap ?? '64MiB'),
-    live: liveFraction(raw.live ?? '0.5'),
+    heap,
+    live: fraction('--live', raw.live ?? '0.5'),
     mutators: integer('--mutators', raw.mutators ?? '1', [1, 64]),
     gcThreads: integer('--gc-threads', raw.gcThreads ?? '1', [1, 64]),
     faultThreads: integer('--fault-threads', raw.faultThreads ?? '1', [1, 64]),
     cycles: integer('--cycles', raw.cycles ?? '5', [1, 1_000_000]),
     invocations: integer('--invocations', raw.invocations ?? (command === 'compare' ? '3' : '1'), [1, 1000]),
     batch: integer('--batch', raw.batch ?? '16', [0, 65_536]),
+    ...triggerOptions(raw, heap),
     page: pageBytes(raw.page ?? '4KiB'),
     pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
@@ -169,10 +186,42 @@ function pageBytes(text: string): number {
   return bytes;
 }
 
-function liveFraction(text: string): number {
-  const live = decimal(text);
-  if (live > 0 && live < 1) return live;
-  throw new UsageError(`--live ${text}: must be a fraction between 0 and 1, as 0.5`);
+type TriggerOptions = Pick<Config, 'utilization' | 'minFree' | 'maxFree' | 'period'>;
+
+/** What decides when collections begin by themselves. */
+function triggerOptions(raw: RawOptions, heap: number): TriggerOptions {
+  const { utilization, period } = raw;
+  const bound = [raw.minFree, raw.maxFree].findIndex((text) => text !== undefined);
+  if (bound >= 0 && utilization === undefined) {
+    throw new UsageError(`${bound === 0 ? '--min-free' : '--max-free'} needs --utilization, which it bounds`);
+  }
+  const bytes = (option: string, text: string) => named(option, () => parsePages(text, PAGE_BYTES));
+  const maxFree = raw.maxFree === undefined ? heap : bytes('--max-free', raw.maxFree);
+  const minFree =
+    raw.minFree === undefined ? Math.min(defaultMinFree(heap), maxFree) : bytes('--min-free', raw.minFree);
+  if (maxFree > heap) {
+    throw new UsageError(
+      `--max-free ${raw.maxFree}: is more than the heap of ${formatBytes(heap)}; use less`,
+    );
+  }
+  if (minFree > maxFree) {
+    const most = raw.maxFree === undefined ? 'the heap' : '--max-free';
+    throw new UsageError(
+      `--min-free ${raw.minFree}: is more than ${most}, ${formatBytes(maxFree)}; use less`,
+    );
+  }
+  return {
+    utilization: utilization === undefined ? null : fraction('--utilization', utilization),
+    minFree,
+    maxFree,
+    period: period === undefined ? null : integer('--period', period, [1, MAX_PERIOD_MS]),
+  };
+}
+
+function fraction(option: string, text: string): number {
+  const value = decimal(text);
+  if (value > 0 && value < 1) return value;
+  throw new UsageError(`${option} ${text}: must be a fraction between 0 and 1, as 0.5`);
 }
 
 function integer(option: string, text: string, [least, most]: readonly [number, number]): number {

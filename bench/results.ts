@@ -106,6 +106,11 @@ export const ConfigSchema = record({
   cycles: Type.Integer({ minimum: 1 }),
   invocations: Type.Integer({ minimum: 1 }),
   batch: Count,
+  /** What decides when collections begin by themselves: null, or sizes in bytes and a period in ms. */
+  utilization: Type.Union([Type.Null(), Type.Number()]),
+  minFree: Count,
+  maxFree: Count,
+  period: Type.Union([Type.Null(), Count]),
   page: Type.Integer({ minimum: 1 }),
   /** The processor of each role's threads; null: where the scheduler likes. */
   pin: Type.Union([

@@ -2,9 +2,9 @@
  * One collection from top to bottom: the page to read first. The phases are ART's (art-cmc.md, 2); each is one line
  * here and one file in phases/.
  */
-import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES } from '../heap/layout.ts';
-import { LOG_PAGE_GRANULES } from '../heap/object.ts';
-import { newestAt, reachStage } from '../heap/requests.ts';
+import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES, REASON } from '../heap/layout.ts';
+import { LOG_PAGE_GRANULES, type Ref } from '../heap/object.ts';
+import { isLastResort, newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
 import { topPage } from '../heap/spaces.ts';
 import { verifyHeap } from '../heap/verify.ts';
@@ -14,10 +14,10 @@ import { EVENT } from './events.ts';
 import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
 import { compactPages } from './phases/compact.ts';
-import { flip } from './phases/flip.ts';
+import { type FlipPages, flip } from './phases/flip.ts';
 import { setLiveBits } from './phases/liveness.ts';
 import { type Helpers, type Marking, markBesideMutators, preclean } from './phases/mark.ts';
-import { clearLiveness, prepare } from './phases/prepare.ts';
+import { type CompactionPlan, clearLiveness, prepare } from './phases/prepare.ts';
 import {
   beginReclaiming,
   canReclaim,
@@ -26,6 +26,7 @@ import {
   type Reclaiming,
   reclaim,
 } from './phases/reclaim.ts';
+import { setTrigger, type TriggerPolicy } from './trigger.ts';
 
 /** The collector thread's own: it is the first of the compactors. */
 export interface Collector {
@@ -37,6 +38,7 @@ export interface Collector {
   readonly helpers: number;
   readonly batch: number;
   readonly verify: boolean;
+  readonly trigger: TriggerPolicy;
   readonly rehearseFlip: () => void;
   /** Lets the kernel take note of how much memory there is now. */
   readonly sampleMemory: () => void;
@@ -56,39 +58,19 @@ export const PHASES = [
   'release',
   'verify',
 ] as const;
-export const PAUSES = ['marking', 'compaction'] as const;
+export const PAUSES = ['marking', 'compaction', 'whole'] as const;
 
 export function collect(c: Collector): void {
   const { maker, tables, cycle } = c;
   const { thread, mode } = maker;
+  const before = topPage(tables);
   const number = begin(c);
-  const markers: Helpers = {
-    count: c.helpers,
-    start: () => startHelpers(cycle, c.helpers, JOB.mark),
-    join: () => awaitHelpers(cycle),
-  };
-
-  phase(c, 'mark', () => markBesideMutators(tables, c.marking, thread.livingSpace(), markers));
-  const precleaned = phase(c, 'preclean', () => preclean(tables, c.marking, markers));
-  const black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned)));
-  phase(c, 'liveness', () => setLive(c, black));
-  const plan = phase(c, 'prepare', () => {
-    const compaction = prepare(tables, black);
-    thread.ready?.(compaction.compactedPages);
-    return compaction;
-  });
-  phase(c, 'rehearse', c.rehearseFlip);
-  const { used, reclaiming } = pause(c, 'compaction', () => {
-    const pages = phase(c, 'flip', () => flip(maker, plan, black));
-    const begun = { used: pages.used, reclaiming: beginReclaiming(pages) };
-    if (!mode.concurrent) phase(c, 'compact', () => compactByAll(c, begun.reclaiming));
-    return begun;
-  });
+  const { black, pages, reclaiming } = isLastResort(tables.control, number) ? flipStopped(c) : markAndFlip(c);
   reachStage(tables.control, 'flipped', number);
   if (mode.concurrent) phase(c, 'compact', () => compactByAll(c, reclaiming));
   phase(c, 'unwatch', () => {
     closeWork(cycle);
-    thread.unwatch(used);
+    thread.unwatch(pages.used);
   });
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
   phase(c, 'release', () => {
@@ -96,14 +78,72 @@ export function collect(c: Collector): void {
     clearLiveness(tables, black);
   });
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
-  end(c, number, used);
+  end(c, number, before, pages);
+}
+
+/** A collection up to its flip: what the rest of it needs. */
+interface Flipped {
+  /** First granule of what was allocated since marking. */
+  readonly black: Ref;
+  readonly pages: FlipPages;
+  readonly reclaiming: Reclaiming;
+}
+
+/** The usual course: two pauses, and the mutators run before, between and after them. */
+function markAndFlip(c: Collector): Flipped {
+  const markers = markersOf(c);
+  phase(c, 'mark', () => markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markers));
+  const precleaned = phase(c, 'preclean', () => preclean(c.tables, c.marking, markers));
+  const black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned)));
+  const plan = planCompaction(c, black);
+  return pause(c, 'compaction', () => flipTo(c, plan, black));
+}
+
+/** The last resort, one pause: what is dead when it begins goes, and nobody takes a page meanwhile. */
+function flipStopped(c: Collector): Flipped {
+  return pause(c, 'whole', () => {
+    phase(c, 'mark', () =>
+      markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markersOf(c)),
+    );
+    const black = phase(c, 'remark', () => remark(c, 0));
+    return flipTo(c, planCompaction(c, black), black);
+  });
+}
+
+function planCompaction(c: Collector, black: Ref): CompactionPlan {
+  phase(c, 'liveness', () => setLive(c, black));
+  const plan = phase(c, 'prepare', () => {
+    const compaction = prepare(c.tables, black);
+    c.maker.thread.ready?.(compaction.compactedPages);
+    return compaction;
+  });
+  phase(c, 'rehearse', c.rehearseFlip);
+  return plan;
+}
+
+/** With the world stopped: to-space takes the place of the heap. */
+function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
+  const pages = phase(c, 'flip', () => flip(c.maker, plan, black));
+  const reclaiming = beginReclaiming(pages);
+  if (!c.maker.mode.concurrent) phase(c, 'compact', () => compactByAll(c, reclaiming));
+  return { black, pages, reclaiming };
+}
+
+function markersOf({ cycle, helpers }: Collector): Helpers {
+  return {
+    count: helpers,
+    start: () => startHelpers(cycle, helpers, JOB.mark),
+    join: () => awaitHelpers(cycle),
+  };
 }
 
 function begin({ maker, tables, cycle }: Collector): number {
   const number = newestAt(tables.control, 'started') + 1;
   storeRelease(cycle, CYCLE.number, number);
-  maker.events.emit(EVENT.cycleBegin, tables.control[CONTROL.reason] as number, number);
+  const reason = loadAcquire(tables.control, CONTROL.reason);
   reachStage(tables.control, 'started', number);
+  const isLast = isLastResort(tables.control, number);
+  maker.events.emit(EVENT.cycleBegin, isLast ? REASON.lastResort : reason, number);
   return number;
 }
 
@@ -139,12 +179,15 @@ function verifyStopped({ maker, tables }: Collector, number: number): void {
   resumeTheWorld(tables.control);
 }
 
-function end({ maker, tables }: Collector, number: number, usedPages: number): void {
+function end({ maker, tables, trigger }: Collector, number: number, before: number, pages: FlipPages): void {
   let untouched = 0;
-  for (let page = 0; page < usedPages; page++) {
+  for (let page = 0; page < pages.used; page++) {
     if (stateOf(tables.pageStates, page) === PAGE.processed) untouched++;
   }
   maker.events.emit(EVENT.cycleEnd, untouched, number);
+  const usedPages = topPage(tables);
+  const allocatedPages = pages.old - before + usedPages - pages.used;
+  setTrigger(tables, trigger, { livePages: pages.used, usedPages, allocatedPages });
   reachStage(tables.control, 'finished', number);
 }
 

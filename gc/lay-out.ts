@@ -15,6 +15,7 @@ import { mapPrivate } from './modes/mapping.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { HeapLinks } from './threads/boot.ts';
+import { setFirstTrigger, type TriggerPolicy } from './trigger.ts';
 
 /** Size of a thread-local allocation buffer. */
 const TLAB_PAGES = 8;
@@ -42,7 +43,14 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   const geometry: HeapGeometry = { heapBytes, mutators, rootSlots, tlabPages: TLAB_PAGES };
   const metadata = allocateMetadata(geometry);
   layNil(kernel, ranges.heap);
-  setTopPage(openTables(metadata, geometry), 1);
+  const tables = openTables(metadata, geometry);
+  setTopPage(tables, 1);
+  const trigger: TriggerPolicy = {
+    utilization: options.utilization,
+    minFreePages: Math.ceil(options.minFreeBytes / PAGE_BYTES),
+    maxFreePages: Math.ceil(options.maxFreeBytes / PAGE_BYTES),
+  };
+  setFirstTrigger(tables, trigger);
   const cycle = allocateCycle();
   storeRelease(openCycle(cycle), CYCLE.faultThreads, options.faultThreads);
   const links: HeapLinks = {
@@ -59,6 +67,8 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
     helpers,
     verify: options.verify,
+    trigger,
+    periodMs: options.periodMs,
   };
   return { kernel, links };
 }

@@ -21,6 +21,16 @@ export interface HeapOptions {
   readonly rootSlots?: number;
   /** Where threads run (Linux, with the FFI); a role not named runs where the scheduler likes (default: none). */
   readonly pin?: Pinning;
+  /**
+   * A collection begins when live objects are down to this fraction of what is in use (ART's target utilization);
+   * null: when the rest of the heap is what mutators will want while it runs (default).
+   */
+  readonly utilization?: number | null;
+  /** With `utilization`: bytes that the heap may grow by above what is live, at least and at most. */
+  readonly minFreeBytes?: number;
+  readonly maxFreeBytes?: number;
+  /** A collection begins when none has for so many milliseconds; null: never for that reason (default). */
+  readonly periodMs?: number | null;
   /** Checks the whole heap after every collection (default false). */
   readonly verify?: boolean;
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
@@ -28,6 +38,9 @@ export interface HeapOptions {
 }
 
 const DEFAULT_ROOT_SLOTS = 65_536;
+/** The least growth, where nothing is said: this part of the heap. */
+const MIN_FREE_PART = 32;
+export const MAX_PERIOD_MS = 24 * 3600 * 1000;
 
 /** Processors for threads: of mutators, of compactors (the collector among them), of fault threads. */
 export interface Pinning {
@@ -56,6 +69,10 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     verify: false,
     populate: false,
     pin: {},
+    utilization: null,
+    minFreeBytes: Math.min(defaultMinFree(options.heapBytes), options.maxFreeBytes ?? options.heapBytes),
+    maxFreeBytes: options.heapBytes,
+    periodMs: null,
     ...options,
     mode,
     kernel: chooseKernel(kernel, MODES[mode].features).kernel,
@@ -66,7 +83,30 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
   requireWhole('batch', resolved.batch, 0, 4096, 'pages');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
+  requireTrigger(resolved);
   return resolved;
+}
+
+/** Bytes that a heap may grow by in any case, where nothing is said: whole pages. */
+export function defaultMinFree(heapBytes: number): number {
+  return Math.ceil(heapBytes / MIN_FREE_PART / PAGE_BYTES) * PAGE_BYTES;
+}
+
+function requireTrigger({
+  utilization,
+  minFreeBytes,
+  maxFreeBytes,
+  heapBytes,
+  periodMs,
+}: ResolvedOptions): void {
+  if (utilization !== null && !(utilization > 0 && utilization < 1)) {
+    throw new RangeError(
+      `utilization: ${utilization} is out of range; it takes a fraction between 0 and 1, as 0.5`,
+    );
+  }
+  requireWhole('minFreeBytes', minFreeBytes, 1, heapBytes, 'bytes');
+  requireWhole('maxFreeBytes', maxFreeBytes, minFreeBytes, heapBytes, 'bytes');
+  if (periodMs !== null) requireWhole('periodMs', periodMs, 1, MAX_PERIOD_MS, 'ms');
 }
 
 function requireWhole(name: string, value: number, least: number, most: number, unit: string): void {

@@ -6,6 +6,8 @@ import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { PAUSES, PHASES } from './collection.ts';
 import { EVENT, type Event, ROLE } from './events.ts';
 
+const TRIGGERS = Object.keys(REASON) as (keyof typeof REASON)[];
+
 export interface PauseRecord {
   readonly name: string;
   /** From all mutators stopped to all allowed to run. */
@@ -17,7 +19,8 @@ export interface PauseRecord {
 /** One collection. The names are those of the contract; times in ms, sizes in bytes. */
 export interface CycleRecord {
   readonly number: number;
-  readonly trigger: 'explicit' | 'allocation';
+  /** Why it was asked for. */
+  readonly trigger: keyof typeof REASON;
   readonly beganMs: number;
   readonly phasesMs: Readonly<Record<string, number>>;
   readonly totalMs: number;
@@ -98,7 +101,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   const liveBytes = one(EVENT.live).a * GRANULE_BYTES;
   return {
     number,
-    trigger: begin.a === REASON.allocation ? 'allocation' : 'explicit',
+    trigger: TRIGGERS[begin.a] ?? 'explicit',
     beganMs: begin.timeMs,
     phasesMs: phaseTimes(events),
     totalMs: end.timeMs - begin.timeMs,

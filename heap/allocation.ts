@@ -4,10 +4,11 @@
  * which the world can stop, so that the heap parses from its first word to its top.
  */
 import type { MutatorView } from '../uffd/kernel.ts';
+import { loadAcquire } from '../uffd/sync.ts';
 import { HeapOutOfMemoryError } from './errors.ts';
 import { CONTROL, type HeapTables, REASON } from './layout.ts';
 import { fillerHeader, GRANULE_BYTES, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from './object.ts';
-import { awaitStage, newestAt, requestNewCollection } from './requests.ts';
+import { awaitStage, newestAt, requestInTime, requestLastResort, requestNewCollection } from './requests.ts';
 import { takePages } from './spaces.ts';
 
 /** An object at least this large gets pages of its own. */
@@ -73,17 +74,25 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     for (;;) {
       for (granted of wanted > needed ? [wanted, needed] : [needed]) {
         const page = takePages(tables, granted);
-        if (page >= 0) return page << LOG_PAGE_GRANULES;
+        if (page < 0) continue;
+        requestInTime(control, page + granted);
+        return page << LOG_PAGE_GRANULES;
       }
       const started = newestAt(control, 'started');
-      // A collection whose pause is yet to come will free pages; one past it has given what it had.
-      const number =
-        newestAt(control, 'flipped') < started ? started : requestNewCollection(control, REASON.allocation);
+      const number = awaitedCollection(started, inVain);
       waitStopped('allocation', () => awaitStage(control, 'flipped', number));
-      // One collection may have kept garbage that others allocated beside it; a second one has marked that too.
-      const isFull = number > started && (control[CONTROL.freeAtFlip] as number) < needed;
+      // One beside mutators may have kept what died meanwhile, and what they allocated; the last resort has not.
+      const isFull = number > started && loadAcquire(control, CONTROL.freeAtFlip) < needed;
       if (isFull && ++inVain === 2) throw outOfMemory(askedGranules);
     }
+  }
+
+  /** The collection that an allocation waits for which has found no room, the last resort if one was in vain. */
+  function awaitedCollection(started: number, inVain: number): number {
+    if (inVain > 0) return requestLastResort(control);
+    // A collection whose pause is yet to come will free pages; one past it has given what it had.
+    if (newestAt(control, 'flipped') < started) return started;
+    return requestNewCollection(control, REASON.allocation);
   }
 
   function outOfMemory(askedGranules: number): HeapOutOfMemoryError {

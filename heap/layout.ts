@@ -34,6 +34,9 @@ const CONTROL_NAMES = [
   'finished', // number of the collection that ended last
   'freeAtFlip', // pages free right after the last flip
   'reason', // why the newest collection was asked for: REASON
+  'startAt', // once pages up to this one are handed out, a collection is asked for
+  'startReason', // and why: REASON
+  'lastResort', // number of the newest collection that was asked for as the last resort
   'liveGranules', // granules that the collection before found live
   'handshake', // number of the newest handshake asked for
   'handshakeNews', // raised when a mutator has passed it, or stopped running instead
@@ -44,7 +47,20 @@ export const CONTROL = Object.fromEntries(CONTROL_NAMES.map((name, i) => [name, 
   readonly [name in (typeof CONTROL_NAMES)[number]]: number;
 };
 /** Why a collection was asked for. */
-export const REASON = { explicit: 0, allocation: 1 } as const;
+export const REASON = {
+  /** Somebody asked. */
+  explicit: 0,
+  /** An allocation found no room, and waits. */
+  allocation: 1,
+  /** The rest of the heap is what mutators will want while a collection runs. */
+  headroom: 2,
+  /** The heap has grown to what its live objects allow it. */
+  utilization: 3,
+  /** The time has come. */
+  periodic: 4,
+  /** A collection has freed too little for an allocation that waits: now with the world stopped. */
+  lastResort: 5,
+} as const;
 const CONTROL_WORDS = CONTROL_NAMES.length * LINE_WORDS;
 
 /** Root slots of one mutator: word 0 counts the slots in use, the slots follow. */

@@ -272,7 +272,7 @@ export function attachMutator(
     collectionsStarted: () => newestAt(control, 'started'),
     collectionsFinished: () => newestAt(control, 'finished'),
     requestCollection: (number) => requestCollection(control, number),
-    waitForCollection: (number) => blocked(() => awaitStage(control, 'finished', number)),
+    waitForCollection: (number) => void blocked(() => awaitStage(control, 'finished', number)),
     blocked,
   };
   return { mutator, detach: stopRunning };

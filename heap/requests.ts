@@ -2,7 +2,15 @@
  * How a collection is asked for and awaited. Collections are numbered from 1; `requested`, `started`, `flipped`
  * and `finished` are the newest number to have got so far. They only grow.
  */
-import { cas, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
+import {
+  cas,
+  loadAcquire,
+  loadRelaxed,
+  type SharedWords,
+  sleepWhile,
+  storeRelease,
+  wake,
+} from '../uffd/sync.ts';
 import { CONTROL, REASON } from './layout.ts';
 
 /** Asks for every collection up to `number` (already requested ones included: nothing happens twice). */
@@ -28,6 +36,43 @@ export function requestNewCollection(control: SharedWords, reason: number = REAS
   return number;
 }
 
+/** Mutators have been given pages up to `top`: asks for the next collection if it is time, and none is asked for. */
+export function requestInTime(control: SharedWords, top: number): void {
+  if (top < loadRelaxed(control, CONTROL.startAt)) return;
+  const finished = loadAcquire(control, CONTROL.finished);
+  if (loadAcquire(control, CONTROL.requested) !== finished) return;
+  requestCollection(control, finished + 1, loadRelaxed(control, CONTROL.startReason));
+}
+
+/**
+ * Asks for a collection that begins after this call and does its marking with the world stopped, so that nothing
+ * dead is left; answers its number.
+ */
+export function requestLastResort(control: SharedWords): number {
+  for (;;) {
+    const number = loadAcquire(control, CONTROL.started) + 1;
+    raise(control, CONTROL.lastResort, number);
+    // The collector says that it has started, and then looks whether this one is the last resort: either it has
+    // seen our word, or we see here that it was too early to.
+    if (loadAcquire(control, CONTROL.started) >= number) continue;
+    requestCollection(control, number, REASON.lastResort);
+    return number;
+  }
+}
+
+/** Whether collection `number`, which has started, was asked for as the last resort. */
+export function isLastResort(control: SharedWords, number: number): boolean {
+  return loadAcquire(control, CONTROL.lastResort) >= number;
+}
+
+/** Makes a word at least `value`. */
+function raise(control: SharedWords, word: number, value: number): void {
+  for (;;) {
+    const now = loadAcquire(control, word);
+    if (now >= value || cas(control, word, now, value)) return;
+  }
+}
+
 /** Records that collection `number` has got to a stage, and wakes who waits for that. */
 export function reachStage(
   control: SharedWords,
@@ -46,15 +91,22 @@ export function newestAt(
   return loadAcquire(control, CONTROL[stage]);
 }
 
-/** Sleeps until collection `number` has got to a stage. The caller must not be running (safepoint.ts). */
+/**
+ * Sleeps until collection `number` has got to a stage, or for so long; whether it has. The caller must not be running
+ * (safepoint.ts).
+ */
 export function awaitStage(
   control: SharedWords,
   stage: 'requested' | 'started' | 'flipped' | 'finished',
   number: number,
-): void {
+  timeoutMs = Infinity,
+): boolean {
+  const until = performance.now() + timeoutMs;
   for (;;) {
     const newest = loadAcquire(control, CONTROL[stage]);
-    if (newest >= number) return;
-    sleepWhile(control, CONTROL[stage], newest);
+    if (newest >= number) return true;
+    const left = until - performance.now();
+    if (left <= 0) return false;
+    sleepWhile(control, CONTROL[stage], newest, left);
   }
 }

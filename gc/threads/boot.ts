@@ -12,6 +12,7 @@ import { type Maker, makeMaker } from '../maker.ts';
 import { type ModeName, modeNamed } from '../modes/index.ts';
 import type { Ranges } from '../modes/mode.ts';
 import { observed } from '../observe.ts';
+import type { TriggerPolicy } from '../trigger.ts';
 
 /** The same for every thread of a heap. Structured-cloneable. */
 export interface HeapLinks {
@@ -27,6 +28,9 @@ export interface HeapLinks {
   readonly batch: number;
   readonly helpers: number;
   readonly verify: boolean;
+  readonly trigger: TriggerPolicy;
+  /** How long there may be no collection; null: for ever. */
+  readonly periodMs: number | null;
 }
 
 /** What one thread is started with. */

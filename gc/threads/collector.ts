@@ -1,6 +1,7 @@
 /** The collector thread: sleeps until a collection is asked for, runs it, and tells the main thread. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { awaitStage, newestAt } from '../../heap/requests.ts';
+import { REASON } from '../../heap/layout.ts';
+import { awaitStage, newestAt, requestCollection } from '../../heap/requests.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Collector, collect } from '../collection.ts';
@@ -22,6 +23,7 @@ const collector: Collector = {
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,
+  trigger: heap.trigger,
   rehearseFlip: makeRehearsal(maker, attachUserfaultfd(kernel, heap.uffd)),
   sampleMemory: () => void kernel.memory(),
 };
@@ -30,7 +32,8 @@ untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
   for (;;) {
     const next = newestAt(tables.control, 'finished') + 1;
-    awaitStage(tables.control, 'requested', next);
+    if (!awaitStage(tables.control, 'requested', next, heap.periodMs ?? Infinity))
+      requestCollection(tables.control, next, REASON.periodic);
     if (loadAcquire(cycle, CYCLE.ending) === 1) break;
     collect(collector);
     parentPort?.postMessage({ kind: 'collected', number: next });

@@ -22,6 +22,10 @@ describe('defaults', () => {
         cycles: 5,
         invocations: 3,
         batch: 16,
+        utilization: null,
+        minFree: 2 * 1024 ** 2,
+        maxFree: 64 * 1024 ** 2,
+        period: null,
         page: 4096,
         pin: null,
         seed: 1,
@@ -77,7 +81,17 @@ it('a count is a whole number from its least, and nothing else', () => {
 });
 
 it('any text for any option is a configuration or a UsageError of one line', () => {
-  const names = ['kernel', 'mode', 'modes', 'heap', 'live', 'page', ...COUNTS] as const;
+  const names = [
+    'kernel',
+    'mode',
+    'modes',
+    'heap',
+    'live',
+    'page',
+    'utilization',
+    'period',
+    ...COUNTS,
+  ] as const;
   fc.assert(
     fc.property(fc.constantFrom(...names), fc.string(), (name, value) => {
       if (name === 'kernel' && value === 'linux') return;

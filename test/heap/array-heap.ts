@@ -1,5 +1,5 @@
 /** A heap in a plain array, with one mutator (and more, if they are attached) and nobody who collects. */
-import { allocateMetadata, type HeapTables, openTables } from '../../dist/heap/layout.js';
+import { allocateMetadata, CONTROL, type HeapTables, openTables } from '../../dist/heap/layout.js';
 import { type AttachedMutator, attachMutator } from '../../dist/heap/mutator.js';
 import { fillerHeader, recordHeader } from '../../dist/heap/object.js';
 import { setTopPage } from '../../dist/heap/spaces.js';
@@ -21,6 +21,7 @@ export function arrayHeap(pages: number, { roots = 0, rootSlots = 64, index = 0 
   };
   words.set([recordHeader(0, 0, 1), 0, ...fillerHeader(511)]);
   setTopPage(tables, 1);
+  tables.control[CONTROL.startAt] = pages + 1; // no collection is asked for but by an allocation that fails
   const view = {
     load: (word: number) => words[word] as number,
     store,

@@ -95,18 +95,18 @@ it('the map of a 1 MiB heap', () => {
       `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control            0    704
-roots 0          704    404
-roots 1         1108    404
-snapshot 0      1536    404
-snapshot 1      1940    404
-mutatorStates   2368    128
-cards           2496   2048
-markBits        4544  16384
-liveness       20928  32768
-objectAtPage   53696   1024
-firstGranule   54720   1028
-firstObject    55808   1028
-pageStates     56896   1024
+control            0    896
+roots 0          896    404
+roots 1         1300    404
+snapshot 0      1728    404
+snapshot 1      2132    404
+mutatorStates   2560    128
+cards           2688   2048
+markBits        4736  16384
+liveness       21120  32768
+objectAtPage   53888   1024
+firstGranule   54912   1028
+firstObject    56000   1028
+pageStates     57088   1024
 `);
 });

@@ -1,6 +1,6 @@
 /**
- * A collection keeps what was allocated beside it, garbage or not. So the heap is full only if a second one frees
- * too little as well. The collector here only says what it found.
+ * A collection keeps what died and what was allocated beside it. So the heap is full only if a second one frees too
+ * little as well, the last resort, with the world stopped. The collector here only says what it found.
  */
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
@@ -15,11 +15,12 @@ afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.terminate()
 
 const collector = `
   import { workerData } from 'node:worker_threads';
-  const { control, freed, at, CONTROL, base } = workerData;
-  const { awaitStage, reachStage } = await import(new URL('requests.js', base));
+  const { control, last, freed, at, CONTROL, base } = workerData;
+  const { awaitStage, isLastResort, reachStage } = await import(new URL('requests.js', base));
   for (let number = 1; ; number++) {
     awaitStage(control, 'requested', number);
     reachStage(control, 'started', number);
+    if (isLastResort(control, number)) Atomics.store(last, 0, number);
     const free = freed[number - 1] ?? 0;
     Atomics.store(control, CONTROL.top, at - free);
     Atomics.store(control, CONTROL.freeAtFlip, free);
@@ -33,18 +34,29 @@ function fullHeap(freed: readonly number[]) {
   const heap = arrayHeap(PAGES, { roots: 1 });
   setTopPage(heap.tables, PAGES);
   const base = new URL('../../dist/heap/', import.meta.url).href;
-  const workerData = { control: heap.tables.control, freed, at: PAGES, CONTROL, base };
+  const last = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { control: heap.tables.control, last, freed, at: PAGES, CONTROL, base };
   const entry = new URL(`data:text/javascript,${encodeURIComponent(collector)}`);
   workers.push(new Worker(entry, { workerData }));
-  return { ...heap, collections: () => newestAt(heap.tables.control, 'flipped') };
+  return {
+    ...heap,
+    collections: () => newestAt(heap.tables.control, 'flipped'),
+    lastResort: () => Atomics.load(last, 0),
+  };
 }
 
 it('nothing is free after two', () => {
-  const { mutator, collections } = fullHeap([0, 0, 32]);
+  const { mutator, collections, lastResort } = fullHeap([0, 0, 32]);
   expect(() => mutator.allocObject(0, 100)).toThrow(
     /^out of memory: the heap is 128 KiB, .* asked for 408 bytes/,
   );
-  expect(collections()).toBe(2);
+  expect([collections(), lastResort()]).toEqual([2, 2]);
+});
+
+it('the first one frees enough: none is the last resort', () => {
+  const { mutator, collections, lastResort } = fullHeap([5]);
+  mutator.allocObject(0, 100);
+  expect([collections(), lastResort()]).toEqual([1, 0]);
 });
 
 it('the second one frees enough', () => {

@@ -23,6 +23,12 @@ const RANGES: readonly (readonly [string, object, RegExp])[] = [
   ['batch', { batch: -1 }, /^batch: -1/],
   ['batch', { batch: 5000 }, /^batch: 5000/],
   ['rootSlots', { rootSlots: 0 }, /^rootSlots: 0/],
+  ['utilization', { utilization: 0 }, /^utilization: 0 is out of range; it takes a fraction between 0 and 1/],
+  ['utilization', { utilization: 1 }, /^utilization: 1 is/],
+  ['minFreeBytes', { minFreeBytes: 0 }, /^minFreeBytes: 0 bytes is out of range/],
+  ['minFreeBytes', { minFreeBytes: 2 * MIB }, /^minFreeBytes: 2097152 bytes/],
+  ['maxFreeBytes', { minFreeBytes: 8192, maxFreeBytes: 4096 }, /^maxFreeBytes: 4096 .* from 8192 to/],
+  ['periodMs', { periodMs: 0 }, /^periodMs: 0 ms/],
   ['mode', { mode: 'warm' }, /^mode warm is unknown; known are continue, continue-warm, copy, move, stw$/],
   ['mode', { mode: 'toString' }, /^mode toString is unknown/],
 ];

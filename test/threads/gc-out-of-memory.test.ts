@@ -17,6 +17,14 @@ describe.each(MODE_NAMES)('%s', (mode) => {
     );
   });
 
+  it('the last collection before it has its marking, too, in one pause with the world stopped', async () => {
+    const { cycles } = await runProgram('fill', { mode }, { words: 100 });
+    const pausesOf = (trigger: string) =>
+      cycles.filter((cycle) => cycle.trigger === trigger).map(({ pauses }) => pauses.map(({ name }) => name));
+    expect(pausesOf('lastResort')).toEqual([['whole']]);
+    expect(pausesOf('allocation')[0]).toEqual(['marking', 'compaction']);
+  });
+
   it('two mutators fill the heap, and the run ends with the error', async () => {
     await withHeap({ mode, mutators: 2 }, async (heap) => {
       const done = [0, 1].map(() => heap.spawn(fixture('programs'), { program: 'overflow', words: 40 }).done);

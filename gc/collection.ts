@@ -3,6 +3,7 @@
  * here and one file in phases/.
  */
 import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES, REASON } from '../heap/layout.ts';
+import { clearMarks } from '../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../heap/object.ts';
 import { isLastResort, newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
@@ -15,7 +16,7 @@ import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
 import { compactPages } from './phases/compact.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
-import { setLiveBits } from './phases/liveness.ts';
+import { keepNonMoving, setLiveBits } from './phases/liveness.ts';
 import { type Helpers, type Marking, markBesideMutators, preclean } from './phases/mark.ts';
 import { type CompactionPlan, clearLiveness, prepare } from './phases/prepare.ts';
 import {
@@ -70,12 +71,13 @@ export function collect(c: Collector): void {
   if (mode.concurrent) phase(c, 'compact', () => compactByAll(c, reclaiming));
   phase(c, 'unwatch', () => {
     closeWork(cycle);
-    thread.unwatch(pages.used);
+    thread.unwatch(pages.used, pages.nonMoving);
   });
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
   phase(c, 'release', () => {
     finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
+    clearMarks(tables, tables.pages + pages.nonMoving);
   });
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
   end(c, number, before, pages);
@@ -157,9 +159,12 @@ function remark({ maker, tables, cycle, marking }: Collector, precleaned: number
 }
 
 function setLive({ maker, tables, cycle }: Collector, black: number): void {
-  const granules = setLiveBits(maker.thread.livingSpace(), tables, black >>> LOG_CHUNK_GRANULES);
+  const space = maker.thread.livingSpace();
+  const granules = setLiveBits(space, tables, black >>> LOG_CHUNK_GRANULES);
+  const nonMoving = keepNonMoving(space, tables);
   storeRelease(tables.control, CONTROL.liveGranules, granules);
-  maker.events.emit(EVENT.live, granules, loadAcquire(cycle, CYCLE.number));
+  storeRelease(tables.control, CONTROL.nonMovingLive, nonMoving);
+  maker.events.emit(EVENT.live, granules + nonMoving, loadAcquire(cycle, CYCLE.number), nonMoving);
 }
 
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
@@ -180,11 +185,15 @@ function verifyStopped({ maker, tables }: Collector, number: number): void {
 }
 
 function end({ maker, tables, trigger }: Collector, number: number, before: number, pages: FlipPages): void {
-  let untouched = 0;
-  for (let page = 0; page < pages.used; page++) {
-    if (stateOf(tables.pageStates, page) === PAGE.processed) untouched++;
-  }
-  maker.events.emit(EVENT.cycleEnd, untouched, number);
+  const untouched = (first: number, count: number): number => {
+    let pages = 0;
+    for (let page = first; page < first + count; page++)
+      if (stateOf(tables.pageStates, page) === PAGE.processed) pages++;
+    return pages;
+  };
+  maker.events.emit(EVENT.plannedNonMoving, pages.nonMoving, number);
+  maker.events.emit(EVENT.untouchedNonMoving, untouched(tables.pages, pages.nonMoving), number);
+  maker.events.emit(EVENT.cycleEnd, untouched(0, pages.used), number);
   const usedPages = topPage(tables);
   const allocatedPages = pages.old - before + usedPages - pages.used;
   setTrigger(tables, trigger, { livePages: pages.used, usedPages, allocatedPages });

@@ -19,6 +19,8 @@ const NAMES = [
   'blackSlide',
   'made', // pages made so far, by anybody
   'cursor', // pages [0, cursor) are not claimed yet
+  'nonMovingPages', // pages of the non-moving space to update
+  'nonMovingCursor', // the first so many of them are not claimed yet
   'open', // 1 while fault threads may work
   'workers', // threads inside enterWork … leaveWork
   'round', // raised when the helpers shall work; −1 when they shall end
@@ -94,10 +96,16 @@ function awaitZero(cycle: SharedWords, word: number): void {
   }
 }
 
-/** Claims up to `most` pages from the top down: [first, end), empty when none are left. */
-export function claimPages(cycle: SharedWords, most: number): { first: number; end: number } {
+/** Pages [first, end). */
+export interface PageRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Claims up to `most` pages from the top down: empty when none are left. `cursor` says of which space. */
+export function claimPages(cycle: SharedWords, most: number, cursor: number = CYCLE.cursor): PageRange {
   // Others subtract too; what a thread gets is the range between its value before and after.
-  const end = fetchAdd(cycle, CYCLE.cursor, -most);
+  const end = fetchAdd(cycle, cursor, -most);
   return { first: Math.max(0, end - most), end: Math.max(0, end) };
 }
 

@@ -26,7 +26,11 @@ export const EVENT = {
   wait: 15, // µs, cycle 0, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
   cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
-  live: 18, // granules of the marked objects, cycle
+  live: 18, // granules of the marked objects, cycle, and of those the ones that do not move
+  plannedNonMoving: 19, // pages of the non-moving space, cycle
+  updated: 20, // of these, pages, cycle, role of the thread
+  publishedNonMoving: 21, // the same; an event for each ioctl
+  untouchedNonMoving: 22, // pages, cycle
 } as const;
 
 /** Who filled or published. */

@@ -7,11 +7,11 @@
  */
 import { POLLIN, UFFD_EVENT_PAGEFAULT, UFFD_PAGEFAULT_FLAG_MINOR } from '../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
-import { fetchAdd, loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import { fetchAdd, loadAcquire } from '../uffd/sync.ts';
 import type { Userfaultfd } from '../uffd/userfaultfd.ts';
 import { CYCLE, enterWork, leaveWork } from './cycle.ts';
 import { EVENT } from './events.ts';
-import { beginCycle, type Maker, makePage, publishFrom } from './maker.ts';
+import { beginCycle, type Maker, makePage, noteMade, publishFrom, watchedPages } from './maker.ts';
 import { advance, PAGE, stateOf, tryAdvance } from './page-state.ts';
 
 /** What a fault thread serves. */
@@ -55,7 +55,7 @@ function serveFault(service: FaultService, page: number, minor: boolean): void {
   if (!enterWork(maker.cycle)) return;
   try {
     // A message of an earlier collection, read late: its mutator was woken, and here nobody waits.
-    if (page >= loadAcquire(maker.cycle, CYCLE.usedPages)) return;
+    if (page >= watchedPages(maker, page).end) return;
     beginCycle(maker);
     maker.events.emit(EVENT.fault, minor ? 1 : 0, loadAcquire(maker.cycle, CYCLE.number), page);
     while (!resolve(service, page)) {
@@ -68,7 +68,7 @@ function serveFault(service: FaultService, page: number, minor: boolean): void {
 
 /** One look at the page. False if another thread changed its state in that moment. */
 function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
-  const { mode, tables, cycle } = maker;
+  const { mode, tables } = maker;
   const { pageStates } = tables;
   switch (stateOf(pageStates, page)) {
     case PAGE.unprocessed:
@@ -80,7 +80,7 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
     case PAGE.processed:
       if (!mode.anyonePublishes) return tryAdvance(pageStates, page, PAGE.processed, PAGE.wanted);
       if (!tryAdvance(pageStates, page, PAGE.processed, PAGE.publishing)) return false;
-      publishFrom(maker, page, publishLimit(maker, cycle), page);
+      publishFrom(maker, page, publishLimit(maker, page), page);
       return true;
     case PAGE.published:
       // An old message: whoever sent it must not sleep on a page that is there.
@@ -94,13 +94,12 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
 function makeAndPublish(maker: Maker, page: number): true {
   makePage(maker, page, page);
   advance(maker.tables.pageStates, page, PAGE.faultProcessing, PAGE.publishing);
-  fetchAdd(maker.cycle, CYCLE.made, 1);
-  maker.events.emit(EVENT.filled, 1, loadAcquire(maker.cycle, CYCLE.number), maker.role);
-  publishFrom(maker, page, publishLimit(maker, maker.cycle), page);
+  noteMade(maker, page, 1);
+  publishFrom(maker, page, publishLimit(maker, page), page);
   return true;
 }
 
 /** How far up a run may be published: over all pages, or not beyond the page itself where it is in a buffer. */
-function publishLimit({ mode }: Maker, cycle: SharedWords): number {
-  return mode.anyonePublishes ? loadAcquire(cycle, CYCLE.usedPages) : 0;
+function publishLimit(maker: Maker, page: number): number {
+  return maker.mode.anyonePublishes ? watchedPages(maker, page).end : 0;
 }

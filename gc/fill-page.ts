@@ -7,7 +7,8 @@
  * The first and the last object may lie on the page in part; the layout of the first is read from from-space.
  *
  * Two kinds of page: below the compacted end, live objects packed without gaps ("compacted"); above it, pages of
- * objects allocated since marking, which keep their gaps ("slid").
+ * objects allocated since marking, which keep their gaps ("slid"). And a third one in the non-moving space, whose
+ * objects stay where they are: only references are forwarded, in the page itself where the mode can publish that.
  */
 import { nextBit } from '../heap/bitmap.ts';
 import type { HeapTables } from '../heap/layout.ts';
@@ -44,9 +45,11 @@ export interface PageSources extends SlideBounds {
   from: PageView;
   liveGranules: number;
   compactedPages: number;
+  /** Whether a page of the non-moving space is made where it is; if not, it is copied first. */
+  readonly inPlace: boolean;
 }
 
-/** Fills `words[base … base + 1024)` with a to-space page. The words may hold anything before. */
+/** Fills `words[base … base + 1024)` with a to-space page. The words may hold anything before, unless it is in place. */
 export type FillPage = (page: number, words: Int32Array, base: number) => void;
 
 /** A function that makes any to-space page of the collection that `sources` tells of when it is called. */
@@ -54,6 +57,7 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
   const { firstGranule, firstObject } = tables;
   const copyLive = makeCopyLive(tables.liveness);
   const forwardReferences = makeForwardReferences(tables.liveness, sources);
+  const updateReferences = makeUpdateReferences(tables, sources);
 
   function compact(page: number, words: Int32Array, base: number): void {
     const { from, liveGranules } = sources;
@@ -79,6 +83,15 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
     if (broken !== SOUND) throw noObject(granule + broken);
   }
 
+  function update(page: number, words: Int32Array, base: number): void {
+    if (!sources.inPlace) {
+      const at = sources.from.readable(page);
+      words.set(sources.from.words.subarray(at, at + WORDS), base);
+    }
+    const broken = updateReferences(page, words, base);
+    if (broken !== SOUND) throw noObjectAt(broken, 0, 'while updating');
+  }
+
   /** The live granule that is `n` live granules above `first`. */
   function liveGranule(first: number, n: number): number {
     let granule = first;
@@ -92,7 +105,8 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
 
   return (page, words, base) => {
     if (page < sources.compactedPages) compact(page, words, base);
-    else slide(page, words, base);
+    else if (page < tables.pages) slide(page, words, base);
+    else update(page, words, base);
   };
 }
 
@@ -247,4 +261,49 @@ function findReferences(
   // The last object may reach beyond the end.
   while (found > 0 && (places[found - 1] as number) >= end) found--;
   return found;
+}
+
+/**
+ * Forwards the references on a page of the non-moving space: those of the marked objects that begin on it, and those of
+ * the one that reaches onto it. What is not marked is dead, or was allocated after the flip: then the page was updated
+ * before it was stored to. Answers SOUND, or a marked granule where no object begins.
+ */
+function makeUpdateReferences(
+  { liveness, markBits, firstGranule }: HeapTables,
+  sources: Readonly<PageSources>,
+): (page: number, words: Int32Array, base: number) => number {
+  const forward = makeForward(liveness, sources);
+  const places = new Int32Array(WORDS);
+
+  /** Puts the places of the references of objects that begin on the page after those found before. */
+  function findOn(page: number, words: Int32Array, base: number, before: number): number {
+    let found = before;
+    for (let chunk = page << (LOG_GRANULES - 5); chunk < (page + 1) << (LOG_GRANULES - 5); chunk++) {
+      for (let bits = markBits[chunk] as number; bits !== 0; bits &= bits - 1) {
+        const object = (chunk << 5) + 31 - Math.clz32(bits & -bits);
+        const at = base + 2 * (object & (GRANULES - 1));
+        const header = words[at] as number;
+        if (header === 0) return ~object;
+        const first = at + (header < 0 ? ARRAY_HEADER : RECORD_HEADER);
+        const references =
+          header < 0 ? (words[at + ARRAY_REFERENCES_WORD] as number) : recordReferences(header);
+        const end = Math.min(first + references, base + WORDS);
+        for (let place = first; place < end; place++) places[found++] = place;
+      }
+    }
+    return found;
+  }
+
+  return (page, words, base) => {
+    const reaching = Math.min(WORDS, (firstGranule[page] as number) - page * WORDS);
+    let found = 0;
+    while (found < reaching) places[found] = base + found++;
+    found = findOn(page, words, base, found);
+    if (found < 0) return ~found;
+    for (let i = 0; i < found; i++) {
+      const at = places[i] as number;
+      words[at] = forward(words[at] as Ref);
+    }
+    return SOUND;
+  };
 }

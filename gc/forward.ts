@@ -21,6 +21,8 @@ export interface SlideBounds {
   blackBegin: Ref;
   /** Granules by which those move down. */
   blackSlide: number;
+  /** First granule of the non-moving space: from here on all stays where it is. */
+  readonly nonMoving: Ref;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface SlideBounds {
  */
 export function makeForward(liveness: Int32Array, bounds: Readonly<SlideBounds>): Forward {
   return (ref) => {
-    if (ref >= bounds.blackBegin) return ref - bounds.blackSlide;
+    if (ref >= bounds.blackBegin) return ref >= bounds.nonMoving ? ref : ref - bounds.blackSlide;
     const chunk = (ref >>> LOG_CHUNK) * 2;
     const below = (liveness[chunk] as number) & ((1 << (ref & 31)) - 1);
     return (liveness[chunk + 1] as number) + popcount(below);

@@ -1,5 +1,6 @@
 /** Laying out a heap: the machine, the mode's mappings in it, the tables beside it, and the first object. */
 import { allocateMetadata, type HeapGeometry, openTables } from '../heap/layout.ts';
+import { openNonMoving } from '../heap/non-moving.ts';
 import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
 import { O_CLOEXEC, O_NONBLOCK, UFFD_USER_MODE_ONLY, UFFDIO_REGISTER_MODE_MISSING } from '../uffd/abi.ts';
@@ -22,17 +23,20 @@ const TLAB_PAGES = 8;
 
 /** The machine, the mode's mappings in it, and an empty heap. */
 export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapLinks } {
-  const { heapBytes, mutators, rootSlots } = options;
+  const { heapBytes, nonMovingBytes, mutators, rootSlots } = options;
   const mode = modeNamed(options.mode);
   const helpers = options.gcThreads - 1;
   const needed: Reservation = {
-    heapBytes,
-    spanBytes: heapBytes,
+    ...{ heapBytes, nonMovingBytes },
+    spanBytes: heapBytes + nonMovingBytes,
     threads: options.gcThreads + options.faultThreads,
     batch: Math.max(1, options.batch),
   };
   const kernel = openMachine(options, mode, needed);
-  const reservation = { ...needed, spanBytes: Math.ceil(heapBytes / kernel.moveUnit) * kernel.moveUnit };
+  const reservation = {
+    ...needed,
+    spanBytes: Math.ceil(needed.spanBytes / kernel.moveUnit) * kernel.moveUnit,
+  };
   const ranges = mode.reserve(kernel, reservation);
   const uffd = openUserfaultfd(kernel, {
     flags: O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY,
@@ -40,11 +44,12 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   });
   const terminationPage = mapPrivate(kernel, PAGE_BYTES);
   uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
-  const geometry: HeapGeometry = { heapBytes, mutators, rootSlots, tlabPages: TLAB_PAGES };
+  const geometry: HeapGeometry = { heapBytes, nonMovingBytes, mutators, rootSlots, tlabPages: TLAB_PAGES };
   const metadata = allocateMetadata(geometry);
   layNil(kernel, ranges.heap);
   const tables = openTables(metadata, geometry);
   setTopPage(tables, 1);
+  openNonMoving(tables);
   const trigger: TriggerPolicy = {
     utilization: options.utilization,
     minFreePages: Math.ceil(options.minFreeBytes / PAGE_BYTES),
@@ -76,7 +81,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */
 function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: Reservation): Kernel {
   const { populate } = options;
-  if (options.kernel === 'linux') requireRoom(options.heapBytes, mode, reservation);
+  if (options.kernel === 'linux') requireRoom(mode, reservation);
   try {
     return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
   } catch (error) {

@@ -29,7 +29,8 @@ export function pastNode(heapBytes: number, limitBytes: number, mode: string): H
  * Refuses on the real kernel, before anything is mapped, what would end in the out-of-memory killer or in the FFI.
  * @throws HeapTooLargeError
  */
-export function requireRoom(heapBytes: number, mode: MappingMode, reservation: Reservation): void {
+export function requireRoom(mode: MappingMode, reservation: Reservation): void {
+  const heapBytes = reservation.heapBytes + reservation.nonMovingBytes;
   if (heapBytes > MAX_VIEW_BYTES) throw pastNode(heapBytes, MAX_VIEW_BYTES, mode.name);
   const { memoryBytes } = mode.needs(reservation);
   if (memoryBytes <= totalmem()) return;

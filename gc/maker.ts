@@ -3,10 +3,11 @@
  * protocol of publishing; who makes which page when is with them (phases/compact, fault-service).
  */
 import type { HeapTables } from '../heap/layout.ts';
+import { nonMovingBegin } from '../heap/non-moving.ts';
 import { EAGAIN, SyscallError } from '../uffd/errno.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { loadAcquire, type SharedWords } from '../uffd/sync.ts';
-import { CYCLE } from './cycle.ts';
+import { fetchAdd, loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import { CYCLE, type PageRange } from './cycle.ts';
 import { EVENT, type EventWriter } from './events.ts';
 import { type FillPage, makeFillPage, type PageSources } from './fill-page.ts';
 import type { MappedThread, MappingMode } from './modes/mode.ts';
@@ -32,6 +33,8 @@ export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
     compactedPages: 0,
     blackBegin: 0,
     blackSlide: 0,
+    nonMoving: nonMovingBegin(parts.tables),
+    inPlace: parts.mode.updatesInPlace,
   };
   return { ...parts, sources, fill: makeFillPage(parts.tables, sources) };
 }
@@ -47,7 +50,7 @@ export function beginCycle({ cycle, sources, thread }: Maker): void {
 
 /** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */
 export function makePage({ fill, thread }: Maker, page: number, batchFirst: number): void {
-  fill(page, thread.target(), thread.slot(page, batchFirst));
+  fill(page, thread.target(page), thread.slot(page, batchFirst));
 }
 
 /**
@@ -74,5 +77,21 @@ function publishRun(maker: Maker, first: number, end: number, batchFirst: number
     if (errno !== 0 && errno !== EAGAIN)
       throw new SyscallError(`publish (${maker.mode.name})`, errno, { page });
   }
-  maker.events.emit(EVENT.published, end - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+  const kind = first < maker.tables.pages ? EVENT.published : EVENT.publishedNonMoving;
+  maker.events.emit(kind, end - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+}
+
+/** Tells that pages of one space have been made, of which `page` is one. */
+export function noteMade(maker: Maker, page: number, made: number): void {
+  const { cycle, tables, mode, role } = maker;
+  const isMoving = page < tables.pages;
+  // More memory than before the flip: not for a page that stays where it is.
+  if (isMoving || !mode.updatesInPlace) fetchAdd(cycle, CYCLE.made, made);
+  maker.events.emit(isMoving ? EVENT.filled : EVENT.updated, made, loadAcquire(cycle, CYCLE.number), role);
+}
+
+/** The pages of the space that `page` belongs to which this collection makes. */
+export function watchedPages({ cycle, tables }: Maker, page: number): PageRange {
+  if (page < tables.pages) return { first: 0, end: loadAcquire(cycle, CYCLE.usedPages) };
+  return { first: tables.pages, end: tables.pages + loadAcquire(cycle, CYCLE.nonMovingPages) };
 }

@@ -8,8 +8,10 @@ export interface HeapOptions {
   /** Which kernel (default `auto`: the real one where it can be had, else the simulated one). */
   readonly kernel?: 'sim' | 'linux' | 'auto';
   readonly mode?: ModeName;
-  /** Capacity in bytes: a multiple of the page size. */
+  /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
+  /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
+  readonly nonMovingBytes?: number;
   /** How many mutators may be spawned. */
   readonly mutators: number;
   /** Compactors, the collector among them (default 1). */
@@ -66,6 +68,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     faultThreads: 1,
     batch: 16,
     rootSlots: DEFAULT_ROOT_SLOTS,
+    nonMovingBytes: 0,
     verify: false,
     populate: false,
     pin: {},
@@ -78,6 +81,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     kernel: chooseKernel(kernel, MODES[mode].features).kernel,
   };
   requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
+  const most = 2 ** 22 - resolved.heapBytes / PAGE_BYTES;
+  requireWhole('nonMovingBytes', resolved.nonMovingBytes / PAGE_BYTES, 0, most, 'pages of 4096 bytes');
   requireWhole('mutators', resolved.mutators, 1, 64, 'threads');
   requireWhole('gcThreads', resolved.gcThreads, 1, 64, 'threads');
   requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');

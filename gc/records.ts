@@ -40,6 +40,20 @@ export interface CycleRecord {
     readonly filledByCollector: number;
     readonly filledByFault: number;
   };
+  /** The non-moving space, whose pages' references are updated. */
+  readonly nonMoving: {
+    readonly pages: number;
+    readonly liveBytes: number;
+    readonly publishedByCollector: number;
+    readonly publishedByFault: number;
+    /** Updated, and never touched while it was watched. */
+    readonly untouched: number;
+    readonly updatedByCollector: number;
+    readonly updatedByFault: number;
+    /** Ioctls that published them, and the bytes these copied. */
+    readonly calls: number;
+    readonly copiedBytes: number;
+  };
   readonly ioctls: Readonly<Record<string, { readonly calls: number; readonly pages: number }>>;
   readonly faults: { readonly missing: number; readonly minor: number };
   /** Bytes that publishing copied. */
@@ -98,6 +112,9 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
   );
   if (!begin || !end || !marked || !planned) throw new RangeError('unreachable');
   const ioctls = countIoctls(of(EVENT.ioctl));
+  const copies = requestName(UFFDIO_COPY) in ioctls;
+  const publishedNonMoving =
+    sum(EVENT.publishedNonMoving, ROLE.collector) + sum(EVENT.publishedNonMoving, ROLE.fault);
   const liveBytes = one(EVENT.live).a * GRANULE_BYTES;
   return {
     number,
@@ -118,6 +135,17 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
       untouched: end.a,
       filledByCollector: sum(EVENT.filled, ROLE.collector),
       filledByFault: sum(EVENT.filled, ROLE.fault),
+    },
+    nonMoving: {
+      pages: one(EVENT.plannedNonMoving).a,
+      liveBytes: one(EVENT.live).b * GRANULE_BYTES,
+      publishedByCollector: sum(EVENT.publishedNonMoving, ROLE.collector),
+      publishedByFault: sum(EVENT.publishedNonMoving, ROLE.fault),
+      untouched: one(EVENT.untouchedNonMoving).a,
+      updatedByCollector: sum(EVENT.updated, ROLE.collector),
+      updatedByFault: sum(EVENT.updated, ROLE.fault),
+      calls: of(EVENT.publishedNonMoving).length,
+      copiedBytes: copies ? publishedNonMoving * PAGE_BYTES : 0,
     },
     ioctls,
     faults: {

@@ -4,8 +4,8 @@
  * alone spares that, which costs a tenth of marking.
  */
 import type { HeapTables } from '../heap/layout.ts';
+import { nonMovingBegin } from '../heap/non-moving.ts';
 import {
-  GRANULE_BYTES,
   LOG_PAGE_GRANULES,
   PAGE_GRANULES,
   RECORD_HEADER_WORDS,
@@ -32,7 +32,7 @@ const SCANS_A_LOOK = 64;
 
 /** One thread's part in marking. One a thread, for all collections. */
 export interface Tracer {
-  /** From now on objects are read in that space, below that granule. */
+  /** From now on objects are read in that space, of the moving ones those below that granule. */
   readonly begin: (livingSpace: PageView, limit: number) => void;
   /** Marks an object and pushes it, unless it is marked or past the limit. 0 is null: the nil object. */
   readonly visit: (object: Ref) => void;
@@ -45,15 +45,16 @@ export interface Tracer {
 /** @param alone whether no other marker ever traces in this heap */
 export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): Tracer {
   const { markBits } = tables;
+  const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
-  const stack = new Int32Array(new SharedArrayBuffer((tables.geometry.heapBytes / GRANULE_BYTES) * 4));
+  const stack = new Int32Array(new SharedArrayBuffer((tables.endPage << LOG_GRANULES) * 4));
   let space = NO_SPACE;
   let limit = 0;
   let depth = 0;
   let objects = 0;
 
   function visit(ref: Ref): void {
-    if (ref >= limit) return;
+    if (ref >= limit && ref < nonMoving) return;
     const word = markBits[ref >>> 5];
     if (word === undefined) throw outsideHeap(ref, 'while marking');
     const bit = 1 << (ref & 31);

@@ -6,9 +6,10 @@
 import type { MutatorView } from '../uffd/kernel.ts';
 import { loadAcquire } from '../uffd/sync.ts';
 import { HeapOutOfMemoryError } from './errors.ts';
-import { CONTROL, type HeapTables, REASON } from './layout.ts';
+import { CONTROL, type HeapTables } from './layout.ts';
 import { fillerHeader, GRANULE_BYTES, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from './object.ts';
-import { awaitStage, newestAt, requestInTime, requestLastResort, requestNewCollection } from './requests.ts';
+import { requestInTime } from './requests.ts';
+import { takeOrCollect } from './room.ts';
 import { takePages } from './spaces.ts';
 
 /** An object at least this large gets pages of its own. */
@@ -33,6 +34,14 @@ export interface Allocator {
   readonly retire: () => void;
 }
 
+/** The object [start, stop) covers the first granule of each page that begins inside it, or with it. */
+export function recordCrossings(objectAtPage: Int32Array, start: Ref, stop: number): void {
+  const last = (stop - 1) >>> LOG_PAGE_GRANULES;
+  for (let page = (start + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page <= last; page++) {
+    objectAtPage[page] = start;
+  }
+}
+
 export function makeAllocator(view: MutatorView, tables: HeapTables, owner: AllocatorOwner): Allocator {
   const { control, objectAtPage } = tables;
   const { heapBytes, tlabPages } = tables.geometry;
@@ -54,15 +63,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     fillerHeader(stop - start).forEach((word, i) => {
       view.store(start * 2 + i, word);
     });
-    recordCrossings(start, stop);
-  }
-
-  /** The object [start, stop) covers the first granule of each page that begins inside it, or with it. */
-  function recordCrossings(start: Ref, stop: number): void {
-    const last = (stop - 1) >>> LOG_PAGE_GRANULES;
-    for (let page = (start + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page <= last; page++) {
-      objectAtPage[page] = start;
-    }
+    recordCrossings(objectAtPage, start, stop);
   }
 
   /**
@@ -70,34 +71,28 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
    * are none. Answers the granule they start at and leaves how many there are in `granted`.
    */
   function pagesOrCollect(wanted: number, needed: number, askedGranules: number): Ref {
-    let inVain = 0;
-    for (;;) {
-      for (granted of wanted > needed ? [wanted, needed] : [needed]) {
-        const page = takePages(tables, granted);
-        if (page < 0) continue;
-        requestInTime(control, page + granted);
-        return page << LOG_PAGE_GRANULES;
-      }
-      const started = newestAt(control, 'started');
-      const number = awaitedCollection(started, inVain);
-      waitStopped('allocation', () => awaitStage(control, 'flipped', number));
-      // One beside mutators may have kept what died meanwhile, and what they allocated; the last resort has not.
-      const isFull = number > started && loadAcquire(control, CONTROL.freeAtFlip) < needed;
-      if (isFull && ++inVain === 2) throw outOfMemory(askedGranules);
-    }
+    const page = takeOrCollect(control, (wait) => waitStopped('allocation', wait), {
+      take: () => takeSome(wanted, needed),
+      isTooLittle: () => loadAcquire(control, CONTROL.freeAtFlip) < needed,
+      outOfMemory: () => outOfMemory(askedGranules),
+    });
+    return page << LOG_PAGE_GRANULES;
   }
 
-  /** The collection that an allocation waits for which has found no room, the last resort if one was in vain. */
-  function awaitedCollection(started: number, inVain: number): number {
-    if (inVain > 0) return requestLastResort(control);
-    // A collection whose pause is yet to come will free pages; one past it has given what it had.
-    if (newestAt(control, 'flipped') < started) return started;
-    return requestNewCollection(control, REASON.allocation);
+  function takeSome(wanted: number, needed: number): number {
+    for (granted of wanted > needed ? [wanted, needed] : [needed]) {
+      const page = takePages(tables, granted);
+      if (page < 0) continue;
+      requestInTime(control, page + granted);
+      return page;
+    }
+    return -1;
   }
 
   function outOfMemory(askedGranules: number): HeapOutOfMemoryError {
     const liveBytes = (control[CONTROL.liveGranules] as number) * GRANULE_BYTES;
-    return new HeapOutOfMemoryError(heapBytes, liveBytes, askedGranules * GRANULE_BYTES, owner.index);
+    const full = { space: 'heap', bytes: heapBytes, liveBytes } as const;
+    return new HeapOutOfMemoryError(full, askedGranules * GRANULE_BYTES, owner.index);
   }
 
   /** Room for an object that the allocation buffer cannot hold. */
@@ -109,7 +104,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     const at = pagesOrCollect(tlabPages, pagesFor(granules), granules);
     next = at + granules;
     end = at + (granted << LOG_PAGE_GRANULES);
-    recordCrossings(at, next);
+    recordCrossings(objectAtPage, at, next);
     return at;
   }
 
@@ -117,7 +112,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
   function allocateLarge(granules: number): Ref {
     const pages = pagesFor(granules);
     const at = pagesOrCollect(pages, pages, granules);
-    recordCrossings(at, at + granules);
+    recordCrossings(objectAtPage, at, at + granules);
     fill(at + granules, at + (pages << LOG_PAGE_GRANULES));
     return at;
   }
@@ -127,7 +122,8 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     const after = at + granules;
     if (after > end) return allocateSlowly(granules);
     next = after;
-    if ((after - 1) >>> LOG_PAGE_GRANULES !== (at - 1) >>> LOG_PAGE_GRANULES) recordCrossings(at, after);
+    if ((after - 1) >>> LOG_PAGE_GRANULES !== (at - 1) >>> LOG_PAGE_GRANULES)
+      recordCrossings(objectAtPage, at, after);
     return at;
   }
 

@@ -1,4 +1,5 @@
-/** Bits in 32-bit words: counting them, setting runs of them, finding the n-th and the nearest. */
+/** Bits in 32-bit words: counting them, setting runs of them, finding the n-th and the nearest, and room among them. */
+import { fetchOr, type SharedWords } from '../uffd/sync.ts';
 
 /** Number of set bits. */
 export function popcount(word: number): number {
@@ -35,6 +36,40 @@ export function setBits(bitmap: Int32Array, stride: number, from: number, to: nu
   bitmap[word * stride] = (bitmap[word * stride] as number) | bitRange(from & 31, 32);
   for (word++; word < last; word++) bitmap[word * stride] = -1;
   bitmap[last * stride] = (bitmap[last * stride] as number) | bitRange(0, ((to - 1) & 31) + 1);
+}
+
+/** The same, while other threads set bits of these words too. */
+export function setBitsTogether(bitmap: SharedWords, stride: number, from: number, to: number): void {
+  for (let bit = from; bit < to; bit = (bit & -32) + 32) {
+    const end = Math.min(to, (bit & -32) + 32);
+    fetchOr(bitmap, (bit >>> 5) * stride, bitRange(bit & 31, ((end - 1) & 31) + 1));
+  }
+}
+
+/** The first of `count` clear bits in a row, a multiple of `align`, in [from, end) of a bitmap; −1 if there are none. */
+export function clearRun(bitmap: Int32Array, from: number, end: number, count: number, align = 1): number {
+  for (let start = alignUp(nextClear(bitmap, from, end), align); start + count <= end; ) {
+    const stop = nextBit(bitmap, 1, start, start + count);
+    if (stop === start + count) return start;
+    start = alignUp(nextClear(bitmap, stop, end), align);
+  }
+  return -1;
+}
+
+/** The lowest clear bit at or above `bit` and below `limit`; else `limit`. */
+export function nextClear(bitmap: Int32Array, bit: number, limit: number): number {
+  if (bit >= limit) return limit;
+  let word = bit >>> 5;
+  let bits = ~(bitmap[word] as number) & (-1 << (bit & 31));
+  while (bits === 0) {
+    if (++word * 32 >= limit) return limit;
+    bits = ~(bitmap[word] as number);
+  }
+  return Math.min(limit, word * 32 + lowestBit(bits));
+}
+
+function alignUp(value: number, align: number): number {
+  return Math.ceil(value / align) * align;
 }
 
 /** The highest set bit in [lowest, bit], or −1; `lowest` is a multiple of 32. */

@@ -12,6 +12,7 @@
  */
 import { fence } from '../uffd/sync.ts';
 import { CARDS_PER_PAGE, CONTROL, type HeapTables } from './layout.ts';
+import { nonMovingTop } from './non-moving.ts';
 
 /** log2 of the granules of heap that share a card. */
 export const LOG_CARD_GRANULES = 6;
@@ -34,11 +35,26 @@ export function cleanCards({ cards, control }: HeapTables): void {
   fence(control, CONTROL.handshake);
 }
 
-/** Takes the dirty cards of pages [0, pages): cleans them, and puts their numbers into `into`. Answers how many. */
-export function takeDirtyCards({ cards, control }: HeapTables, pages: number, into: Int32Array): number {
-  const cardsOfPage = new Float64Array(cards.buffer, cards.byteOffset, pages);
-  let taken = 0;
-  for (let page = 0; page < pages; page++) {
+/**
+ * Takes the dirty cards of pages [0, pages) and of the non-moving space: cleans them, and puts their numbers into
+ * `into`. Answers how many.
+ */
+export function takeDirtyCards(tables: HeapTables, pages: number, into: Int32Array): number {
+  const taken = takeRange(tables.cards, { first: 0, end: pages }, into, 0);
+  const all = takeRange(tables.cards, { first: tables.pages, end: nonMovingTop(tables) }, into, taken);
+  fence(tables.control, CONTROL.handshake);
+  return all;
+}
+
+function takeRange(
+  cards: Uint8Array,
+  { first, end }: { readonly first: number; readonly end: number },
+  into: Int32Array,
+  before: number,
+): number {
+  const cardsOfPage = new Float64Array(cards.buffer, cards.byteOffset, end);
+  let taken = before;
+  for (let page = first; page < end; page++) {
     if (cardsOfPage[page] === 0) continue; // no bit pattern of dirty bytes is a zero
     for (let card = page * CARDS_PER_PAGE; card < (page + 1) * CARDS_PER_PAGE; card++) {
       if (cards[card] === CLEAN) continue;
@@ -46,6 +62,5 @@ export function takeDirtyCards({ cards, control }: HeapTables, pages: number, in
       into[taken++] = card;
     }
   }
-  fence(control, CONTROL.handshake);
   return taken;
 }

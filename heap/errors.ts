@@ -10,20 +10,31 @@ export function formatBytes(bytes: number): string {
   return `${bytes} bytes`;
 }
 
-/** The heap is full of live objects. All sizes in bytes. */
+/** What is full. Sizes in bytes. */
+export interface FullSpace {
+  readonly space: 'heap' | 'non-moving space';
+  readonly bytes: number;
+  readonly liveBytes: number;
+}
+
+/** The heap, or one space of it, is full of live objects. All sizes in bytes. */
 export class HeapOutOfMemoryError extends Error {
   readonly code = 'HEAP_OUT_OF_MEMORY';
+  /** Capacity of the space that is full. */
   readonly heapBytes: number;
   readonly liveBytes: number;
   readonly askedBytes: number;
-  constructor(heapBytes: number, liveBytes: number, askedBytes: number, mutator: number) {
+  constructor({ space, bytes, liveBytes }: FullSpace, askedBytes: number, mutator: number) {
+    const remedy =
+      space === 'heap'
+        ? 'use a larger --heap or a smaller live set'
+        : 'use larger nonMovingBytes, or pin less';
     super(
-      `out of memory: the heap is ${formatBytes(heapBytes)}, ${formatBytes(liveBytes)} of it live after the last ` +
-        `collection, and mutator ${mutator} asked for ${formatBytes(askedBytes)} more; use a larger --heap or a ` +
-        'smaller live set',
+      `out of memory: the ${space} is ${formatBytes(bytes)}, ${formatBytes(liveBytes)} of it live after the last ` +
+        `collection, and mutator ${mutator} asked for ${formatBytes(askedBytes)} more; ${remedy}`,
     );
     this.name = 'HeapOutOfMemoryError';
-    this.heapBytes = heapBytes;
+    this.heapBytes = bytes;
     this.liveBytes = liveBytes;
     this.askedBytes = askedBytes;
   }

@@ -15,6 +15,8 @@ export const LOG_CHUNK_GRANULES = 5;
 export interface HeapGeometry {
   /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
+  /** Capacity of the non-moving space, which follows it: a multiple of the page size (default 0). */
+  readonly nonMovingBytes?: number;
   /** How many mutators may be attached over the heap's life. */
   readonly mutators: number;
   /** Root slots of each mutator: named ones and its shadow stack together. */
@@ -38,6 +40,12 @@ const CONTROL_NAMES = [
   'startReason', // and why: REASON
   'lastResort', // number of the newest collection that was asked for as the last resort
   'liveGranules', // granules that the collection before found live
+  'nonMovingLock', // held while a place in the non-moving space is looked for
+  'nonMovingTop', // its first page that never held an object, counted from the heap's base
+  'nonMovingNext', // granule of it at which the search goes on
+  'nonMovingSide', // which of its two bitmaps says what is in use; the other one is being made
+  'nonMovingLive', // granules of it that the collection before found live
+  'allocatesMarked', // 1 from the beginning of marking to the flip: its new objects are marked at once
   'handshake', // number of the newest handshake asked for
   'handshakeNews', // raised when a mutator has passed it, or stopped running instead
 ] as const;
@@ -75,7 +83,10 @@ interface Table {
 /** The tables of a heap: word views into its metadata. */
 export interface HeapTables {
   readonly geometry: HeapGeometry;
+  /** Of the moving space: pages [0, pages). */
   readonly pages: number;
+  /** Of the non-moving space: pages [pages, endPage). */
+  readonly endPage: number;
   readonly control: Int32Array;
   /** [count, slots…] of each mutator. */
   readonly roots: readonly Int32Array[];
@@ -92,9 +103,17 @@ export interface HeapTables {
    * chunks below]. Side by side, so that forwarding a reference touches one cache line.
    */
   readonly liveness: Int32Array;
+  /**
+   * Two bitmaps of the non-moving space, a bit a granule from its first: set for what is in use. Control word
+   * nonMovingSide says which of them is true.
+   */
+  readonly nonMovingUse: readonly [Int32Array, Int32Array];
   /** For each heap page, the object that covers its first granule: the crossing map, kept by allocation. */
   readonly objectAtPage: Int32Array;
-  /** For each to-space page, the first live granule that lands on it (a granule of from-space). */
+  /**
+   * For each to-space page, the first live granule that lands on it (a granule of from-space). For a non-moving page,
+   * the first word after the references of the live object that reaches onto it from below; 0 if there is none.
+   */
   readonly firstGranule: Int32Array;
   /** For each to-space page, the from-space object which that granule belongs to. */
   readonly firstObject: Int32Array;
@@ -103,8 +122,10 @@ export interface HeapTables {
 }
 
 function tablesOf(geometry: HeapGeometry): readonly Table[] {
-  const granules = geometry.heapBytes / GRANULE_BYTES;
-  const pages = geometry.heapBytes / PAGE_BYTES;
+  const { heapBytes, nonMovingBytes = 0 } = geometry;
+  const granules = (heapBytes + nonMovingBytes) / GRANULE_BYTES;
+  const pages = (heapBytes + nonMovingBytes) / PAGE_BYTES;
+  const nonMovingChunks = nonMovingBytes / GRANULE_BYTES / 32;
   const rows: readonly (readonly [string, number])[] = [
     ['control', CONTROL_WORDS],
     ['roots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
@@ -113,6 +134,8 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
     ['cards', pages * (CARDS_PER_PAGE / 4)],
     ['markBits', granules >>> LOG_CHUNK_GRANULES],
     ['liveness', 2 * (granules >>> LOG_CHUNK_GRANULES)],
+    ['nonMovingUse0', nonMovingChunks],
+    ['nonMovingUse1', nonMovingChunks],
     ['objectAtPage', pages],
     ['firstGranule', pages + 1],
     ['firstObject', pages + 1],
@@ -147,6 +170,7 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
   return {
     geometry,
     pages: geometry.heapBytes / PAGE_BYTES,
+    endPage: (geometry.heapBytes + (geometry.nonMovingBytes ?? 0)) / PAGE_BYTES,
     control: table('control'),
     roots: ofEachMutator('roots'),
     rootSnapshots: ofEachMutator('rootSnapshots'),
@@ -154,6 +178,7 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
     cards: new Uint8Array(cards.buffer, cards.byteOffset, cards.byteLength),
     markBits: table('markBits'),
     liveness: table('liveness'),
+    nonMovingUse: [table('nonMovingUse0'), table('nonMovingUse1')],
     objectAtPage: table('objectAtPage'),
     firstGranule: table('firstGranule'),
     firstObject: table('firstObject'),

@@ -10,6 +10,7 @@ import { makeAllocator } from './allocation.ts';
 import { makeBarrier } from './cards.ts';
 import { MutatorError } from './errors.ts';
 import { type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
+import { makeNonMovingAllocator } from './non-moving.ts';
 import {
   ARRAY_HEADER_WORDS,
   ARRAY_REFERENCES_WORD,
@@ -18,7 +19,6 @@ import {
   fitsRecord,
   GRANULE_BYTES,
   GRANULE_WORDS,
-  granulesFor,
   headerWords,
   RECORD_HEADER_WORDS,
   type Ref,
@@ -45,6 +45,13 @@ export interface Mutator {
   readonly alloc: (shape: Shape) => Ref;
   /** A new object with that many reference slots and 32-bit data words, for `refAt`, `dataAt` … A safepoint. */
   readonly allocObject: (references: number, dataWords: number) => Ref;
+
+  /**
+   * The same in the non-moving space (HeapOptions.nonMovingBytes): the object never moves. For what is pinned or lives
+   * long; slower than `alloc`. A safepoint. @throws HeapOutOfMemoryError, MutatorError if there is no such space
+   */
+  readonly allocNonMoving: (shape: Shape) => Ref;
+  readonly allocObjectNonMoving: (references: number, dataWords: number) => Ref;
 
   /** The reference in a reference field. */
   readonly ref: (object: Ref, field: Field) => Ref;
@@ -131,7 +138,9 @@ export function attachMutator(
   const firstStackSlot = options.roots;
   const { load: loadWord, store: storeWord } = view;
   const barrier = makeBarrier(tables);
-  const { allocate, retire } = makeAllocator(view, tables, { index, safepoint, waitStopped });
+  const owner = { index, safepoint, waitStopped };
+  const { allocate, retire } = makeAllocator(view, tables, owner);
+  const nonMoving = makeNonMovingAllocator(storeWord, tables, owner);
   let stackTop = firstStackSlot;
 
   roots.fill(0);
@@ -196,19 +205,42 @@ export function attachMutator(
   }
 
   function allocObject(references: number, dataWords: number): Ref {
-    if ((references | dataWords) < 0) throw new MutatorError(`allocObject(${references}, ${dataWords})`);
-    if (fitsRecord(references, dataWords)) {
-      const granules = granulesFor(RECORD_HEADER_WORDS + references + dataWords);
-      const at = allocate(granules);
-      storeWord(at * 2, recordHeader(UNTYPED_SHAPE, references, granules));
-      return at;
-    }
-    const granules = Math.ceil((ARRAY_HEADER_WORDS + references + dataWords) / GRANULE_WORDS);
+    const granules = granulesOfObject(references, dataWords);
     const at = allocate(granules);
+    storeHeader(at, references, dataWords, granules);
+    return at;
+  }
+
+  function allocNonMoving(shape: Shape): Ref {
+    const at = nonMoving.allocate(shape.granules, false);
+    storeWord(at * 2, shape.header);
+    nonMoving.publish(at, shape.granules, at * 2 + RECORD_HEADER_WORDS + recordReferences(shape.header));
+    return at;
+  }
+
+  function allocObjectNonMoving(references: number, dataWords: number): Ref {
+    const granules = granulesOfObject(references, dataWords);
+    // An array's header lies on one page with its first reference: whoever updates a page need not read another.
+    const at = nonMoving.allocate(granules, !fitsRecord(references, dataWords));
+    storeHeader(at, references, dataWords, granules);
+    nonMoving.publish(at, granules, slotWord(at, references));
+    return at;
+  }
+
+  function granulesOfObject(references: number, dataWords: number): number {
+    if ((references | dataWords) < 0) throw new MutatorError(`allocObject(${references}, ${dataWords})`);
+    const header = fitsRecord(references, dataWords) ? RECORD_HEADER_WORDS : ARRAY_HEADER_WORDS;
+    return Math.ceil((header + references + dataWords) / GRANULE_WORDS);
+  }
+
+  function storeHeader(at: Ref, references: number, dataWords: number, granules: number): void {
+    if (fitsRecord(references, dataWords)) {
+      storeWord(at * 2, recordHeader(UNTYPED_SHAPE, references, granules));
+      return;
+    }
     storeWord(at * 2 + ARRAY_SIZE_WORD, granules);
     storeWord(at * 2 + ARRAY_REFERENCES_WORD, references);
     storeWord(at * 2, arrayHeader(UNTYPED_SHAPE));
-    return at;
   }
 
   function referencesOf(object: Ref): number {
@@ -246,6 +278,8 @@ export function attachMutator(
     index,
     alloc,
     allocObject,
+    allocNonMoving,
+    allocObjectNonMoving,
     ref: (object, field) => loadWord(object * 2 + field),
     setRef: (object, field, value) => storeReference(object * 2 + field, value),
     load: (object, field) => loadWord(object * 2 + field),

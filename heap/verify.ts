@@ -3,12 +3,15 @@
  * the world stopped, and no collection between its flip and its end.
  *
  * Invariants (facts page, E6): the heap parses without a gap; every reference, of an object or a root, is null or
- * the start of an object; the crossing map names the object that covers each page's first granule.
+ * the start of an object; the crossing map names the object that covers each page's first granule. In the non-moving
+ * space the same holds of each run of granules in use.
  *
  * Cannot check: whether a reference is the *right* one. Workloads carry payload checksums for that.
  */
 import type { PageView } from '../uffd/kernel.ts';
+import { nextBit, nextClear } from './bitmap.ts';
 import type { HeapTables } from './layout.ts';
+import { nonMovingBegin, nonMovingTop, usedNow } from './non-moving.ts';
 import {
   FILLER_SHAPE,
   GRANULE_BYTES,
@@ -42,18 +45,41 @@ export class HeapCorruptError extends Error {
 
 const MOST_PROBLEMS = 20;
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** Walks the heap. @throws HeapCorruptError naming `when` (for instance "after collection 3") */
 export function verifyHeap(view: PageView, tables: HeapTables, when: string): HeapSurvey {
   const problems: string[] = [];
   const top = topPage(tables) << LOG_PAGE_GRANULES;
-  const starts = new Uint8Array(Math.max(1, top >>> 3));
-  const survey = walkObjects(view, tables, top, starts, problems);
+  const starts = new Uint8Array(tables.endPage << (LOG_PAGE_GRANULES - 3));
+  const runs = [{ first: 0, end: top }, ...runsInUse(tables)];
+  const survey = { objects: 0, objectBytes: 0, fillerBytes: 0, references: 0 };
+  for (const run of runs) walkObjects(view, tables, run, { starts, survey, problems });
   if (problems.length === 0) {
-    checkReferences(view, top, starts, problems);
-    checkRoots(tables, top, starts, problems);
+    for (const run of runs) checkReferences(view, run, starts, problems);
+    checkRoots(tables, starts, problems);
   }
   if (problems.length > 0) throw new HeapCorruptError(when, problems);
   return survey;
+}
+
+/** Granules [first, end) in which one object follows the other. */
+interface Run {
+  readonly first: Ref;
+  readonly end: number;
+}
+
+/** The runs of the non-moving space that are in use. */
+function runsInUse(tables: HeapTables): readonly Run[] {
+  const base = nonMovingBegin(tables);
+  const [use, end] = [usedNow(tables), (nonMovingTop(tables) << LOG_PAGE_GRANULES) - base];
+  const runs: Run[] = [];
+  for (let first = nextBit(use, 1, 0, end); first < end; ) {
+    const stop = nextClear(use, first, end);
+    runs.push({ first: base + first, end: base + stop });
+    first = nextBit(use, 1, stop, end);
+  }
+  return runs;
 }
 
 /** How an object is named in a message: its reference and the address from the heap's base. */
@@ -75,30 +101,27 @@ export function outsideHeap(ref: Ref, when: string): HeapCorruptError {
 function walkObjects(
   view: PageView,
   tables: HeapTables,
-  top: number,
-  starts: Uint8Array,
-  problems: string[],
-): HeapSurvey {
-  let [objects, objectBytes, fillerBytes, references] = [0, 0, 0, 0];
-  for (let object = 0; object < top; ) {
+  { first, end }: Run,
+  { starts, survey, problems }: { starts: Uint8Array; survey: Mutable<HeapSurvey>; problems: string[] },
+): void {
+  for (let object = first; object < end; ) {
     const parts = readObject(view, object);
-    const problem = unsoundHeader(parts, object, top);
+    const problem = unsoundHeader(parts, object, end);
     if (problem !== null) {
-      problems.push(problem); // where the next object begins is unknown: the walk ends here
+      report(problems, problem); // where the next object begins is unknown: the walk ends here
       break;
     }
     checkCrossings(tables, object, parts.granules, problems);
     if (shapeOf(parts.header) === FILLER_SHAPE && object > 0) {
-      fillerBytes += parts.granules * GRANULE_BYTES;
+      survey.fillerBytes += parts.granules * GRANULE_BYTES;
     } else {
       starts[object >>> 3] = (starts[object >>> 3] as number) | (1 << (object & 7));
-      objects++;
-      objectBytes += parts.granules * GRANULE_BYTES;
-      references += parts.references;
+      survey.objects++;
+      survey.objectBytes += parts.granules * GRANULE_BYTES;
+      survey.references += parts.references;
     }
     object += parts.granules;
   }
-  return { objects, objectBytes, fillerBytes, references };
 }
 
 function unsoundHeader(parts: ObjectParts, object: Ref, top: number): string | null {
@@ -127,33 +150,37 @@ function checkCrossings(tables: HeapTables, object: Ref, granules: number, probl
   }
 }
 
-function checkReferences(view: PageView, top: number, starts: Uint8Array, problems: string[]): void {
-  for (let object = 0; object < top; ) {
+function checkReferences(view: PageView, { first, end }: Run, starts: Uint8Array, problems: string[]): void {
+  for (let object = first; object < end; ) {
     const parts = readObject(view, object);
     for (let i = 0; i < parts.references; i++) {
       const target = readWord(view, parts.firstReference + i);
-      if (isObject(target, top, starts)) continue;
+      if (isObject(target, starts)) continue;
       report(problems, `${describeRef(object)}: reference ${i} is ${target}, where no object begins`);
     }
     object += parts.granules;
   }
 }
 
-function checkRoots(tables: HeapTables, top: number, starts: Uint8Array, problems: string[]): void {
+function checkRoots(tables: HeapTables, starts: Uint8Array, problems: string[]): void {
   tables.roots.forEach((slots, mutator) => {
     const count = slots[0] as number;
     for (let i = 1; i <= count; i++) {
       const target = slots[i] as number;
-      if (isObject(target, top, starts)) continue;
+      if (isObject(target, starts)) continue;
       report(problems, `mutator ${mutator}: root slot ${i - 1} is ${target}, where no object begins`);
     }
   });
 }
 
 /** Null, or the start of an object that is no filler. */
-function isObject(target: Ref, top: number, starts: Uint8Array): boolean {
+function isObject(target: Ref, starts: Uint8Array): boolean {
   if (target === 0) return true;
-  return target > 0 && target < top && ((starts[target >>> 3] as number) & (1 << (target & 7))) !== 0;
+  return (
+    target > 0 &&
+    target >>> 3 < starts.length &&
+    ((starts[target >>> 3] as number) & (1 << (target & 7))) !== 0
+  );
 }
 
 function report(problems: string[], problem: string): void {

@@ -25,8 +25,8 @@ function attach(context: ThreadContext): MappedThread {
       }
     },
     release: undefined,
-    settle(oldPages) {
-      files.thread.settle?.(oldPages);
+    settle(oldPages, nonMovingPages) {
+      files.thread.settle?.(oldPages, nonMovingPages);
       const outgoing = 1 - context.side();
       written[outgoing] = Math.max(written[outgoing] as number, oldPages);
     },

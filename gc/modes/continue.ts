@@ -7,6 +7,9 @@
  * the pause and in proportion to the heap (0.04 ms a MiB, seen on Linux 6.18): they are moved out of the way first,
  * whole page tables at a time, and dropped after the compaction.
  *
+ * The non-moving space has a file of its own, which stays. Its part of the heap's addresses is mapped anew in the same
+ * way, so that its pages fault too, as MINOR ones; they are updated through the alias and published by CONTINUE.
+ *
  * The incoming file is empty at every flip (its pages were punched out in the course of the collection before), so a
  * touched page is a MISSING fault until it is made and a MINOR fault until it is published.
  *
@@ -21,33 +24,51 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
-import { checked, inSteps, mapFile, mapPrivate, movePages } from './mapping.ts';
+import { allBytes, checked, inSteps, mapFile, mapPrivate, movePages, watchedParts } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
-function reserve(kernel: Kernel, { heapBytes, spanBytes }: Reservation): Ranges {
-  const files = [0, 1].map((side) => {
-    const fd = checked('memfd_create', kernel.memfd_create(`heap-${side}`, 0));
-    checked('ftruncate', kernel.ftruncate(fd, spanBytes), { fd, length: spanBytes });
-    return { fd, alias: mapFile(kernel, 0, heapBytes, fd) };
-  });
-  const [a, b] = files as [(typeof files)[0], (typeof files)[0]];
-  const heap = mapFile(kernel, 0, spanBytes, a.fd);
-  const retired = mapPrivate(kernel, spanBytes);
-  return {
-    heap,
-    retired,
-    heapBytes,
-    spanBytes,
-    fd0: a.fd,
-    fd1: b.fd,
-    alias0: a.alias,
-    alias1: b.alias,
-    stage: mapFile(kernel, 0, PAGE_BYTES, a.fd),
+function reserve(kernel: Kernel, r: Reservation): Ranges {
+  const { heapBytes, nonMovingBytes, spanBytes } = r;
+  const fds = [0, 1].map((side) => makeFile(kernel, `heap-${side}`, spanBytes)) as [number, number];
+  const nonMoving = nonMovingBytes === 0 ? -1 : makeFile(kernel, 'non-moving', spanBytes - heapBytes);
+  const aliasOf = (fd: number): number => {
+    if (nonMoving < 0) return mapFile(kernel, 0, heapBytes, fd);
+    const alias = mapPrivate(kernel, allBytes(r));
+    mapFile(kernel, alias, heapBytes, fd);
+    mapFile(kernel, alias + heapBytes, nonMovingBytes, nonMoving);
+    return alias;
+  };
+  const heap = mapFile(kernel, 0, spanBytes, fds[0]);
+  const ranges = {
+    ...{ heap, heapBytes, nonMovingBytes, spanBytes, nonMoving },
+    retired: mapPrivate(kernel, spanBytes),
+    ...{ fd0: fds[0], fd1: fds[1], alias0: aliasOf(fds[0]), alias1: aliasOf(fds[1]) },
+    stage: mapFile(kernel, 0, PAGE_BYTES, fds[0]),
     stageFrom: mapPrivate(kernel, PAGE_BYTES),
   };
+  for (const { at, bytes, fd } of partsOf(ranges, fds[0])) mapFile(kernel, heap + at, bytes, fd);
+  return ranges;
+}
+
+function makeFile(kernel: Kernel, name: string, length: number): number {
+  const fd = checked('memfd_create', kernel.memfd_create(name, 0));
+  checked('ftruncate', kernel.ftruncate(fd, length), { fd, length });
+  return fd;
+}
+
+/** The mappings that the heap's addresses consist of, the moving space's file given: each is moved by itself. */
+function partsOf(
+  { heapBytes, nonMovingBytes, spanBytes, nonMoving }: Ranges,
+  moving: number,
+): readonly { readonly at: number; readonly bytes: number; readonly fd: number }[] {
+  if (nonMovingBytes === 0) return [{ at: 0, bytes: spanBytes, fd: moving }];
+  return [
+    { at: 0, bytes: heapBytes, fd: moving },
+    { at: heapBytes, bytes: spanBytes - heapBytes, fd: nonMoving as number },
+  ];
 }
 
 /** A thread's use of the two files, and their aliases. */
@@ -58,39 +79,43 @@ export interface AttachedFiles {
 }
 
 export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): AttachedFiles {
-  const { heap, heapBytes, spanBytes } = ranges;
+  const { heap, spanBytes } = ranges;
   const retired = ranges.retired as number;
   const stage = ranges.stage as number;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
   const aliases = [
-    kernel.pageView(ranges.alias0 as number, heapBytes),
-    kernel.pageView(ranges.alias1 as number, heapBytes),
+    kernel.pageView(ranges.alias0 as number, allBytes(ranges)),
+    kernel.pageView(ranges.alias1 as number, allBytes(ranges)),
   ] as const;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
-  const moveAside = (addr: number, aside: number, length: number) => {
+  const moving = ranges.heapBytes / PAGE_BYTES;
+  const moveAside = (addr: number, aside: number, length: number, fd: number) => {
     movePages(kernel, addr, aside, length);
-    mapFile(kernel, addr, length, fds[side() as 0 | 1]);
+    mapFile(kernel, addr, length, fd);
   };
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
-    flip(usedPages) {
-      moveAside(heap, retired, spanBytes);
-      uffd.register(heap, usedPages * PAGE_BYTES, MISSING_AND_MINOR);
+    flip(used, nonMoving) {
+      for (const { at, bytes, fd } of partsOf(ranges, fds[side() as 0 | 1]))
+        moveAside(heap + at, retired + at, bytes, fd);
+      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
+        uffd.register(addr, length, MISSING_AND_MINOR);
     },
     rehearseFlip(uncounted) {
-      moveAside(stage, ranges.stageFrom as number, PAGE_BYTES);
+      moveAside(stage, ranges.stageFrom as number, PAGE_BYTES, fds[0]);
       uncounted.register(stage, PAGE_BYTES, MISSING_AND_MINOR);
       uncounted.unregister(stage, PAGE_BYTES);
     },
     target: () => current().words,
-    slot: (page) => current().writable(page),
+    slot: (page) => (page < moving ? current().writable(page) : current().readable(page)),
     publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch(usedPages) {
-      uffd.unregister(heap, usedPages * PAGE_BYTES);
-      // Older kernels leave minor-fault sleepers asleep at UNREGISTER.
-      uffd.wake(heap, usedPages * PAGE_BYTES);
+    unwatch(used, nonMoving) {
+      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) {
+        uffd.unregister(addr, length);
+        uffd.wake(addr, length); // older kernels leave minor-fault sleepers asleep at UNREGISTER
+      }
     },
     release(first, end) {
       const fd = fds[(1 - side()) as 0 | 1];
@@ -111,8 +136,9 @@ export const continueMode: MappingMode = {
   concurrent: true,
   anyonePublishes: true,
   untouchedStay: true,
+  updatesInPlace: true,
   features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
-  needs: ({ heapBytes }) => ({ memoryBytes: 2 * heapBytes, addressBytes: 4 * heapBytes }),
+  needs: (r) => ({ memoryBytes: 2 * r.heapBytes + r.nonMovingBytes, addressBytes: 4 * allBytes(r) }),
   reserve,
   attach: (context) => attachFiles(context).thread,
 };

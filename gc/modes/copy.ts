@@ -2,18 +2,20 @@
  * COPY: private anonymous memory. At the flip the heap's page tables are moved to from-space (mremap with
  * MREMAP_DONTUNMAP) and the emptied range is registered for MISSING faults. A page is made in a buffer of its
  * thread, and published by UFFDIO_COPY, which allocates a page and copies the buffer's bytes into it. Every page
- * must be published so, touched or not.
+ * must be published so, touched or not, and every page of the non-moving space must be copied twice for its references.
  *
  * After ART's COPY mode (art-cmc.md, 1.5 and 3.6).
  */
 import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
+  allBytes,
   keepOneMapping,
   mapPrivate,
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,
+  watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
@@ -34,17 +36,20 @@ function attach(context: ThreadContext): MappedThread {
   const pair = privatePair(context);
   return {
     ...pair,
-    flip(usedPages) {
-      pair.flip(usedPages);
-      keepOneMapping(kernel, ranges, usedPages);
-      uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+    flip(used, nonMoving) {
+      pair.flip(used, nonMoving);
+      keepOneMapping(kernel, ranges, used, nonMoving);
+      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
+        uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
     },
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>
       uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch: (usedPages) => uffd.unregister(heap, usedPages * PAGE_BYTES),
+    unwatch(used, nonMoving) {
+      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
+    },
   };
 }
 
@@ -53,10 +58,11 @@ export const copyMode: MappingMode = {
   concurrent: true,
   anyonePublishes: false,
   untouchedStay: false,
+  updatesInPlace: false,
   features: 0n,
   needs: (r) => ({
-    memoryBytes: 2 * r.heapBytes + bufferBytes(r),
-    addressBytes: 2 * r.heapBytes + bufferBytes(r),
+    memoryBytes: 2 * allBytes(r) + bufferBytes(r),
+    addressBytes: 2 * allBytes(r) + bufferBytes(r),
   }),
   reserve,
   attach,

@@ -51,9 +51,31 @@ export function movePages(kernel: Kernel, from: number, to: number, length: numb
  * own until it is let go; Linux joins the two again only if both have the same anon_vma, which the first touch
  * makes for all of it. And mremap moves one mapping at a time (mm/mremap.c; ART met the same, art-cmc.md).
  */
-export function keepOneMapping(kernel: Kernel, { heap, spanBytes }: Ranges, registeredPages: number): void {
-  const rest = registeredPages * PAGE_BYTES;
+export function keepOneMapping(
+  kernel: Kernel,
+  { heap, heapBytes, spanBytes }: Ranges,
+  usedPages: number,
+  nonMovingPages: number,
+): void {
+  const used = usedPages * PAGE_BYTES;
+  const rest = used < heapBytes ? used : heapBytes + nonMovingPages * PAGE_BYTES;
   if (rest < spanBytes) kernel.store32(heap + rest, 0);
+}
+
+/** The parts of the heap that are watched while so many pages are made: first byte and length of each. */
+export function watchedParts(
+  { heap, heapBytes }: Ranges,
+  usedPages: number,
+  nonMovingPages: number,
+): readonly (readonly [addr: number, length: number])[] {
+  const moving = [heap, usedPages * PAGE_BYTES] as const;
+  if (nonMovingPages === 0) return [moving];
+  return [moving, [heap + heapBytes, nonMovingPages * PAGE_BYTES]];
+}
+
+/** Bytes of both spaces. */
+export function allBytes({ heapBytes, nonMovingBytes }: Ranges | Reservation): number {
+  return heapBytes + nonMovingBytes;
 }
 
 /** Calls `release` for pages [first, end) in steps, from the top down. */
@@ -86,6 +108,7 @@ export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
   return {
     heap: mapPrivate(kernel, r.spanBytes),
     heapBytes: r.heapBytes,
+    nonMovingBytes: r.nonMovingBytes,
     spanBytes: r.spanBytes,
     from: mapPrivate(kernel, r.spanBytes),
     ...reserveStage(kernel),
@@ -107,14 +130,17 @@ export function privatePair(
   const { kernel, ranges } = context;
   const { heap, heapBytes } = ranges;
   const from = ranges.from as number;
-  const living = kernel.pageView(heap, heapBytes);
-  const old = kernel.pageView(from, heapBytes);
+  const living = kernel.pageView(heap, allBytes(ranges));
+  const old = kernel.pageView(from, allBytes(ranges));
   return {
     livingSpace: () => living,
     fromSpace: () => old,
     flip: () => movePages(kernel, heap, from, ranges.spanBytes),
     release: (first, end) => dropPrivate(kernel, from, first, end),
-    // Its empty page tables would be freed in the next pause.
-    settle: () => void mapPrivate(kernel, ranges.spanBytes, from),
+    settle(_old, nonMovingPages) {
+      const first = heapBytes / PAGE_BYTES;
+      dropPrivate(kernel, from, first, first + nonMovingPages);
+      mapPrivate(kernel, ranges.spanBytes, from); // its empty page tables would be freed in the next pause
+    },
   };
 }

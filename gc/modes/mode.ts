@@ -9,14 +9,18 @@ import type { PageOutcome, Userfaultfd } from '../../uffd/userfaultfd.ts';
 export type Ranges = Readonly<Record<string, number>> & {
   /** First byte of the range that mutators use. */
   readonly heap: number;
+  /** Bytes of the moving space, which it begins with, and of the non-moving space, which follows. */
   readonly heapBytes: number;
+  readonly nonMovingBytes: number;
   /** Addresses of that range, and of each that its pages are moved to: the heap, and more that holds no object. */
   readonly spanBytes: number;
 };
 
 /** What a mode reserves for. */
 export interface Reservation {
+  /** Bytes of the moving space, and of the non-moving space that follows it. */
   readonly heapBytes: number;
+  readonly nonMovingBytes: number;
   /** Addresses for each range that is moved at the flip: whole units of what the kernel moves at a time. */
   readonly spanBytes: number;
   /** Threads that make pages: compactors and fault threads. */
@@ -41,12 +45,15 @@ export interface MappedThread {
   readonly livingSpace: () => PageView;
   /** The old objects, between the flip and the release. */
   readonly fromSpace: () => PageView;
-  /** In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. */
-  readonly flip: (usedPages: number) => void;
+  /**
+   * In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. So many
+   * pages of the non-moving space leave the mutators' sight too, with what is on them, and are watched.
+   */
+  readonly flip: (usedPages: number, nonMovingPages: number) => void;
   /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */
   readonly rehearseFlip: (uffd: Userfaultfd) => void;
-  /** The words in which this thread makes pages, until the next flip. */
-  readonly target: () => Int32Array;
+  /** The words in which this thread makes that page, until the next flip. */
+  readonly target: (page: number) => Int32Array;
   /** Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. */
   readonly slot: (page: number, batchFirst: number) => number;
   /**
@@ -57,14 +64,17 @@ export interface MappedThread {
   /** Maps made pages into the heap and wakes who waits for them; a batch may be published in parts. */
   readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
   /** Ends the watch: everything still asleep in the range tries again. */
-  readonly unwatch: (usedPages: number) => void;
+  readonly unwatch: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
    * down, down to page 0, and begins while pages further down are still being read. Absent where they are kept.
    */
   readonly release?: ((first: number, end: number) => void) | undefined;
-  /** After the last of it: gives back whatever else the flip has put aside. There were so many old pages. */
-  readonly settle?: (oldPages: number) => void;
+  /**
+   * After the last of it: gives back whatever else the flip has put aside. There were so many old pages, and so many
+   * of the non-moving space.
+   */
+  readonly settle?: (oldPages: number, nonMovingPages: number) => void;
 }
 
 /** A mode, as the collector's policy sees it. */
@@ -76,6 +86,11 @@ export interface MappingMode {
   readonly anyonePublishes: boolean;
   /** Whether a page that is made and not published is in the heap when the watch ends; if not, all are published. */
   readonly untouchedStay: boolean;
+  /**
+   * Whether a page of the non-moving space is updated where it lies, and what `slot` names is that page as it was; if
+   * not, it is copied from from-space, and published as a moved one.
+   */
+  readonly updatesInPlace: boolean;
   /** UFFD_FEATURE_* that the mode needs. */
   readonly features: bigint;
   /** Physical memory and addresses that the simulated machine needs, in bytes. */

@@ -8,13 +8,21 @@
  */
 import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import { keepOneMapping, mapPrivate, movePages, rehearsePrivateFlip, reserveStage } from './mapping.ts';
+import {
+  allBytes,
+  keepOneMapping,
+  mapPrivate,
+  movePages,
+  rehearsePrivateFlip,
+  reserveStage,
+  watchedParts,
+} from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
-function reserve(kernel: Kernel, { heapBytes, spanBytes }: Reservation): Ranges {
+function reserve(kernel: Kernel, { heapBytes, nonMovingBytes, spanBytes }: Reservation): Ranges {
   return {
     heap: mapPrivate(kernel, spanBytes),
-    ...{ heapBytes, spanBytes },
+    ...{ heapBytes, nonMovingBytes, spanBytes },
     space0: mapPrivate(kernel, spanBytes),
     space1: mapPrivate(kernel, spanBytes),
     ...reserveStage(kernel),
@@ -25,25 +33,31 @@ function attach(context: ThreadContext): MappedThread {
   const { kernel, uffd, ranges, side } = context;
   const { heap, heapBytes } = ranges;
   const spaces = [ranges.space0 as number, ranges.space1 as number] as const;
-  const views = spaces.map((space) => kernel.pageView(space, heapBytes));
-  const living = kernel.pageView(heap, heapBytes);
+  const views = spaces.map((space) => kernel.pageView(space, allBytes(ranges)));
+  const living = kernel.pageView(heap, allBytes(ranges));
   const fromSide = () => side() as 0 | 1;
   const poolSide = () => (1 - side()) as 0 | 1;
+  const moving = heapBytes / PAGE_BYTES;
+  /** A page of the non-moving space is updated where the flip has put it, and goes back to its address. */
+  const sourceOf = (page: number) => (page < moving ? poolSide() : fromSide());
   const viewOf = (of: 0 | 1) => views[of] as (typeof views)[0];
   return {
     livingSpace: () => living,
     fromSpace: () => viewOf(fromSide()),
-    flip(usedPages) {
+    flip(used, nonMoving) {
       movePages(kernel, heap, spaces[fromSide()], ranges.spanBytes);
-      keepOneMapping(kernel, ranges, usedPages);
-      uffd.register(heap, usedPages * PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+      keepOneMapping(kernel, ranges, used, nonMoving);
+      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
+        uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
     },
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
-    target: () => viewOf(poolSide()).words,
-    slot: (page) => viewOf(poolSide()).writable(page),
+    target: (page) => viewOf(sourceOf(page)).words,
+    slot: (page) => (page < moving ? viewOf(poolSide()).writable(page) : viewOf(fromSide()).readable(page)),
     publish: (first, pages) =>
-      uffd.move(heap + first * PAGE_BYTES, spaces[poolSide()] + first * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch: (usedPages) => uffd.unregister(heap, usedPages * PAGE_BYTES),
+      uffd.move(heap + first * PAGE_BYTES, spaces[sourceOf(first)] + first * PAGE_BYTES, pages * PAGE_BYTES),
+    unwatch(used, nonMoving) {
+      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
+    },
     // No release: from-space is the next pool.
     settle() {
       // What the pool has left, and its page tables, would be unmapped in the next pause.
@@ -57,8 +71,9 @@ export const moveMode: MappingMode = {
   concurrent: true,
   anyonePublishes: true,
   untouchedStay: false,
+  updatesInPlace: true,
   features: UFFD_FEATURE_MOVE,
-  needs: ({ heapBytes }) => ({ memoryBytes: 3 * heapBytes, addressBytes: 3 * heapBytes }),
+  needs: (r) => ({ memoryBytes: 3 * allBytes(r), addressBytes: 3 * allBytes(r) }),
   reserve,
   attach,
 };

@@ -3,20 +3,26 @@
  * made in their place while the mutators are stopped (ART's fallback mode). What the other modes are measured
  * against, and what is left where there is no userfaultfd.
  */
-
-import { privatePair, rehearsePrivateFlip, reservePrivatePair } from './mapping.ts';
+import { PAGE_BYTES } from '../../uffd/kernel.ts';
+import { allBytes, movePages, privatePair, rehearsePrivateFlip, reservePrivatePair } from './mapping.ts';
 import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
 function attach(context: ThreadContext): MappedThread {
+  const { kernel, ranges } = context;
+  const { heap, heapBytes, nonMovingBytes, spanBytes } = ranges;
   const pair = privatePair(context);
-  const heap = pair.livingSpace();
+  const living = pair.livingSpace();
+  const moving = heapBytes / PAGE_BYTES;
   return {
     ...pair,
+    // What does not move stays; then whole units of the page tables can no longer be moved.
+    flip: () => movePages(kernel, heap, ranges.from as number, nonMovingBytes > 0 ? heapBytes : spanBytes),
     rehearseFlip: () => rehearsePrivateFlip(context),
-    target: () => heap.words,
-    slot: (page) => heap.writable(page),
+    target: () => living.words,
+    slot: (page) => (page < moving ? living.writable(page) : living.readable(page)),
     publish: (_first, pages) => ({ done: pages, errno: 0 }),
     unwatch: () => {},
+    settle: (old) => pair.settle?.(old, 0),
   };
 }
 
@@ -25,8 +31,9 @@ export const stopTheWorldMode: MappingMode = {
   concurrent: false,
   anyonePublishes: false,
   untouchedStay: false,
+  updatesInPlace: true,
   features: 0n,
-  needs: ({ heapBytes }) => ({ memoryBytes: 2 * heapBytes, addressBytes: 2 * heapBytes }),
+  needs: (r) => ({ memoryBytes: 2 * allBytes(r), addressBytes: 2 * allBytes(r) }),
   reserve: reservePrivatePair,
   attach,
 };

@@ -1,11 +1,10 @@
 /**
  * Compaction, by every compactor at once and beside the mutators: claims pages in batches from the top down (the
- * newest objects first, which mutators touch first), makes them, and publishes them as the policy says.
+ * newest objects first, which mutators touch first), makes them, and publishes them as the policy says. Then the same
+ * for the pages of the non-moving space, whose references are updated.
  */
-import { fetchAdd, loadAcquire } from '../../uffd/sync.ts';
-import { CYCLE, claimPages } from '../cycle.ts';
-import { EVENT } from '../events.ts';
-import { beginCycle, type Maker, makePage, publishFrom } from '../maker.ts';
+import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
+import { beginCycle, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
 import { advance, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 
 /** Pages claimed at a time when nothing is published in batches. */
@@ -18,14 +17,21 @@ const CLAIM_PAGES = 16;
 export function compactPages(maker: Maker, batch: number, afterBatch?: () => void): void {
   beginCycle(maker);
   for (;;) {
-    const { first, end } = claimPages(maker.cycle, batch === 0 ? CLAIM_PAGES : batch);
+    const { first, end } = claimAny(maker, batch === 0 ? CLAIM_PAGES : batch);
     if (first === end) return;
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInPlace(maker, first, end);
-    fetchAdd(maker.cycle, CYCLE.made, made);
-    maker.events.emit(EVENT.filled, made, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+    noteMade(maker, first, made);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();
   }
+}
+
+/** Moving pages first, whose sources can then be given back; then those of the non-moving space. */
+function claimAny({ cycle, tables }: Maker, most: number): PageRange {
+  const moving = claimPages(cycle, most);
+  if (moving.first < moving.end) return moving;
+  const { first, end } = claimPages(cycle, most, CYCLE.nonMovingCursor);
+  return { first: tables.pages + first, end: tables.pages + end };
 }
 
 /** World stopped: nobody competes, and a page is published by being made. */

@@ -1,9 +1,11 @@
 /**
  * The compaction pause: everything that refers to objects from outside the heap (roots, the crossing map, the top)
  * changes to where the objects will be, and the heap's addresses change to to-space, empty and watched. All of it is
- * in proportion to roots and to pages allocated since marking, not to the heap.
+ * in proportion to roots and to pages allocated since marking, not to the heap. The non-moving space is watched too:
+ * its objects stay, but what they refer to moves.
  */
 import { CONTROL, type HeapTables } from '../../heap/layout.ts';
+import { freeUnmarked, nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { setTopPage, topPage } from '../../heap/spaces.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../../uffd/sync.ts';
@@ -17,6 +19,8 @@ import type { CompactionPlan } from './prepare.ts';
 export interface FlipPages {
   readonly old: number;
   readonly used: number;
+  /** Of the non-moving space. */
+  readonly nonMoving: number;
 }
 
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
@@ -28,13 +32,18 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   events.emit(EVENT.freed, pages.old - pages.used, number);
   updateRoots(
     tables,
-    makeForward(tables.liveness, { blackBegin, blackSlide: loadAcquire(cycle, CYCLE.blackSlide) }),
+    makeForward(tables.liveness, {
+      blackBegin,
+      blackSlide: loadAcquire(cycle, CYCLE.blackSlide),
+      nonMoving: nonMovingBegin(tables),
+    }),
   );
+  freeUnmarked(tables);
   moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
   setTopPage(tables, pages.used);
   storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
   storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));
-  thread.flip(pages.used);
+  thread.flip(pages.used, pages.nonMoving);
   // Not before the range is watched: a fault thread may still hold a message of the collection before. Soon enough
   // after it: no mutator runs before the pause ends.
   if (mode.concurrent) openWork(cycle);
@@ -58,7 +67,10 @@ function publishPlan(
   storeRelease(cycle, CYCLE.usedPages, used);
   storeRelease(cycle, CYCLE.cursor, used);
   storeRelease(cycle, CYCLE.made, 0);
-  return { old, used };
+  const nonMoving = Math.max(0, nonMovingTop(tables) - tables.pages);
+  storeRelease(cycle, CYCLE.nonMovingPages, nonMoving);
+  storeRelease(cycle, CYCLE.nonMovingCursor, nonMoving);
+  return { old, used, nonMoving };
 }
 
 /** Each root once: a new address must not be forwarded again. */

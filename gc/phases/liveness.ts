@@ -5,15 +5,34 @@
  */
 import { setBits } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { keep, nonMovingTop } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref, recordGranules } from '../../heap/object.ts';
 import { noObjectAt } from '../../heap/verify.ts';
 import { readObject } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
 const GRANULES = PAGE_GRANULES;
 const LOG_CHUNK = LOG_CHUNK_GRANULES;
+
+/** Keeps the marked objects of the non-moving space. Answers how many granules they are. */
+export function keepNonMoving(space: PageView, tables: HeapTables): number {
+  const { markBits, pages } = tables;
+  const [first, end] = [pages, nonMovingTop(tables)].map((page) => page << (LOG_GRANULES - LOG_CHUNK));
+  let live = 0;
+  for (let chunk = first as number; chunk < (end as number); chunk++) {
+    for (let bits = loadAcquire(markBits, chunk); bits !== 0; bits &= bits - 1) {
+      const object: Ref = (chunk << LOG_CHUNK) + 31 - Math.clz32(bits & -bits);
+      const { granules, firstReference, references } = readObject(space, object);
+      if (granules <= 0) throw noObjectAt(object, granules, 'after marking');
+      keep(tables, object, granules, firstReference + references);
+      live += granules;
+    }
+  }
+  return live;
+}
 
 /** Sets the live bits of the objects marked in the first `chunks` chunks. Answers how many granules they are. */
 export function setLiveBits(space: PageView, tables: HeapTables, chunks: number): number {

@@ -10,6 +10,8 @@
  * there to be read yet: marking stops short of them at `limit`. No reference to one is lost: its page was handed out
  * after the cards were cleaned and the limit was read, in that order; its card is dirty when they are taken next.
  *
+ * Objects of the non-moving space that are allocated meanwhile are marked at once (heap/non-moving.ts).
+ *
  * Invariant at the end: a root or a reference of a marked object is null, or refers to a marked object (I1).
  *
  * After ART's MarkingPhase and MarkingPause (art-cmc.md, 2.1 and 2.2; the order of cards and handshake, 8.5).
@@ -17,6 +19,7 @@
 import { precedingBit } from '../../heap/bitmap.ts';
 import { cleanCards, LOG_CARD_GRANULES, takeDirtyCards } from '../../heap/cards.ts';
 import { CARDS_PER_PAGE, type HeapTables } from '../../heap/layout.ts';
+import { beginMarkingNew } from '../../heap/non-moving.ts';
 import { GRANULE_WORDS, LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { awaitHandshake, requestHandshake } from '../../heap/safepoint.ts';
 import { topPage } from '../../heap/spaces.ts';
@@ -157,6 +160,7 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
       taken = 0;
       forgetScanned(pool);
       cleanCards(tables);
+      beginMarkingNew(tables); // after that: what it stores is on dirty cards
       return requestReading();
     },
     takeCards() {

@@ -26,6 +26,8 @@ const LOG_HEIGHT_PART = 6;
 export interface Reclaiming {
   /** Pages there were before. */
   readonly old: number;
+  /** Pages of the non-moving space. */
+  readonly nonMoving: number;
   /** To-space pages at and above it are made. */
   madeFrom: number;
   /** From-space pages at and above it have been given back. */
@@ -34,8 +36,8 @@ export interface Reclaiming {
   highest: number;
 }
 
-export function beginReclaiming({ used, old }: FlipPages): Reclaiming {
-  return { old, madeFrom: used, end: old, highest: 0 };
+export function beginReclaiming({ used, old, nonMoving }: FlipPages): Reclaiming {
+  return { old, nonMoving, madeFrom: used, end: old, highest: 0 };
 }
 
 /**
@@ -68,7 +70,7 @@ export function reclaim(maker: Maker, progress: Reclaiming): void {
 export function finishReclaiming({ thread }: Maker, progress: Reclaiming): void {
   thread.release?.(0, progress.end);
   progress.end = 0;
-  thread.settle?.(progress.old);
+  thread.settle?.(progress.old, progress.nonMoving);
 }
 
 /** `wanted` may be asked for and not made yet. */

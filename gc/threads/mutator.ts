@@ -6,6 +6,7 @@ import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
 import { EVENT, WAIT } from '../events.ts';
+import { allBytes } from '../modes/mapping.ts';
 import { attaching, attachThread, type ThreadLinks, untilGone } from './boot.ts';
 
 /** What a mutator's thread is started with. */
@@ -19,7 +20,7 @@ const links = workerData as MutatorLinks;
 const { heap, index } = links;
 const { kernel, tables, cycle, events, view } = attaching(links, () => {
   const attached = attachThread(links);
-  return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, heap.ranges.heapBytes) };
+  return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, allBytes(heap.ranges)) };
 });
 const definition = await loadDefinition(links.module);
 view.onStall = (address, began, ended) => {

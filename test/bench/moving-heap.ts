@@ -116,6 +116,8 @@ export function createMovingHeap(index: number, roots: number, lookAtLiveEvery =
     index,
     alloc: (shape) => allocObject(shape.references, shape.dataWords),
     allocObject,
+    allocNonMoving: (shape) => allocObject(shape.references, shape.dataWords),
+    allocObjectNonMoving: allocObject,
     ref: (object, field) => {
       const thing = thingAt(object);
       return ticketOf(thing.refs[refSlot(thing, field)]);

@@ -11,6 +11,8 @@ import type { Run } from './results.ts';
 export interface Program {
   readonly module: URL;
   readonly data: unknown;
+  /** How much of the heap is non-moving space. */
+  readonly nonMovingBytes: number;
 }
 
 export interface CompareSurroundings {

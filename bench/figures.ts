@@ -35,6 +35,7 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
     ...pauses.flatMap(pauseRows),
     ...stallRows(),
     ...pageRows(),
+    ...(cycles.some(({ nonMoving }) => nonMoving.pages > 0) ? nonMovingRows() : []),
     ...ioctls.flatMap(ioctlRows),
     row(
       'copied to publish, per collection',
@@ -116,6 +117,42 @@ function pageRows(): readonly Row[] {
     row(
       '  untouched',
       medianCycle((cycle) => [cycle.pages.untouched]),
+    ),
+  ];
+}
+
+function nonMovingRows(): readonly Row[] {
+  const of = (extract: (nonMoving: Cycle['nonMoving']) => number) =>
+    medianCycle((cycle) => [extract(cycle.nonMoving)]);
+  return [
+    row(
+      'nonmoving pages updated',
+      of(({ pages }) => pages),
+    ),
+    row(
+      '  updating, ms',
+      medianCycle((cycle) => [cycle.phasesMs.update ?? 0]),
+    ),
+    row(
+      '  published by the collector',
+      of(({ publishedByCollector }) => publishedByCollector),
+    ),
+    row(
+      '  published by a fault',
+      of(({ publishedByFault }) => publishedByFault),
+    ),
+    row(
+      '  untouched',
+      of(({ untouched }) => untouched),
+    ),
+    row(
+      '  ioctls',
+      of(({ calls }) => calls),
+    ),
+    row(
+      '  copied to publish',
+      of(({ copiedBytes }) => copiedBytes),
+      formatBytes,
     ),
   ];
 }

@@ -18,6 +18,8 @@ export interface Plan {
   readonly invocation: number;
   readonly module: URL;
   readonly data: unknown;
+  /** How much of the heap is non-moving space. */
+  readonly nonMovingBytes: number;
 }
 
 /** What a run needs from outside. */
@@ -74,18 +76,19 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   }
 }
 
-function heapOptions({ config, mode }: Plan): HeapOptions {
+function heapOptions({ config, mode, nonMovingBytes }: Plan): HeapOptions {
   return {
     kernel: config.kernel,
     mode,
-    heapBytes: config.heap,
+    heapBytes: config.heap - nonMovingBytes,
+    nonMovingBytes,
     mutators: config.mutators,
     gcThreads: config.gcThreads,
     faultThreads: config.faultThreads,
     batch: config.batch,
     utilization: config.utilization,
-    minFreeBytes: config.minFree,
-    maxFreeBytes: config.maxFree,
+    minFreeBytes: Math.min(config.minFree, config.heap - nonMovingBytes),
+    maxFreeBytes: Math.min(config.maxFree, config.heap - nonMovingBytes),
     periodMs: config.period,
     verify: config.verify,
     ...(config.pin === null ? {} : { pin: config.pin }),

@@ -35,6 +35,16 @@ export const CycleSchema = record({
     publishedByFault: Count,
     untouched: Count,
   }),
+  /** Pages of the non-moving space, whose references were updated: how they were published. */
+  nonMoving: record({
+    pages: Count,
+    liveBytes: Count,
+    publishedByCollector: Count,
+    publishedByFault: Count,
+    untouched: Count,
+    calls: Count,
+    copiedBytes: Count,
+  }),
   ioctls: Type.Record(Type.String(), record({ calls: Count, pages: Count })),
   faults: record({ missing: Count, minor: Count }),
 });

@@ -14,7 +14,7 @@ import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers } from './cycle.ts';
 import { EVENT } from './events.ts';
 import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
-import { compactPages } from './phases/compact.ts';
+import { compactPages, updatePages } from './phases/compact.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
 import { keepNonMoving, setLiveBits } from './phases/liveness.ts';
 import { type Helpers, type Marking, markBesideMutators, preclean } from './phases/mark.ts';
@@ -55,6 +55,7 @@ export const PHASES = [
   'rehearse',
   'flip',
   'compact',
+  'update',
   'unwatch',
   'release',
   'verify',
@@ -68,7 +69,7 @@ export function collect(c: Collector): void {
   const number = begin(c);
   const { black, pages, reclaiming } = isLastResort(tables.control, number) ? flipStopped(c) : markAndFlip(c);
   reachStage(tables.control, 'flipped', number);
-  if (mode.concurrent) phase(c, 'compact', () => compactByAll(c, reclaiming));
+  if (mode.concurrent) compactByAll(c, reclaiming);
   phase(c, 'unwatch', () => {
     closeWork(cycle);
     thread.unwatch(pages.used, pages.nonMoving);
@@ -127,7 +128,7 @@ function planCompaction(c: Collector, black: Ref): CompactionPlan {
 function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
   const pages = phase(c, 'flip', () => flip(c.maker, plan, black));
   const reclaiming = beginReclaiming(pages);
-  if (!c.maker.mode.concurrent) phase(c, 'compact', () => compactByAll(c, reclaiming));
+  if (!c.maker.mode.concurrent) compactByAll(c, reclaiming);
   return { black, pages, reclaiming };
 }
 
@@ -167,15 +168,23 @@ function setLive({ maker, tables, cycle }: Collector, black: number): void {
   maker.events.emit(EVENT.live, granules + nonMoving, loadAcquire(cycle, CYCLE.number), nonMoving);
 }
 
+/** Moving pages first, whose sources can then be given back; then those of the non-moving space, if there is one. */
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
-  startHelpers(cycle, helpers, JOB.compact);
   const releases = maker.thread.release !== undefined;
-  compactPages(maker, batch, () => {
-    if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();
-    if (releases && canReclaim(maker, reclaiming)) phase(c, 'release', () => reclaim(maker, reclaiming));
+  phase(c, 'compact', () => {
+    startHelpers(cycle, helpers, JOB.compact);
+    compactPages(maker, batch, () => {
+      if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();
+      if (releases && canReclaim(maker, reclaiming)) phase(c, 'release', () => reclaim(maker, reclaiming));
+    });
+    if (reclaiming.nonMoving === 0) awaitHelpers(cycle);
   });
-  awaitHelpers(cycle);
+  if (reclaiming.nonMoving === 0) return;
+  phase(c, 'update', () => {
+    updatePages(maker, batch);
+    awaitHelpers(cycle);
+  });
 }
 
 function verifyStopped({ maker, tables }: Collector, number: number): void {

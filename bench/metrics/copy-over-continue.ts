@@ -23,6 +23,7 @@ export function operationsPerSecond(run: Run): number | null {
 export const METRICS: Readonly<Record<string, Extract>> = {
   totalMs: (run) => run.cycles.map((cycle) => cycle.totalMs),
   pauseMaxMs: (run) => run.cycles.map((cycle) => longestPauseMs(cycle)),
+  nonMovingMs: (run) => run.cycles.map((cycle) => cycle.phasesMs.update ?? null),
   compactionPauseMs: (run) => run.cycles.map((cycle) => longestPauseMs(cycle, 'compaction')),
   stallP50Us: (run) => run.mutators.map((mutator) => mutator.stallsUs.p50),
   stallP99Us: (run) => run.mutators.map((mutator) => mutator.stallsUs.p99),

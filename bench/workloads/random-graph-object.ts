@@ -28,3 +28,8 @@ export function referencesOf(salt: Salt, index: number): number {
 export function dataWordsOf(salt: Salt, index: number): number {
   return granulesOf(salt, index) * GRANULE_WORDS - RECORD_HEADER_WORDS - referencesOf(salt, index);
 }
+
+/** Whether it lies in the non-moving space, when that part of all objects does. */
+export function isNonMoving(salt: Salt, index: number, part: number): boolean {
+  return mix32(~index ^ salt) >>> 0 < part * 2 ** 32;
+}

@@ -13,7 +13,7 @@ import { dropLitter, type Litter } from './litter.ts';
 import { checkPayload, mismatch, writePayload } from './payload.ts';
 import { createRandom, mix32, type Random } from './random.ts';
 import { type RandomGraphData, saltOf } from './random-graph.ts';
-import { dataWordsOf, granulesOf, referencesOf, type Salt } from './random-graph-object.ts';
+import { dataWordsOf, granulesOf, isNonMoving, referencesOf, type Salt } from './random-graph-object.ts';
 import { allocateTable, setTableRef, tableRef } from './table.ts';
 
 const TABLE = 0;
@@ -24,6 +24,7 @@ const PROBES = 16;
 interface State {
   readonly objects: number;
   readonly salt: Salt;
+  readonly nonMoving: number;
   readonly random: Random;
   readonly idleRandom: Random;
   readonly litter: Litter;
@@ -70,24 +71,31 @@ export default workloadMutator<RandomGraphData, State>({
 });
 
 function initialState({ data, seed, index }: ProgramContext<RandomGraphData>): State {
-  const { objects, live, room } = data;
+  const { objects, live, room, nonMoving } = data;
   const salt = saltOf(seed, index);
   const random = createRandom(seed, index, 1);
   const budget = room * (1 - live);
   return {
     objects,
     salt,
+    nonMoving,
     random,
     idleRandom: createRandom(seed, index, 2),
-    litter: { live, random, budget, dropOne: (m) => m.bytesOf(create(m, { salt }, random.below(objects))) },
+    litter: {
+      live,
+      random,
+      budget,
+      dropOne: (m) => m.bytesOf(create(m, { salt, nonMoving }, random.below(objects))),
+    },
     referrers: new Uint16Array(objects),
     sum: 0,
   };
 }
 
 /** A new object for that index, its references null. A safepoint. */
-function create(m: Mutator, { salt }: { readonly salt: Salt }, index: number): Ref {
-  const object = m.allocObject(referencesOf(salt, index), dataWordsOf(salt, index));
+function create(m: Mutator, { salt, nonMoving }: Pick<State, 'salt' | 'nonMoving'>, index: number): Ref {
+  const alloc = isNonMoving(salt, index, nonMoving) ? m.allocObjectNonMoving : m.allocObject;
+  const object = alloc(referencesOf(salt, index), dataWordsOf(salt, index));
   writePayload(m, object, index ^ salt);
   return object;
 }

@@ -3,6 +3,7 @@
  * from locality: every page refers to every other, and dead objects lie between the live ones.
  */
 import { GRANULE_BYTES } from '../../heap/object.ts';
+import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { driverData } from './driver.ts';
 import { numberOf, OPERATIONS, resolveParameters } from './parameters.ts';
 import { hash32 } from './random.ts';
@@ -15,6 +16,9 @@ const NAME = 'random-graph';
 const FEWEST_OBJECTS = 256;
 /** An object and its entry in the table. */
 const BYTES_EACH = MEAN_BYTES + 4;
+/** What one page of a page table maps: the flip moves it as one. */
+const PAGE_TABLE_BYTES = 2 * 1024 ** 2;
+const LARGE_HEAP = 32 * 1024 ** 2;
 
 /** What the mutators are told. */
 export interface RandomGraphData {
@@ -22,6 +26,8 @@ export interface RandomGraphData {
   readonly live: number;
   /** Bytes that may be allocated while building. */
   readonly room: number;
+  /** The part of the objects that does not move. */
+  readonly nonMoving: number;
 }
 
 export function saltOf(seed: number, mutator: number): Salt {
@@ -40,6 +46,13 @@ export const randomGraph: Workload = {
       min: 1,
       default: (request) => Math.max(1, Math.floor((request.live * buildRoom(request)) / BYTES_EACH)),
     },
+    nonmoving: {
+      summary: 'part of the objects that lies in the non-moving space, and of the heap that this is',
+      type: 'number',
+      min: 0,
+      max: 0.9,
+      default: 0,
+    },
     operations: {
       ...OPERATIONS,
       derived: 'objects / 8',
@@ -54,10 +67,22 @@ export const randomGraph: Workload = {
     const objects = numberOf(parameters, 'objects');
     const liveBytes = liveBytesOf(request, objects);
     requireHeap(NAME, request, smallestHeap(liveBytes, request.mutators), ', or fewer --set objects');
-    const data: RandomGraphData = { objects, live: request.live, room: buildRoom(request) };
-    return { parameters, liveBytes, data: driverData(request, numberOf(parameters, 'operations'), data) };
+    const nonMoving = numberOf(parameters, 'nonmoving');
+    const data: RandomGraphData = { objects, live: request.live, room: buildRoom(request), nonMoving };
+    return {
+      parameters,
+      liveBytes,
+      nonMovingBytes: nonMovingBytesOf(request.heapBytes, nonMoving),
+      data: driverData(request, numberOf(parameters, 'operations'), data),
+    };
   },
 };
+
+/** As much of the heap as objects of all live ones are, the table left out; in a large heap in whole page tables. */
+function nonMovingBytesOf(heapBytes: number, part: number): number {
+  const unit = heapBytes >= LARGE_HEAP ? PAGE_TABLE_BYTES : PAGE_BYTES;
+  return Math.ceil((heapBytes * part * MEAN_BYTES) / BYTES_EACH / unit) * unit;
+}
 
 /** Exact, but for the one object that is about to replace another. */
 function liveBytesOf({ seed, mutators }: WorkloadRequest, objects: number): number {

@@ -39,6 +39,8 @@ export interface PreparedWorkload {
   readonly parameters: Parameters;
   /** At most so many bytes, headers included, are ever alive: of all mutators together. */
   readonly liveBytes: number;
+  /** How much of the heap is to be non-moving space: whole pages (default 0). */
+  readonly nonMovingBytes?: number;
   /** What each mutator is spawned with. Good for any number of runs, one after the other, until one fails. */
   readonly data: unknown;
 }

@@ -11,27 +11,40 @@ import { advance, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 const CLAIM_PAGES = 16;
 
 /**
+ * Makes moving pages until none is left to claim.
  * @param batch pages a publishing ioctl; 0: this thread publishes only what a mutator waits for
  * @param afterBatch called after each
  */
 export function compactPages(maker: Maker, batch: number, afterBatch?: () => void): void {
   beginCycle(maker);
+  makeAll(maker, batch, (most) => claimPages(maker.cycle, most), afterBatch);
+}
+
+/** The same for the pages of the non-moving space. */
+export function updatePages(maker: Maker, batch: number): void {
+  beginCycle(maker);
+  makeAll(maker, batch, (most) => claimNonMoving(maker, most));
+}
+
+function claimNonMoving({ cycle, tables }: Maker, most: number): PageRange {
+  const { first, end } = claimPages(cycle, most, CYCLE.nonMovingCursor);
+  return { first: tables.pages + first, end: tables.pages + end };
+}
+
+function makeAll(
+  maker: Maker,
+  batch: number,
+  claim: (most: number) => PageRange,
+  afterBatch?: () => void,
+): void {
   for (;;) {
-    const { first, end } = claimAny(maker, batch === 0 ? CLAIM_PAGES : batch);
+    const { first, end } = claim(batch === 0 ? CLAIM_PAGES : batch);
     if (first === end) return;
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInPlace(maker, first, end);
     noteMade(maker, first, made);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();
   }
-}
-
-/** Moving pages first, whose sources can then be given back; then those of the non-moving space. */
-function claimAny({ cycle, tables }: Maker, most: number): PageRange {
-  const moving = claimPages(cycle, most);
-  if (moving.first < moving.end) return moving;
-  const { first, end } = claimPages(cycle, most, CYCLE.nonMovingCursor);
-  return { first: tables.pages + first, end: tables.pages + end };
 }
 
 /** World stopped: nobody competes, and a page is published by being made. */

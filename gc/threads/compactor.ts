@@ -4,7 +4,7 @@ import { loadAcquire } from '../../uffd/sync.ts';
 import { awaitRound, CYCLE, helperDone, JOB } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { openMarkPool, poolLimit } from '../mark-pool.ts';
-import { compactPages } from '../phases/compact.ts';
+import { compactPages, updatePages } from '../phases/compact.ts';
 import { makeTracer } from '../trace.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
@@ -22,7 +22,10 @@ untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
   for (let round = awaitRound(cycle, 0); round >= 0; round = awaitRound(cycle, round)) {
     if (loadAcquire(cycle, CYCLE.job) === JOB.mark) helpMarking();
-    else compactPages(maker, links.heap.batch);
+    else {
+      compactPages(maker, links.heap.batch);
+      updatePages(maker, links.heap.batch);
+    }
     helperDone(cycle);
   }
   kernel.dispose();

@@ -21,6 +21,7 @@ it('of two modes', () => {
   expect(ratios).toEqual({
     totalMs: 3,
     pauseMaxMs: 8,
+    nonMovingMs: null,
     compactionPauseMs: 80,
     stallP50Us: 1,
     stallP99Us: 1,

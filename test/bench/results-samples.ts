@@ -22,6 +22,10 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
     freedBytes: 1 << 20,
     objects: 1000,
     pages: { compacted: 256, slid: 3, publishedByCollector: 200, publishedByFault: 50, untouched: 6 },
+    nonMoving: {
+      ...{ pages: 0, liveBytes: 0, publishedByCollector: 0, publishedByFault: 0 },
+      ...{ untouched: 0, calls: 0, copiedBytes: 0 },
+    },
     ioctls:
       copied === undefined
         ? { UFFDIO_CONTINUE: { calls: 16, pages: 250 } }

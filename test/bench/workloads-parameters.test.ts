@@ -46,6 +46,8 @@ describe('a parameter', () => {
       'churn: a heap of 16MiB is too small for 1 mutator; use --heap 73MiB or more',
     ],
     ['random-graph', { operations: '0' }, '--set operations=0: out of range; give at least 1'],
+    ['random-graph', { nonmoving: '0.95' }, '--set nonmoving=0.95: out of range; give 0 to 0.9'],
+    ['random-graph', { nonmoving: 'half' }, '--set nonmoving=half: not a number'],
     ['random-graph', { objects: '1000000' }, 'random-graph: a heap of 16MiB is too small'],
   ])('%s %j', async (name, settings, message) => {
     expect(await refusal(name, set(settings as Record<string, string>))).toContain(message);
@@ -59,6 +61,19 @@ describe('a parameter', () => {
     expect(parameters).toEqual({ capacity: MIB, keys: 77, skew: 1.2, operations: 5 });
   });
 });
+
+it.each([
+  ['0', 0],
+  ['0.5', 7.2],
+  ['0.9', 12.96],
+])(
+  'random-graph, nonmoving=%s: that part of the heap does not move, but for the table',
+  async (nonmoving, mib) => {
+    const { nonMovingBytes = 0 } = await prepare('random-graph', set({ nonmoving }));
+    expect(nonMovingBytes % 4096).toBe(0);
+    expect(Math.abs(nonMovingBytes - mib * MIB)).toBeLessThan(4096);
+  },
+);
 
 describe('a heap too small for the workload', () => {
   it.each([...workloads.keys()])('%s: the heap that is named in the refusal does', async (name) => {

@@ -30,7 +30,23 @@ it('compare shows a table and writes results that keep the schema', async () => 
     expect(run.cycles.length).toBeGreaterThanOrEqual(2);
     expect(run.verified).toBe(true);
   }
-  expect(Object.keys(results.summary.copyOverContinue)).toHaveLength(7);
+  expect(Object.keys(results.summary.copyOverContinue)).toHaveLength(8);
+});
+
+it('objects that do not move: copied in COPY, and not in CONTINUE', async () => {
+  const args = ['compare', 'random-graph', ...SMALL, '--set', 'nonmoving=0.4', '--modes', 'copy,continue'];
+  const file = join(folder, 'non-moving.json');
+  const { code, stdout } = await minorfault([...args, '--invocations', '1', '--verify', '--json', file]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('nonmoving pages updated');
+  const { runs }: Results = JSON.parse(readFileSync(file, 'utf8'));
+  for (const { mode, cycles, mutators } of runs) {
+    expect(mutators[0]?.checksum).toBe(runs[0]?.mutators[0]?.checksum);
+    for (const { nonMoving } of cycles) {
+      expect(nonMoving.pages).toBeGreaterThan(100);
+      expect(nonMoving.copiedBytes).toBe(mode === 'copy' ? nonMoving.pages * 4096 : 0);
+    }
+  }
 });
 
 it('auto says in one line which kernel it picked, and why', async () => {

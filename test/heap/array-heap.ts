@@ -1,6 +1,7 @@
 /** A heap in a plain array, with one mutator (and more, if they are attached) and nobody who collects. */
 import { allocateMetadata, CONTROL, type HeapTables, openTables } from '../../dist/heap/layout.js';
 import { type AttachedMutator, attachMutator } from '../../dist/heap/mutator.js';
+import { openNonMoving } from '../../dist/heap/non-moving.js';
 import { fillerHeader, recordHeader } from '../../dist/heap/object.js';
 import { setTopPage } from '../../dist/heap/spaces.js';
 import type { PageView } from '../../dist/uffd/kernel.js';
@@ -11,16 +12,21 @@ export interface ArrayHeap extends AttachedMutator {
   readonly attach: (index: number) => AttachedMutator;
 }
 
-export function arrayHeap(pages: number, { roots = 0, rootSlots = 64, index = 0 } = {}): ArrayHeap {
-  const geometry = { heapBytes: pages * 4096, mutators: 2, rootSlots, tlabPages: 8 };
+export function arrayHeap(
+  pages: number,
+  { roots = 0, rootSlots = 64, index = 0, nonMovingPages = 0 } = {},
+): ArrayHeap {
+  const nonMovingBytes = nonMovingPages * 4096;
+  const geometry = { heapBytes: pages * 4096, nonMovingBytes, mutators: 2, rootSlots, tlabPages: 8 };
   const tables = openTables(allocateMetadata(geometry), geometry);
-  const words = new Int32Array(pages * 1024);
+  const words = new Int32Array((pages + nonMovingPages) * 1024);
   const store = (word: number, value: number) => {
     if (word < 0 || word >= words.length) throw new RangeError(`word ${word} of ${words.length}`);
     words[word] = value;
   };
   words.set([recordHeader(0, 0, 1), 0, ...fillerHeader(511)]);
   setTopPage(tables, 1);
+  openNonMoving(tables);
   tables.control[CONTROL.startAt] = pages + 1; // no collection is asked for but by an allocation that fails
   const view = {
     load: (word: number) => words[word] as number,

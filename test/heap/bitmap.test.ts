@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   bitRange,
+  clearRun,
   lowestBit,
   nextBit,
   nthBit,
@@ -108,3 +109,32 @@ function sparse(): fc.Arbitrary<number[]> {
     return words;
   });
 }
+
+it('a run of clear bits is the first that is long enough and aligned', () => {
+  const words = fc.array(fc.oneof(fc.constant(0), fc.constant(-1), fc.integer()), {
+    minLength: 4,
+    maxLength: 4,
+  });
+  const within = fc.integer({ min: 0, max: 128 });
+  fc.assert(
+    fc.property(
+      words,
+      within,
+      within,
+      fc.integer({ min: 1, max: 80 }),
+      fc.constantFrom(1, 2, 16, 64),
+      (all, from, end, count, align) => {
+        const bitmap = Int32Array.from(all);
+        const isClear = (bit: number) => (((bitmap[bit >>> 5] as number) >>> (bit & 31)) & 1) === 0;
+        const starts = Array.from({ length: 129 }, (_, bit) => bit).filter(
+          (bit) =>
+            bit >= from &&
+            bit % align === 0 &&
+            bit + count <= end &&
+            Array.from({ length: count }, (_, i) => bit + i).every(isClear),
+        );
+        expect(clearRun(bitmap, from, end, count, align)).toBe(starts[0] ?? -1);
+      },
+    ),
+  );
+});

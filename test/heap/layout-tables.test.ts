@@ -72,6 +72,16 @@ it.each(GEOMETRIES)('%i bytes, %i mutators, %i root slots: each table is as larg
   }
 });
 
+it('a non-moving space: pages and granules go on, and each of its granules has a bit in two bitmaps', () => {
+  const geometry = { heapBytes: MIB, nonMovingBytes: 8192, mutators: 1, rootSlots: 1, tlabPages: 8 };
+  const tables = openTables(allocateMetadata(geometry), geometry);
+  expect([tables.pages, tables.endPage]).toEqual([256, 258]);
+  expect(tables.nonMovingUse.map((use) => use.length)).toEqual([32, 32]);
+  expect([tables.markBits.length * 32, tables.cards.length]).toEqual([258 * 512, 258 * 8]);
+  for (const perPage of [tables.objectAtPage, tables.pageStates]) expect(perPage.length).toBe(258);
+  expect(tablesOf(MIB, 1, 1).tables.endPage).toBe(256);
+});
+
 it('a new heap is all zero, and two views of it are the same words', () => {
   const { metadata, tables } = tablesOf(MIB, 2, 10);
   expect(new Uint8Array(metadata).every((byte) => byte === 0)).toBe(true);
@@ -95,18 +105,18 @@ it('the map of a 1 MiB heap', () => {
       `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control            0    896
-roots 0          896    404
-roots 1         1300    404
-snapshot 0      1728    404
-snapshot 1      2132    404
-mutatorStates   2560    128
-cards           2688   2048
-markBits        4736  16384
-liveness       21120  32768
-objectAtPage   53888   1024
-firstGranule   54912   1028
-firstObject    56000   1028
-pageStates     57088   1024
+control            0   1280
+roots 0         1280    404
+roots 1         1684    404
+snapshot 0      2112    404
+snapshot 1      2516    404
+mutatorStates   2944    128
+cards           3072   2048
+markBits        5120  16384
+liveness       21504  32768
+objectAtPage   54272   1024
+firstGranule   55296   1028
+firstObject    56384   1028
+pageStates     57472   1024
 `);
 });

@@ -44,8 +44,8 @@ interface WorkerResult {
   readonly base: number;
 }
 
-/** The code of the error by which a check of the whole heap fails (heap/verify.ts). */
-const VERIFY_CODES = new Set(['HEAP_CORRUPT']);
+/** The codes of the errors by which a check fails: of the whole heap (heap/verify.ts), or between phases (gc/invariants). */
+const VERIFY_CODES = new Set(['HEAP_CORRUPT', 'INVARIANT_VIOLATED']);
 /** How long after the mutators the record of the last collection may come. */
 const RECORD_DEADLINE_MS = 10_000;
 
@@ -138,7 +138,7 @@ function describeRun(
     mutators: mutators.map((mutator) => describeMutator(mutator, base)),
     memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
     lostEvents: heap.lostEvents(),
-    verified: config.verify ? verdict(failure) : null,
+    verified: config.verify !== false ? verdict(failure) : null,
   };
 }
 

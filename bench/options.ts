@@ -43,7 +43,7 @@ export interface RawOptions {
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
-  readonly verify?: boolean;
+  readonly verify?: string;
   readonly quiet?: boolean;
 }
 
@@ -92,7 +92,10 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--seed <n>', 'seed of all that is random (default: 1)'],
   ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
-  ['--verify', 'check the whole heap after every collection'],
+  [
+    '--verify [what]',
+    'check the whole heap after every collection; --verify=phases: invariants between its phases, too',
+  ],
   ['--quiet', 'no progress on standard error'],
 ];
 
@@ -121,7 +124,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     page: pageBytes(raw.page ?? '4KiB'),
     pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
-    verify: raw.verify ?? false,
+    verify: verification(raw.verify),
   };
   return {
     config,
@@ -184,6 +187,15 @@ function pageBytes(text: string): number {
   const bytes = named('--page', () => parseSize(text));
   if (bytes !== PAGE_BYTES) throw new UsageError(`--page ${text}: the only page size so far is 4KiB`);
   return bytes;
+}
+
+/** What a bare --verify means (program.ts). */
+export const VERIFY_HEAP = 'heap';
+
+function verification(what: string | undefined): boolean | 'phases' {
+  if (what === undefined || what === VERIFY_HEAP) return what === VERIFY_HEAP;
+  if (what === 'phases') return what;
+  throw new UsageError(`--verify=${what}: must be --verify or --verify=phases`);
 }
 
 type TriggerOptions = Pick<Config, 'utilization' | 'minFree' | 'maxFree' | 'period'>;

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { COSTS_OPTIONS, type RawCostsOptions } from './costs/options.ts';
 import { UsageError } from './errors.ts';
 import { packageVersion } from './host.ts';
-import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions } from './options.ts';
+import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './options.ts';
 
 /** What the commands do; each answers the exit code. */
 export interface Commands {
@@ -30,7 +30,9 @@ export async function runProgram(args: readonly string[], commands: Commands): P
   });
   if (args.length === 0) throw new UsageError(`no command; ${commandNames(program)}; see minorfault --help`);
   try {
-    await program.parseAsync(args, { from: 'user' });
+    // A value only as --verify=…: what follows a bare --verify may be the workload.
+    const unambiguous = args.map((arg) => (arg === '--verify' ? `--verify=${VERIFY_HEAP}` : arg));
+    await program.parseAsync(unambiguous, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) throw new UsageError(oneLine(error, program));

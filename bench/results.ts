@@ -132,7 +132,7 @@ export const ConfigSchema = record({
     }),
   ]),
   seed: Count,
-  verify: Type.Boolean(),
+  verify: Type.Union([Type.Boolean(), Type.Literal('phases')]),
 });
 
 /** A ratio of medians and its bootstrap interval (bench/metrics/bootstrap.ts says when they are null). */

@@ -47,7 +47,10 @@ function headline(config: ResultsConfig): string[] {
     plural(config.faultThreads, 'fault thread'),
     `batch ${config.batch}`,
     `seed ${config.seed}`,
-    ...(config.verify ? ['heap verified after every collection'] : []),
+    ...(config.verify === false ? [] : ['heap verified after every collection']),
+    ...(config.verify === 'phases'
+      ? ["invariants asserted between phases: pauses are not the collector's"]
+      : []),
   ];
   const compared = config.modes.includes('copy') && config.modes.length > 1;
   return [

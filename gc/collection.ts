@@ -12,6 +12,7 @@ import { verifyHeap } from '../heap/verify.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers } from './cycle.ts';
 import { EVENT } from './events.ts';
+import type { Checker } from './invariants/checker.ts';
 import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
@@ -39,6 +40,8 @@ export interface Collector {
   readonly helpers: number;
   readonly batch: number;
   readonly verify: boolean;
+  /** What asserts invariants between phases; null: nothing does. */
+  readonly checker: Checker | null;
   readonly trigger: TriggerPolicy;
   readonly rehearseFlip: () => void;
   /** Lets the kernel take note of how much memory there is now. */
@@ -74,12 +77,14 @@ export function collect(c: Collector): void {
     closeWork(cycle);
     thread.unwatch(pages.used, pages.nonMoving);
   });
+  c.checker?.unwatched(pages);
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
   phase(c, 'release', () => {
     finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
     clearMarks(tables, tables.pages + pages.nonMoving);
   });
+  c.checker?.cleared();
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
   end(c, number, before, pages);
 }
@@ -120,13 +125,16 @@ function planCompaction(c: Collector, black: Ref): CompactionPlan {
     c.maker.thread.ready?.(compaction.compactedPages);
     return compaction;
   });
+  c.checker?.prepared(plan, black);
   phase(c, 'rehearse', c.rehearseFlip);
   return plan;
 }
 
 /** With the world stopped: to-space takes the place of the heap. */
 function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
+  c.checker?.beforeFlip();
   const pages = phase(c, 'flip', () => flip(c.maker, plan, black));
+  c.checker?.flipped(pages, black);
   const reclaiming = beginReclaiming(pages);
   if (!c.maker.mode.concurrent) compactByAll(c, reclaiming);
   return { black, pages, reclaiming };
@@ -151,8 +159,11 @@ function begin({ maker, tables, cycle }: Collector): number {
 }
 
 /** Ends marking; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
-function remark({ maker, tables, cycle, marking }: Collector, precleaned: number): number {
+function remark(c: Collector, precleaned: number): number {
+  const { maker, tables, cycle, marking, checker } = c;
+  checker?.beforeRemark();
   const { objects, cards } = marking.finish();
+  checker?.marked();
   const number = loadAcquire(cycle, CYCLE.number);
   maker.events.emit(EVENT.marked, objects, number);
   maker.events.emit(EVENT.cards, precleaned, number, cards);
@@ -176,7 +187,8 @@ function compactByAll(c: Collector, reclaiming: Reclaiming): void {
     startHelpers(cycle, helpers, JOB.compact);
     compactPages(maker, batch, () => {
       if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();
-      if (releases && canReclaim(maker, reclaiming)) phase(c, 'release', () => reclaim(maker, reclaiming));
+      if (releases && canReclaim(maker, reclaiming))
+        phase(c, 'release', () => reclaim(maker, reclaiming, c.checker?.beforeRelease));
     });
     if (reclaiming.nonMoving === 0) awaitHelpers(cycle);
   });

@@ -71,7 +71,8 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     // Where a page that nobody publishes is lost, "on demand only" is one page a call.
     batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
     helpers,
-    verify: options.verify,
+    verify: options.verify !== false,
+    assertPhases: options.verify === 'phases',
     trigger,
     periodMs: options.periodMs,
   };

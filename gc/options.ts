@@ -33,8 +33,11 @@ export interface HeapOptions {
   readonly maxFreeBytes?: number;
   /** A collection begins when none has for so many milliseconds; null: never for that reason (default). */
   readonly periodMs?: number | null;
-  /** Checks the whole heap after every collection (default false). */
-  readonly verify?: boolean;
+  /**
+   * Checks the whole heap after every collection (default false); with `'phases'` also the collector's invariants at the
+   * boundaries between phases, and each page that is made (gc/invariants): slow, and pauses are then not the collector's.
+   */
+  readonly verify?: boolean | 'phases';
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
 }

@@ -29,6 +29,11 @@ export function makeBarrier({ cards }: HeapTables): Barrier {
   };
 }
 
+/** Whether the card of word `word` is dirty. */
+export function isDirty({ cards }: HeapTables, word: number): boolean {
+  return cards[word >>> LOG_CARD_WORDS] !== CLEAN;
+}
+
 /** Forgets all stores up to now: marking begins, and has looked at no slot. */
 export function cleanCards({ cards, control }: HeapTables): void {
   cards.fill(CLEAN);

@@ -24,6 +24,7 @@ function attach(context: ThreadContext): MappedThread {
         words.fill(0, at, at + PAGE_WORDS);
       }
     },
+    incoming: undefined,
     release: undefined,
     settle(oldPages, nonMovingPages) {
       files.thread.settle?.(oldPages, nonMovingPages);

@@ -108,6 +108,7 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
       uncounted.register(stage, PAGE_BYTES, MISSING_AND_MINOR);
       uncounted.unregister(stage, PAGE_BYTES);
     },
+    incoming: (page) => (ranges[`alias${1 - side()}`] as number) + page * PAGE_BYTES,
     target: () => current().words,
     slot: (page) => (page < moving ? current().writable(page) : current().readable(page)),
     publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),

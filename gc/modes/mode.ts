@@ -50,6 +50,11 @@ export interface MappedThread {
    * pages of the non-moving space leave the mutators' sight too, with what is on them, and are watched.
    */
   readonly flip: (usedPages: number, nonMovingPages: number) => void;
+  /**
+   * Before the flip: an address at which the page of the memory that to-space is made in can be looked at, where that
+   * must be empty by then; for the checker.
+   */
+  readonly incoming?: ((page: number) => number) | undefined;
   /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */
   readonly rehearseFlip: (uffd: Userfaultfd) => void;
   /** The words in which this thread makes that page, until the next flip. */

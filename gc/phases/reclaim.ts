@@ -59,9 +59,10 @@ export function canReclaim(maker: Maker, progress: Reclaiming): boolean {
   return progress.end - neededPages(maker, progress.madeFrom) >= RECLAIM_PAGES;
 }
 
-/** Gives back what is done with. */
-export function reclaim(maker: Maker, progress: Reclaiming): void {
+/** Gives back what is done with; `before` is told from which page on. */
+export function reclaim(maker: Maker, progress: Reclaiming, before?: (first: number) => void): void {
   const needed = neededPages(maker, progress.madeFrom);
+  before?.(needed);
   maker.thread.release?.(needed, progress.end);
   progress.end = needed;
 }

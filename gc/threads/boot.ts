@@ -8,6 +8,7 @@ import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { CYCLE, noteAttached, openCycle } from '../cycle.ts';
 import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
+import { assertingFill } from '../invariants/page.ts';
 import { type Maker, makeMaker } from '../maker.ts';
 import { type ModeName, modeNamed } from '../modes/index.ts';
 import type { Ranges } from '../modes/mode.ts';
@@ -27,7 +28,9 @@ export interface HeapLinks {
   readonly markPool: SharedArrayBuffer;
   readonly batch: number;
   readonly helpers: number;
+  /** Whether the whole heap is checked after every collection, and invariants are between its phases. */
   readonly verify: boolean;
+  readonly assertPhases: boolean;
   readonly trigger: TriggerPolicy;
   /** How long there may be no collection; null: for ever. */
   readonly periodMs: number | null;
@@ -122,5 +125,7 @@ function makerOf(
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
   });
-  return { ...attached, uffd, maker: makeMaker({ mode, thread, tables, cycle, events, role }) };
+  const maker = makeMaker({ mode, thread, tables, cycle, events, role });
+  if (!links.heap.assertPhases) return { ...attached, uffd, maker };
+  return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, tables, maker.sources) } };
 }

@@ -7,6 +7,7 @@ import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
+import { makeChecker } from '../invariants/checker.ts';
 import { openMarkPool } from '../mark-pool.ts';
 import { makeMarking } from '../phases/mark.ts';
 import { makeRehearsal } from '../rehearsal.ts';
@@ -23,6 +24,7 @@ const collector: Collector = {
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,
+  checker: heap.assertPhases ? makeChecker(maker, kernel, heap.ranges.heap, heap.uffd) : null,
   trigger: heap.trigger,
   rehearseFlip: makeRehearsal(maker, attachUserfaultfd(kernel, heap.uffd)),
   sampleMemory: () => void kernel.memory(),

@@ -46,6 +46,7 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
     /--min-free 2MiB: is more than --max-free, 1 MiB/,
   ],
   ['run --utilization 0.5 --min-free 128MiB', /--min-free 128MiB: is more than the heap, 64 MiB/],
+  ['run --verify=phase', /--verify=phase: must be --verify or --verify=phases/],
   ['run --period 0', /--period 0: must be a whole number/],
   ['run --live half', /--live half: must be a fraction/],
   ['run --mutators 0', /--mutators 0: must be a whole number from 1/],

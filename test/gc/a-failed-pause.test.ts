@@ -57,6 +57,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     helpers: 0,
     batch: 4,
     verify: true,
+    checker: null,
     trigger: { utilization: null, minFreePages: 1, maxFreePages: 1 },
     rehearseFlip: makeRehearsal(maker, {} as Parameters<typeof makeRehearsal>[1]),
     sampleMemory: () => {},

@@ -13,9 +13,9 @@ const end = (timeMs: number, name: (typeof PHASES)[number]) =>
 
 function phasesOf(phases: readonly Event[]): Readonly<Record<string, number>> {
   const kept = keepRecords();
-  const others = [EVENT.cycleBegin, EVENT.marked, EVENT.planned, EVENT.freed, EVENT.live, EVENT.cards].map(
-    (kind) => event(0, kind),
-  );
+  const { cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving } = EVENT;
+  const kinds = [cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving];
+  const others = kinds.map((kind) => event(0, kind));
   kept.add([...others, ...phases, event(100, EVENT.cycleEnd)]);
   return kept.record(CYCLE).phasesMs;
 }

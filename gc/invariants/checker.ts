@@ -1,0 +1,76 @@
+/**
+ * The checker of a collector: asserts invariants at the boundaries that collection.ts calls it at. One a heap that was
+ * opened with `verify: 'phases'`; without it nobody asks for any of this. It looks at everything, in the pauses too:
+ * figures of such a run are not the collector's.
+ */
+import { nonMovingTop } from '../../heap/non-moving.ts';
+import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { topPage } from '../../heap/spaces.ts';
+import type { Kernel } from '../../uffd/kernel.ts';
+import type { Maker } from '../maker.ts';
+import type { FlipPages } from '../phases/flip.ts';
+import type { CompactionPlan } from '../phases/prepare.ts';
+import { assertClear, assertUnneeded, assertUnwatched } from './ended.ts';
+import { assertFromSpace, assertRoots, assertToSpace, type Before, lookBefore } from './flipped.ts';
+import { assertCards, assertMarked } from './marked.ts';
+import { assertThat } from './named.ts';
+import { assertPrepared, type Places } from './prepared.ts';
+
+/** The boundaries, in the order of a collection. @throws InvariantError, each of them */
+export interface Checker {
+  /** The marking pause has begun. */
+  readonly beforeRemark: () => void;
+  /** Marking is done, the world is stopped. */
+  readonly marked: () => void;
+  readonly prepared: (plan: CompactionPlan, black: Ref) => void;
+  /** The world is stopped, and the flip is next. */
+  readonly beforeFlip: () => void;
+  readonly flipped: (pages: FlipPages, black: Ref) => void;
+  /** From-space pages from `first` on are given back next. */
+  readonly beforeRelease: (first: number) => void;
+  readonly unwatched: (pages: FlipPages) => void;
+  readonly cleared: () => void;
+}
+
+/** @param heap first byte of the heap's range; `uffd` the descriptor */
+export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: number): Checker {
+  const { tables, thread, mode, cycle } = maker;
+  let places: Places = { objects: [], places: [] };
+  let before: Before = { roots: [], hashes: new Map() };
+
+  return {
+    beforeRemark: () => assertCards(thread.livingSpace(), tables),
+    marked: () => assertMarked(thread.livingSpace(), tables),
+    prepared(plan, black) {
+      places = assertPrepared(thread.livingSpace(), tables, plan, black);
+    },
+    beforeFlip() {
+      before = lookBefore(thread.livingSpace(), tables, topPage(tables), nonMovingTop(tables));
+      assertIncomingEmpty(maker, kernel);
+    },
+    flipped(pages, black) {
+      const slide = (pages.old - pages.used) << LOG_PAGE_GRANULES;
+      assertRoots(tables, before, places, { black, slide });
+      assertToSpace(kernel, heap, mode, tables, pages);
+      assertFromSpace(thread.fromSpace(), tables, before, (page) => isInFromSpace(maker, page));
+    },
+    beforeRelease: (first) => assertUnneeded(maker, first),
+    unwatched: (pages) => assertUnwatched(kernel, uffd, mode, tables, cycle, pages),
+    cleared: () => assertClear(tables),
+  };
+}
+
+/** Stopped, the non-moving space stays where it is, and from-space does not show it. */
+function isInFromSpace({ mode, tables }: Maker, page: number): boolean {
+  return page < tables.pages || mode.concurrent;
+}
+
+/** C3, of modes that say through which addresses to look. */
+function assertIncomingEmpty({ thread, tables }: Maker, kernel: Kernel): void {
+  const { incoming } = thread;
+  if (incoming === undefined) return;
+  for (let page = 0; page < tables.pages; page++) {
+    const isThere = kernel.pagemap(incoming(page)).present;
+    assertThat('C3', !isThere, () => `page ${page} of the file is there before the flip`);
+  }
+}

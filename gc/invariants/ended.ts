@@ -1,0 +1,72 @@
+/** What must hold while from-space is given back (D5), when the watch has ended (D2, E1, E2), and at the end (E5). */
+import type { HeapTables } from '../../heap/layout.ts';
+import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
+import type { Kernel } from '../../uffd/kernel.ts';
+import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
+import { CYCLE } from '../cycle.ts';
+import type { Maker } from '../maker.ts';
+import type { MappingMode } from '../modes/mode.ts';
+import { PAGE, stateOf } from '../page-state.ts';
+import type { FlipPages } from '../phases/flip.ts';
+import { assertThat } from './named.ts';
+
+/** D5: from-space pages from `first` on are about to be given back. */
+export function assertUnneeded({ tables, sources, cycle }: Maker, first: number): void {
+  const { compactedPages, blackBegin, blackSlide } = sources;
+  const used = loadAcquire(cycle, CYCLE.usedPages);
+  const slid = blackSlide >>> LOG_PAGE_GRANULES;
+  for (let page = 0; page < used; page++) {
+    const state = stateOf(tables.pageStates, page);
+    if (state === PAGE.processed || state === PAGE.publishing || state === PAGE.published) continue;
+    const last = page < compactedPages ? lastSource(tables, page, compactedPages, blackBegin) : page + slid;
+    const where = () =>
+      `page ${page} is not made and reads up to page ${last}; from page ${first} on all is given back`;
+    assertThat('D5', last < first, where);
+  }
+}
+
+/** The page of the last live granule that lands on a compacted page: below the first one of the next. */
+function lastSource(
+  { firstGranule, liveness }: HeapTables,
+  page: number,
+  compacted: number,
+  black: number,
+): number {
+  let granule = (page + 1 < compacted ? (firstGranule[page + 1] as number) : black) - 1;
+  while ((((liveness[(granule >>> 5) * 2] as number) >>> (granule & 31)) & 1) === 0) granule--;
+  return granule >>> LOG_PAGE_GRANULES;
+}
+
+/** D2, E1 and E2. */
+export function assertUnwatched(
+  kernel: Kernel,
+  uffd: number,
+  mode: MappingMode,
+  tables: HeapTables,
+  cycle: SharedWords,
+  { used, nonMoving }: FlipPages,
+): void {
+  const made = loadAcquire(cycle, CYCLE.made);
+  const pages = used + (mode.updatesInPlace ? 0 : nonMoving);
+  assertThat('D2', made === pages, () => `${made} pages were made, of ${pages}`);
+  const workers = loadAcquire(cycle, CYCLE.workers);
+  assertThat('E1', workers === 0, () => `${workers} threads work on pages`);
+  const info = kernel.fdinfo(uffd);
+  const pending = typeof info === 'number' ? info : info.pending;
+  assertThat('E1', pending === 0, () => `faults that nobody has read: ${pending}`);
+  const look = (page: number): void => {
+    const state = stateOf(tables.pageStates, page);
+    const isDone = state === PAGE.published || (state === PAGE.processed && mode.untouchedStay);
+    assertThat('E2', isDone, () => `page ${page} is in state ${state} at the end of the watch`);
+  };
+  for (let page = 0; page < used; page++) look(page);
+  for (let page = tables.pages; page < tables.pages + nonMoving; page++) look(page);
+}
+
+/** E5. Nothing is marked before the next collection begins, and no object of the non-moving space either. */
+export function assertClear({ markBits, liveness }: HeapTables): void {
+  const mark = markBits.findIndex((word) => word !== 0);
+  assertThat('E5', mark < 0, () => `a mark bit of granules ${mark * 32} to ${mark * 32 + 31} is set`);
+  const live = liveness.findIndex((word) => word !== 0);
+  assertThat('E5', live < 0, () => `chunk ${live >>> 1} has live bits, or an offset, left`);
+}

@@ -1,0 +1,107 @@
+/**
+ * D7: what a to-space page must hold, made a second time, object by object and word by word instead of by runs of live
+ * granules. Each maker asserts it of each page before it publishes it.
+ */
+import { nextBit } from '../../heap/bitmap.ts';
+import type { HeapTables } from '../../heap/layout.ts';
+import { fillerHeader, isFiller, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { readObject, readWord } from '../../heap/walk.ts';
+import { PAGE_WORDS } from '../../uffd/kernel.ts';
+import type { FillPage, PageSources } from '../fill-page.ts';
+import { makeForward } from '../forward.ts';
+import { forMarked } from './marked.ts';
+import { assertThat } from './named.ts';
+
+/** A `fill` that asserts of each page what it has made. @throws InvariantError */
+export function assertingFill(fill: FillPage, tables: HeapTables, sources: Readonly<PageSources>): FillPage {
+  const model = makeModel(tables, sources);
+  return (page, words, base) => {
+    // A page that is updated in place is gone afterwards.
+    const before = sources.inPlace && page >= tables.pages ? words.slice(base, base + PAGE_WORDS) : null;
+    const expected = before === null ? null : model.updated(page, before);
+    fill(page, words, base);
+    const wanted =
+      expected ?? (page < tables.pages ? model.moved(page) : model.updated(page, pageOf(sources, page)));
+    for (const [i, value] of wanted) {
+      const found = words[base + i] as number;
+      const where = () => `page ${page}, word ${i}: it is ${found}, and ${value} in the model`;
+      assertThat('D7', found === value, where);
+    }
+  };
+}
+
+function pageOf({ from }: Readonly<PageSources>, page: number): Int32Array {
+  const at = from.readable(page);
+  return from.words.slice(at, at + PAGE_WORDS);
+}
+
+interface Model {
+  /** What words of a page must be, by their numbers on the page. Where filler lies any will do but its header. */
+  readonly moved: (page: number) => ReadonlyMap<number, number>;
+  /** The same for a page of the non-moving space that holds `before`. */
+  readonly updated: (page: number, before: Int32Array) => ReadonlyMap<number, number>;
+}
+
+function makeModel(tables: HeapTables, sources: Readonly<PageSources>): Model {
+  const { markBits, firstObject, firstGranule } = tables;
+  const forward = makeForward(tables.liveness, sources);
+
+  /** Puts down what of an object at `place` lies on the page. */
+  function put(into: Map<number, number>, page: number, object: Ref, place: Ref): void {
+    const { from } = sources;
+    const { header, granules, firstReference, references } = readObject(from, object);
+    const isDead = isFiller(header) && object > 0;
+    const words = isDead ? fillerHeader(granules).length : 2 * granules;
+    for (let word = 0; word < words; word++) {
+      const at = 2 * place + word - page * PAGE_WORDS;
+      if (at < 0 || at >= PAGE_WORDS) continue;
+      const source = 2 * object + word;
+      const value = readWord(from, source);
+      const isReference = source >= firstReference && source < firstReference + references;
+      into.set(at, isReference ? forward(value) : value);
+    }
+  }
+
+  function compacted(page: number): Map<number, number> {
+    const { blackBegin, liveGranules } = sources;
+    const [words, end] = [new Map<number, number>(), (page + 1) << LOG_PAGE_GRANULES];
+    let object = firstObject[page] as Ref;
+    for (
+      ;
+      object < blackBegin && forward(object) < end;
+      object = nextBit(markBits, 1, object + 1, blackBegin)
+    )
+      put(words, page, object, forward(object));
+    if (liveGranules < end) {
+      const first = 2 * (liveGranules & (PAGE_GRANULES - 1));
+      for (let at = first; at < PAGE_WORDS; at++) words.set(at, 0);
+      for (const [i, word] of fillerHeader(end - liveGranules).entries()) words.set(first + i, word);
+    }
+    return words;
+  }
+
+  function slid(page: number): Map<number, number> {
+    const { blackSlide, from } = sources;
+    const [words, end] = [new Map<number, number>(), ((page + 1) << LOG_PAGE_GRANULES) + blackSlide];
+    for (let object = firstObject[page] as Ref; object < end; object += readObject(from, object).granules)
+      put(words, page, object, object - blackSlide);
+    return words;
+  }
+
+  return {
+    moved: (page) => (page < sources.compactedPages ? compacted(page) : slid(page)),
+    updated(page, before) {
+      const words = new Map<number, number>(before.entries());
+      const update = (at: number): void => {
+        if (at < PAGE_WORDS) words.set(at, forward(before[at] as Ref));
+      };
+      for (let at = 0; at < (firstGranule[page] as number) - page * PAGE_WORDS; at++) update(at);
+      forMarked(tables, page << LOG_PAGE_GRANULES, (page + 1) << LOG_PAGE_GRANULES, (object) => {
+        const view = { words: before, readable: () => 0, writable: () => 0 };
+        const { firstReference, references } = readObject(view, object);
+        for (let i = 0; i < references; i++) update(firstReference + i - page * PAGE_WORDS);
+      });
+      return words;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/** What must hold of the tables that a compaction is planned with: I2 (live bits) and P1 to P4. Beside mutators. */
+import type { HeapTables } from '../../heap/layout.ts';
+import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { describeRef } from '../../heap/verify.ts';
+import { readObject } from '../../heap/walk.ts';
+import type { PageView } from '../../uffd/kernel.ts';
+import { makeForward } from '../forward.ts';
+import type { CompactionPlan } from '../phases/prepare.ts';
+import { forMarked } from './marked.ts';
+import { assertThat } from './named.ts';
+
+/** Where each live object of the moving space goes, found without the offset vector. */
+export interface Places {
+  /** In address order, and their new places. */
+  readonly objects: readonly Ref[];
+  readonly places: readonly Ref[];
+}
+
+/** @throws InvariantError */
+export function assertPrepared(
+  space: PageView,
+  tables: HeapTables,
+  plan: CompactionPlan,
+  black: Ref,
+): Places {
+  assertLiveBits(space, tables, black);
+  assertOffsets(tables, plan, black);
+  const places = assertPlaces(space, tables, plan, black);
+  assertFirsts(space, tables, plan, black);
+  return places;
+}
+
+function isLive({ liveness }: HeapTables, granule: number): boolean {
+  return (((liveness[(granule >>> 5) * 2] as number) >>> (granule & 31)) & 1) === 1;
+}
+
+function assertLiveBits(space: PageView, tables: HeapTables, black: Ref): void {
+  let granule = 0;
+  const assertAll = (end: Ref, live: boolean, why: () => string): void => {
+    for (; granule < end; granule++) {
+      assertThat('I2', isLive(tables, granule) === live, () => `the live bit of granule ${granule} ${why()}`);
+    }
+  };
+  forMarked(tables, 0, black, (object) => {
+    assertAll(object, false, () => 'is set, and no marked object covers it');
+    const end = object + readObject(space, object).granules;
+    assertAll(end, true, () => `is clear, and it belongs to ${describeRef(object)}`);
+  });
+  assertAll(black, false, () => 'is set, and no marked object covers it');
+}
+
+function assertOffsets({ liveness }: HeapTables, plan: CompactionPlan, black: Ref): void {
+  let live = 0;
+  for (let chunk = 0; chunk < black >>> 5; chunk++) {
+    const [bits, below] = [liveness[2 * chunk] as number, liveness[2 * chunk + 1] as number];
+    assertThat('P1', below === live, () => `chunk ${chunk}: ${below} granules below, which are ${live}`);
+    for (let left = bits; left !== 0; left &= left - 1) live++;
+  }
+  const pages = Math.ceil(live / PAGE_GRANULES);
+  assertThat(
+    'P1',
+    plan.liveGranules === live && plan.compactedPages === pages && pages <= black >>> LOG_PAGE_GRANULES,
+    () =>
+      `the plan is ${plan.liveGranules} granules on ${plan.compactedPages} pages; live are ${live}, on ${pages}`,
+  );
+}
+
+function assertPlaces(space: PageView, tables: HeapTables, plan: CompactionPlan, black: Ref): Places {
+  const blackSlide = black - (plan.compactedPages << LOG_PAGE_GRANULES);
+  const forward = makeForward(tables.liveness, {
+    blackBegin: black,
+    blackSlide,
+    nonMoving: Number.MAX_SAFE_INTEGER,
+  });
+  const [objects, places]: [Ref[], Ref[]] = [[], []];
+  let next = 0;
+  forMarked(tables, 0, black, (object) => {
+    const place = forward(object);
+    const where = () => `${describeRef(object)} goes to ${place}, and the live ones below it end at ${next}`;
+    assertThat('P2', place === next && place <= object, where);
+    objects.push(object);
+    places.push(place);
+    next += readObject(space, object).granules;
+  });
+  return { objects, places };
+}
+
+function assertFirsts(space: PageView, tables: HeapTables, plan: CompactionPlan, black: Ref): void {
+  const { firstGranule, firstObject, liveness } = tables;
+  const forward = makeForward(liveness, {
+    blackBegin: black,
+    blackSlide: 0,
+    nonMoving: Number.MAX_SAFE_INTEGER,
+  });
+  for (let page = 0; page < plan.compactedPages; page++) {
+    const [granule, object] = [firstGranule[page] as number, firstObject[page] as Ref];
+    const where = () => `page ${page} begins with granule ${granule} of ${describeRef(object)}`;
+    const belongs = object <= granule && granule < object + readObject(space, object).granules;
+    assertThat('P3', granule < black && isLive(tables, granule) && belongs, where);
+    assertThat(
+      'P3',
+      forward(granule) === page << LOG_PAGE_GRANULES,
+      () => `${where()}, which goes to ${forward(granule)}`,
+    );
+    if (page === 0) continue;
+    const ascends = (firstGranule[page - 1] as number) < granule && (firstObject[page - 1] as Ref) <= object;
+    assertThat(
+      'P4',
+      ascends,
+      () => `${where()}, and page ${page - 1} with granule ${firstGranule[page - 1]}`,
+    );
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * Each invariant is asserted: a collection on a simulated machine, the test's thread being the collector, in which
+ * something is broken at one boundary. Without that it comes to its end.
+ */
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Collector, collect } from '../../dist/gc/collection.js';
+import { CYCLE, openCycle } from '../../dist/gc/cycle.js';
+import type { FillPage } from '../../dist/gc/fill-page.js';
+import { type Checker, makeChecker } from '../../dist/gc/invariants/checker.js';
+import { INVARIANTS, type InvariantName } from '../../dist/gc/invariants/named.js';
+import { assertingFill } from '../../dist/gc/invariants/page.js';
+import { layOut } from '../../dist/gc/lay-out.js';
+import { makeMaker } from '../../dist/gc/maker.js';
+import { openMarkPool } from '../../dist/gc/mark-pool.js';
+import { MODES, type ModeName } from '../../dist/gc/modes/index.js';
+import { resolveOptions } from '../../dist/gc/options.js';
+import { PAGE } from '../../dist/gc/page-state.js';
+import { makeMarking } from '../../dist/gc/phases/mark.js';
+import { makeRehearsal } from '../../dist/gc/rehearsal.js';
+import { openTables } from '../../dist/heap/layout.js';
+import { attachMutator, type Mutator } from '../../dist/heap/mutator.js';
+import { topPage } from '../../dist/heap/spaces.js';
+import type { Kernel } from '../../dist/uffd/kernel.js';
+import { attachUserfaultfd } from '../../dist/uffd/userfaultfd.js';
+
+const PAGES = 32;
+const OBJECTS = 200;
+const WORDS = 58; // of data in each object
+const GRANULES = 31; // of each object: so that most do not begin with a chunk
+const opened: Kernel[] = [];
+afterEach(() => {
+  for (const kernel of opened.splice(0)) kernel.dispose();
+});
+
+/** A heap in which every other object is live, some of them pinned; each refers to the live one before it. */
+function checkedHeap(mode: ModeName) {
+  const options = {
+    kernel: 'sim',
+    mode,
+    heapBytes: PAGES * 4096,
+    nonMovingBytes: 8 * 4096,
+    mutators: 2,
+  } as const;
+  const { kernel, links } = layOut(resolveOptions(options));
+  opened.push(kernel);
+  const tables = openTables(links.metadata, links.geometry);
+  const cycle = openCycle(links.cycle);
+  const uffd = attachUserfaultfd(kernel, links.uffd);
+  const thread = MODES[mode].attach({
+    ...{ kernel, uffd, ranges: links.ranges, maker: 0 },
+    side: () => cycle[CYCLE.side] as number,
+  });
+  const { heap, heapBytes, nonMovingBytes } = links.ranges;
+  const run = (index: number, program: (m: Mutator) => void): void => {
+    const view = kernel.mutatorView(heap, heapBytes + nonMovingBytes);
+    const { mutator, detach } = attachMutator(view, tables, { index, roots: 2 });
+    program(mutator);
+    detach();
+  };
+  run(0, (m) => {
+    for (let i = 0; i < OBJECTS; i++) {
+      const object = i % 10 === 4 ? m.allocObjectNonMoving(2, WORDS) : m.allocObject(2, WORDS);
+      m.setDataAt(object, 0, i);
+      m.setRefAt(object, 0, m.root(0));
+      if (i % 2 === 0) m.setRoot(0, object);
+      else m.setRoot(1, object); // dead once the next one is there
+    }
+    m.setRoot(1, 0);
+  });
+  const first = (tables.roots[0]?.[1] as number) - GRANULES; // a dead object, just below the last live one
+  const black = topPage(tables) * 512;
+  return { kernel, links, tables, cycle, uffd, thread, run, heap, black, dead: first };
+}
+
+type Checked = ReturnType<typeof checkedHeap>;
+/** Breaks something just before a boundary is asserted. */
+type Break = (h: Checked, checker: Checker) => void;
+type Breaks = { readonly [Boundary in keyof Checker]?: Break } & {
+  readonly fill?: (fill: FillPage) => FillPage;
+};
+
+/** One collection, checked, with what is to be broken in it. */
+function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}): void {
+  const h = checkedHeap(mode);
+  const { kernel, links, tables, cycle, uffd, thread } = h;
+  const events = { emit: () => {}, emitAt: () => {} };
+  const plain = makeMaker({ mode: MODES[mode], thread, tables, cycle, events, role: 0 });
+  const fill = breaks.fill?.(plain.fill) ?? plain.fill;
+  const maker = { ...plain, fill: assertingFill(fill, tables, plain.sources) };
+  const sound = makeChecker(maker, kernel, h.heap, links.uffd);
+  const checker = Object.fromEntries(
+    Object.entries(sound).map(([boundary, check]) => [
+      boundary,
+      (...args: never[]) => {
+        if (boundary === 'prepared') beside(h, sound);
+        breaks[boundary as keyof Checker]?.(h, sound);
+        (check as (...all: never[]) => void)(...args);
+      },
+    ]),
+  ) as unknown as Checker;
+  const collector: Collector = {
+    ...{ maker, tables, cycle, checker, helpers: 0, batch: 4, verify: true },
+    marking: makeMarking(tables, openMarkPool(links.markPool), true),
+    trigger: links.trigger,
+    rehearseFlip: makeRehearsal(maker, uffd),
+    sampleMemory: () => {},
+  };
+  collect(collector);
+}
+
+/** Objects allocated between marking and the flip, by another mutator: their pages slide. */
+const allocateSome: Break = ({ run }) =>
+  run(1, (m) => {
+    for (let i = 0; i < 40; i++) {
+      const object = m.allocObject(1, WORDS);
+      m.setRefAt(object, 0, m.root(0));
+      m.setRoot(0, object);
+    }
+  });
+
+const damageWord =
+  (isIt: (page: number) => boolean) =>
+  (fill: FillPage): FillPage => {
+    return (page, words, base) => {
+      fill(page, words, base);
+      if (isIt(page)) words[base + 100] = (words[base + 100] as number) + 1;
+    };
+  };
+
+const last = ({ tables }: Checked): number => tables.roots[0]?.[1] as number;
+/** The first granule above everything: what is allocated from now on is black. */
+const endOf = ({ black }: Checked): number => black;
+const put = (words: Int32Array, index: number, value: number): void => {
+  words[index] = value;
+};
+const flipBit = (words: Int32Array, bit: number, stride = 1): void => {
+  words[(bit >>> 5) * stride] = (words[(bit >>> 5) * stride] as number) ^ (1 << (bit & 31));
+};
+
+const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
+  ['I1', 'the object in a root is not marked', { marked: (h) => flipBit(h.tables.markBits, last(h)) }],
+  [
+    'I1',
+    'what an object refers to is not marked',
+    { marked: (h) => flipBit(h.tables.markBits, referent(h)) },
+  ],
+  ['I2', 'a mark inside an object', { marked: (h) => flipBit(h.tables.markBits, last(h) + 3) }],
+  [
+    'I2',
+    'a live bit above all objects of its chunk',
+    { prepared: (h) => flipBit(h.tables.liveness, endOf(h) - 1, 2) },
+  ],
+  [
+    'I3',
+    'a dead object has lost its header',
+    { marked: ({ kernel, heap, dead }) => kernel.store32(heap + dead * 8, 0) },
+  ],
+  [
+    'I4',
+    'a reference stored without the barrier',
+    { beforeRemark: (h) => h.kernel.store32(h.heap + last(h) * 8 + 8, h.dead) },
+  ],
+  [
+    'P1',
+    'an offset of a chunk in which no object begins',
+    { prepared: (h) => put(h.tables.liveness, 2 * ((endOf(h) - 1) >>> 5) + 1, 1) },
+  ],
+  ['P2', 'a live bit below an object', { prepared: (h) => flipBit(h.tables.liveness, last(h) - 1, 2) }],
+  [
+    'P3',
+    'the first granule of a page is the next one',
+    { prepared: ({ tables }) => put(tables.firstGranule, 1, (tables.firstGranule[1] as number) + 1) },
+  ],
+  [
+    'P4',
+    'two pages begin in the wrong order',
+    {
+      prepared: ({ tables: { firstGranule } }) =>
+        firstGranule.set([firstGranule[2] as number, firstGranule[1] as number], 1),
+    },
+  ],
+  [
+    'C1',
+    'a root forwarded twice',
+    {
+      flipped: ({ tables }) =>
+        void (tables.roots as Int32Array[])[0]?.set([(tables.roots[0]?.[1] as number) - GRANULES], 1),
+    },
+  ],
+  ['C2', 'a page has a state', { flipped: ({ tables }) => put(tables.pageStates, 2, PAGE.wanted) }],
+  ['C2', 'a page is there', { flipped: ({ uffd, heap }) => void uffd.zeropage(heap + 4096, 4096) }],
+  [
+    'C2',
+    'from-space is not what it was',
+    { flipped: ({ thread }) => put(thread.fromSpace().words, thread.fromSpace().readable(1) + 7, 77) },
+  ],
+  [
+    'C3',
+    'the incoming file has a page',
+    {
+      beforeFlip: ({ kernel, links, cycle }) =>
+        kernel.store32((links.ranges[`alias${1 - (cycle[CYCLE.side] as number)}`] as number) + 3 * 4096, 1),
+    },
+  ],
+  [
+    'D2',
+    'a page was made twice',
+    { unwatched: ({ cycle }) => put(cycle, CYCLE.made, (cycle[CYCLE.made] as number) + 1) },
+  ],
+  ['D7', 'a word of a compacted page', { fill: damageWord((page) => page === 1) }],
+  ['D7', 'a word of a slid page', { fill: damageWord((page) => page === 6) }],
+  ['D7', 'a word of a page that does not move', { fill: damageWord((page) => page === PAGES + 1) }],
+  [
+    'D5',
+    'from-space that an unmade page reads',
+    {
+      unwatched: ({ tables }, checker) => {
+        put(tables.pageStates, 0, PAGE.unprocessed);
+        checker.beforeRelease(0);
+      },
+    },
+  ],
+  ['E1', 'somebody works on a page', { unwatched: ({ cycle }) => put(cycle, CYCLE.workers, 1) }],
+  ['E2', 'a page is not made', { unwatched: ({ tables }) => put(tables.pageStates, 2, PAGE.processing) }],
+  [
+    'E2',
+    'a page that does not move is not updated',
+    { unwatched: ({ tables }) => put(tables.pageStates, PAGES + 1, PAGE.wanted) },
+  ],
+  ['E5', 'a mark is left', { cleared: ({ tables }) => put(tables.markBits, 9, 4) }],
+  ['E5', 'an offset is left', { cleared: ({ tables }) => put(tables.liveness, 9, 4) }],
+];
+
+/** What the object in the root refers to. */
+function referent(h: Checked): number {
+  return h.kernel.load32(h.heap + last(h) * 8 + 4);
+}
+
+describe.each(BROKEN)('%s', (invariant, what, breaks) => {
+  it(what, () => {
+    const collection = () => collectChecked('continue', breaks, allocateSome);
+    expect(collection).toThrow(expect.objectContaining({ code: 'INVARIANT_VIOLATED', invariant }));
+    expect(() => collectChecked('continue', breaks, allocateSome)).toThrow(
+      `invariant ${invariant} (${INVARIANTS[invariant]}): `,
+    );
+  });
+});
+
+it('every one of them is broken above', () => {
+  const broken = new Set(BROKEN.map(([name]) => name));
+  expect([...broken].sort()).toEqual(Object.keys(INVARIANTS).sort());
+});
+
+it.each(Object.keys(MODES) as ModeName[])('%s: nothing is broken', (mode) => {
+  collectChecked(mode, {});
+  collectChecked(mode, {}, allocateSome);
+});

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 /** The `minorfault` command. What measures is loaded only once the arguments are known to be right. */
+import { loadMode } from '../gc/modes/index.ts';
 import { resolveCostsOptions } from './costs/options.ts';
 import { describeError, exitCodeOf, InterruptedError } from './errors.ts';
-import { resolveOptions } from './options.ts';
+import { modesNamed, resolveOptions } from './options.ts';
 import { checkWritable, tolerateClosedPipes } from './output.ts';
 import { type Commands, runProgram } from './program.ts';
 
 const commands: Commands = {
   measure: async (command, workload, options) => {
+    for (const name of modesNamed(options)) await loadMode(name);
     const call = resolveOptions(command, workload, options);
     if (call.json !== null) checkWritable('--json', call.json);
     return (await import('./commands.ts')).measureCommand(call);

@@ -49,6 +49,8 @@ const TOLD_IN_ONE_LINE: ReadonlySet<unknown> = new Set([
   'CHECK',
   'INTERRUPTED',
   'HEAP_OUT_OF_MEMORY',
+  'INVARIANT_VIOLATED',
+  'MODE_BROKEN',
 ]);
 
 export function codeOf(error: unknown): unknown {
@@ -63,7 +65,9 @@ export function hasCode(error: Error, codes: ReadonlySet<unknown>): boolean {
 /** An error that says the call was wrong, whoever made it: openHeap answers a heap it cannot map this way too. */
 export function isUsage(error: unknown): boolean {
   const code = codeOf(error);
-  return code === 'USAGE' || code === 'HEAP_OPTIONS' || code === 'HEAP_TOO_LARGE';
+  return (
+    code === 'USAGE' || code === 'HEAP_OPTIONS' || code === 'HEAP_TOO_LARGE' || code === 'MODE_NOT_LOADED'
+  );
 }
 
 export function exitCodeOf(error: unknown): number {

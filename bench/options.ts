@@ -1,6 +1,6 @@
 /** The options that measuring commands take: one table of them, and how their texts become a configuration. */
 import { constants } from 'node:buffer';
-import { MODES, type ModeName } from '../gc/modes/index.ts';
+import { findMode, MODES, modeNamed } from '../gc/modes/index.ts';
 import { defaultMinFree, MAX_PERIOD_MS } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { chooseKernel } from '../uffd/open.ts';
@@ -10,8 +10,9 @@ import type { ResultsConfig } from './results.ts';
 import { parsePages, parseSize } from './sizes.ts';
 import { suggestion } from './suggest.ts';
 
-export type Mode = ModeName;
-const MODE_NAMES = Object.keys(MODES) as Mode[];
+/** The name of one of ours, or what a user's was loaded by. */
+export type Mode = string;
+const MODE_NAMES = Object.keys(MODES);
 const KERNELS = ['sim', 'linux', 'auto'] as const;
 export const DEFAULT_WORKLOAD = 'snapshot';
 const PAGE_BYTES = 4096;
@@ -67,7 +68,7 @@ export interface Call {
 /** Flags and help of each option, in the order of the help. */
 export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
-  ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}`],
+  ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}, or a module of yours, as ./my-mode.js`],
   ['--modes <modes>', 'several of them, as copy,continue'],
   ['--heap <size>', 'size of the heap (default: 64MiB)'],
   ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
@@ -146,9 +147,18 @@ function resolveKernel(
       `--kernel ${name}: no such kernel${suggestion(name, KERNELS)}; use sim, linux or auto`,
     );
   }
-  const features = modes.reduce((all, mode) => all | MODES[mode].features, 0n);
+  const features = modes.reduce((all, mode) => all | modeNamed(mode).features, 0n);
   const { kernel, why } = chooseKernel(wanted, features);
   return { kernel, note: wanted === 'auto' ? `kernel: ${kernel}, since ${why}` : null };
+}
+
+/** The modes that the options name, known or not. */
+export function modesNamed({ mode, modes }: RawOptions): readonly string[] {
+  return [...(mode === undefined ? [] : [mode]), ...(modes === undefined ? [] : namesIn(modes))];
+}
+
+function namesIn(modes: string): readonly string[] {
+  return modes.split(',').map((name) => name.trim());
 }
 
 function resolveModes(command: CommandName, raw: RawOptions): readonly Mode[] {
@@ -157,7 +167,7 @@ function resolveModes(command: CommandName, raw: RawOptions): readonly Mode[] {
   }
   if (raw.mode !== undefined) return [parseMode('--mode', raw.mode)];
   if (raw.modes === undefined) return command === 'compare' ? ['stw', 'copy', 'continue'] : ['continue'];
-  const modes = raw.modes.split(',').map((name) => parseMode('--modes', name.trim()));
+  const modes = namesIn(raw.modes).map((name) => parseMode('--modes', name));
   const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
   if (twice) throw new UsageError(`--modes ${raw.modes}: ${twice} is named twice; name each mode once`);
   if (command === 'run' && modes.length > 1) {
@@ -167,8 +177,7 @@ function resolveModes(command: CommandName, raw: RawOptions): readonly Mode[] {
 }
 
 function parseMode(option: string, name: string): Mode {
-  const mode = MODE_NAMES.find((known) => known === name);
-  if (mode) return mode;
+  if (findMode(name) !== undefined) return name;
   const shown = name === '' ? 'an empty mode' : `${name}: no such mode`;
   throw new UsageError(
     `${option} ${shown}${suggestion(name, MODE_NAMES)}; the modes are ${MODE_NAMES.join(', ')}`,

@@ -41,7 +41,7 @@ export interface Collector {
   readonly batch: number;
   readonly verify: boolean;
   /** What asserts invariants between phases; null: nothing does. */
-  readonly checker: Checker | null;
+  readonly checker: Partial<Checker> | null;
   readonly trigger: TriggerPolicy;
   readonly rehearseFlip: () => void;
   /** Lets the kernel take note of how much memory there is now. */
@@ -73,18 +73,19 @@ export function collect(c: Collector): void {
   const { black, pages, reclaiming } = isLastResort(tables.control, number) ? flipStopped(c) : markAndFlip(c);
   reachStage(tables.control, 'flipped', number);
   if (mode.concurrent) compactByAll(c, reclaiming);
+  phase(c, 'unwatch', () => closeWork(cycle));
+  if (c.checker?.beforeUnwatch) phase(c, 'verify', () => c.checker?.beforeUnwatch?.(pages));
   phase(c, 'unwatch', () => {
-    closeWork(cycle);
     thread.unwatch(pages.used, pages.nonMoving);
   });
-  c.checker?.unwatched(pages);
+  c.checker?.unwatched?.(pages);
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
   phase(c, 'release', () => {
     finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
     clearMarks(tables, tables.pages + pages.nonMoving);
   });
-  c.checker?.cleared();
+  c.checker?.cleared?.();
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
   end(c, number, before, pages);
 }
@@ -125,16 +126,16 @@ function planCompaction(c: Collector, black: Ref): CompactionPlan {
     c.maker.thread.ready?.(compaction.compactedPages);
     return compaction;
   });
-  c.checker?.prepared(plan, black);
+  c.checker?.prepared?.(plan, black);
   phase(c, 'rehearse', c.rehearseFlip);
   return plan;
 }
 
 /** With the world stopped: to-space takes the place of the heap. */
 function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
-  c.checker?.beforeFlip();
+  c.checker?.beforeFlip?.();
   const pages = phase(c, 'flip', () => flip(c.maker, plan, black));
-  c.checker?.flipped(pages, black);
+  c.checker?.flipped?.(pages, black);
   const reclaiming = beginReclaiming(pages);
   if (!c.maker.mode.concurrent) compactByAll(c, reclaiming);
   return { black, pages, reclaiming };
@@ -161,9 +162,9 @@ function begin({ maker, tables, cycle }: Collector): number {
 /** Ends marking; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
 function remark(c: Collector, precleaned: number): number {
   const { maker, tables, cycle, marking, checker } = c;
-  checker?.beforeRemark();
+  checker?.beforeRemark?.();
   const { objects, cards } = marking.finish();
-  checker?.marked();
+  checker?.marked?.();
   const number = loadAcquire(cycle, CYCLE.number);
   maker.events.emit(EVENT.marked, objects, number);
   maker.events.emit(EVENT.cards, precleaned, number, cards);

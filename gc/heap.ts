@@ -6,6 +6,7 @@ import { storeRelease } from '../uffd/sync.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader } from './events.ts';
 import { layOut } from './lay-out.ts';
+import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
@@ -54,10 +55,12 @@ const START_MS = 2000;
 /**
  * Opens a heap and starts its collector.
  * @throws RangeError for sizes and counts out of range, HeapTooLargeError for more than this Node can map
+ * @throws ModeError for a mode of the user's that cannot be loaded, or lacks something
  * @throws KernelUnavailableError if that kernel is not to be had
  * @throws SyscallError if the kernel refuses a mapping
  */
 export async function openHeap(options: HeapOptions): Promise<Heap> {
+  if (options.mode !== undefined) await loadMode(options.mode);
   const resolved = resolveOptions(options);
   const { kernel, links } = layOut(resolved);
   const threads = makeThreadGroup();

@@ -1,13 +1,14 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { chooseKernel } from '../uffd/open.ts';
-import { MODES, type ModeName } from './modes/index.ts';
+import { type ModeName, modeNamed } from './modes/index.ts';
 
 /** How a heap is opened. */
 export interface HeapOptions {
   /** Which kernel (default `auto`: the real one where it can be had, else the simulated one). */
   readonly kernel?: 'sim' | 'linux' | 'auto';
-  readonly mode?: ModeName;
+  /** One of ours, or the path or file URL of a module that exports one (`minorfault/modes`); default `continue`. */
+  readonly mode?: ModeName | (string & {});
   /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
   /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
@@ -58,14 +59,12 @@ export interface Pinning {
 export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
 
 /**
+ * The mode, if it is a user's, must have been loaded.
  * @throws RangeError naming the option, what it is and what it takes
  * @throws KernelUnavailableError for the linux kernel where it is not to be had
  */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { mode = 'continue', kernel = 'auto' } = options;
-  if (!Object.hasOwn(MODES, mode)) {
-    throw new RangeError(`mode ${mode} is unknown; known are ${Object.keys(MODES).join(', ')}`);
-  }
   const resolved: ResolvedOptions = {
     gcThreads: 1,
     faultThreads: 1,
@@ -81,7 +80,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     periodMs: null,
     ...options,
     mode,
-    kernel: chooseKernel(kernel, MODES[mode].features).kernel,
+    kernel: chooseKernel(kernel, modeNamed(mode).features).kernel,
   };
   requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
   const most = 2 ** 22 - resolved.heapBytes / PAGE_BYTES;

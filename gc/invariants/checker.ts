@@ -8,9 +8,10 @@ import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { topPage } from '../../heap/spaces.ts';
 import type { Kernel } from '../../uffd/kernel.ts';
 import type { Maker } from '../maker.ts';
+import { ModeError } from '../modes/load.ts';
 import type { FlipPages } from '../phases/flip.ts';
 import type { CompactionPlan } from '../phases/prepare.ts';
-import { assertClear, assertUnneeded, assertUnwatched } from './ended.ts';
+import { assertClear, assertUnneeded, assertUnwatched, firstUnpublished } from './ended.ts';
 import { assertFromSpace, assertRoots, assertToSpace, type Before, lookBefore } from './flipped.ts';
 import { assertCards, assertMarked } from './marked.ts';
 import { assertThat } from './named.ts';
@@ -28,6 +29,8 @@ export interface Checker {
   readonly flipped: (pages: FlipPages, black: Ref) => void;
   /** From-space pages from `first` on are given back next. */
   readonly beforeRelease: (first: number) => void;
+  /** All pages are made, and the watch ends next. */
+  readonly beforeUnwatch: (pages: FlipPages) => void;
   readonly unwatched: (pages: FlipPages) => void;
   readonly cleared: () => void;
 }
@@ -55,6 +58,10 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       assertFromSpace(thread.fromSpace(), tables, before, (page) => isInFromSpace(maker, page));
     },
     beforeRelease: (first) => assertUnneeded(maker, first),
+    beforeUnwatch(pages) {
+      const page = mode.concurrent ? firstUnpublished(kernel, heap, tables, pages) : -1;
+      assertThat('E2', page < 0, () => `page ${page} is published, and mutators do not see it`);
+    },
     unwatched: (pages) => assertUnwatched(kernel, uffd, mode, tables, cycle, pages),
     cleared: () => assertClear(tables),
   };
@@ -73,4 +80,23 @@ function assertIncomingEmpty({ thread, tables }: Maker, kernel: Kernel): void {
     const isThere = kernel.pagemap(incoming(page)).present;
     assertThat('C3', !isThere, () => `page ${page} of the file is there before the flip`);
   }
+}
+
+/**
+ * What is looked at of a mode that a user has written, in every heap: one whose pages are not there would have mutators
+ * read zeros. @throws ModeError
+ */
+export function makeModeCheck(
+  { mode, tables }: Maker,
+  kernel: Kernel,
+  heap: number,
+): Pick<Checker, 'beforeUnwatch'> {
+  return {
+    beforeUnwatch(pages) {
+      const page = mode.concurrent ? firstUnpublished(kernel, heap, tables, pages) : -1;
+      if (page < 0) return;
+      const what = `publish() said that it had mapped page ${page}, and mutators do not see it`;
+      throw new ModeError('MODE_BROKEN', mode.name, what);
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** What must hold while from-space is given back (D5), when the watch has ended (D2, E1, E2), and at the end (E5). */
 import type { HeapTables } from '../../heap/layout.ts';
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
-import type { Kernel } from '../../uffd/kernel.ts';
+import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
 import type { Maker } from '../maker.ts';
@@ -61,6 +61,20 @@ export function assertUnwatched(
   };
   for (let page = 0; page < used; page++) look(page);
   for (let page = tables.pages; page < tables.pages + nonMoving; page++) look(page);
+}
+
+/** The first page that is said to be published and is not in the mutators' sight, before the watch ends; −1: none. */
+export function firstUnpublished(
+  kernel: Kernel,
+  heap: number,
+  { pageStates, pages: moving }: HeapTables,
+  { used, nonMoving }: FlipPages,
+): number {
+  const isMissing = (page: number): boolean =>
+    stateOf(pageStates, page) === PAGE.published && !kernel.pagemap(heap + page * PAGE_BYTES).present;
+  for (let page = 0; page < used; page++) if (isMissing(page)) return page;
+  for (let page = moving; page < moving + nonMoving; page++) if (isMissing(page)) return page;
+  return -1;
 }
 
 /** E5. Nothing is marked before the next collection begins, and no object of the non-moving space either. */

@@ -1,7 +1,8 @@
-/** The modes by the names of the command line. */
+/** The modes by the names of the command line, and those that users have written. */
 import { continueMode } from './continue.ts';
 import { continueWarmMode } from './continue-warm.ts';
 import { copyMode } from './copy.ts';
+import { isModule, loadUserMode } from './load.ts';
 import type { MappingMode } from './mode.ts';
 import { moveMode } from './move.ts';
 import { stopTheWorldMode } from './stop-the-world.ts';
@@ -15,6 +16,32 @@ export const MODES = {
 } as const;
 export type ModeName = keyof typeof MODES;
 
-export function modeNamed(name: ModeName): MappingMode {
-  return MODES[name];
+/** Modes that users have written, as this thread has loaded them: by what they were asked for. */
+const loaded = new Map<string, MappingMode>();
+
+/** The mode of that name, or that {@link loadMode} has loaded; undefined if there is none. */
+export function findMode(name: string): MappingMode | undefined {
+  return Object.hasOwn(MODES, name) ? MODES[name as ModeName] : loaded.get(name);
+}
+
+/** The mode of that name. @throws RangeError for one that is not known, and was not loaded */
+export function modeNamed(name: string): MappingMode {
+  const mode = findMode(name);
+  if (mode !== undefined) return mode;
+  throw new RangeError(
+    `mode ${name} is unknown; known are ${Object.keys(MODES).join(', ')}, and a module of yours, as ./my-mode.js`,
+  );
+}
+
+/**
+ * Loads a mode that a user has written, if the name is a path or a URL of a module: to be called in each thread.
+ * @throws ModeError
+ */
+export async function loadMode(name: string): Promise<void> {
+  if (findMode(name) === undefined && isModule(name)) loaded.set(name, await loadUserMode(name));
+}
+
+/** Whether a user has written it: it is watched more closely. */
+export function isUserMode(name: string): boolean {
+  return loaded.has(name);
 }

@@ -10,7 +10,7 @@ import { CYCLE, noteAttached, openCycle } from '../cycle.ts';
 import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
 import { assertingFill } from '../invariants/page.ts';
 import { type Maker, makeMaker } from '../maker.ts';
-import { type ModeName, modeNamed } from '../modes/index.ts';
+import { loadMode, modeNamed } from '../modes/index.ts';
 import type { Ranges } from '../modes/mode.ts';
 import { observed } from '../observe.ts';
 import type { TriggerPolicy } from '../trigger.ts';
@@ -18,7 +18,7 @@ import type { TriggerPolicy } from '../trigger.ts';
 /** The same for every thread of a heap. Structured-cloneable. */
 export interface HeapLinks {
   readonly kernel: KernelHandle;
-  readonly mode: ModeName;
+  readonly mode: string;
   readonly ranges: Ranges;
   readonly uffd: number;
   readonly terminationPage: number;
@@ -103,10 +103,11 @@ function isGone(kernel: Kernel): boolean {
 }
 
 /** A thread that makes pages, and the userfaultfd it uses. */
-export function attachMaker(
+export async function attachMaker(
   links: ThreadLinks,
   role: (typeof ROLE)[keyof typeof ROLE],
-): Attached & { readonly uffd: Userfaultfd; readonly maker: Maker } {
+): Promise<Attached & { readonly uffd: Userfaultfd; readonly maker: Maker }> {
+  await loadMode(links.heap.mode);
   return attaching(links, () => makerOf(links, role));
 }
 

@@ -7,15 +7,16 @@ import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
-import { makeChecker } from '../invariants/checker.ts';
+import { makeChecker, makeModeCheck } from '../invariants/checker.ts';
 import { openMarkPool } from '../mark-pool.ts';
+import { isUserMode } from '../modes/index.ts';
 import { makeMarking } from '../phases/mark.ts';
 import { makeRehearsal } from '../rehearsal.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
 const { heap } = links;
-const { kernel, tables, cycle, maker } = attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker } = await attachMaker(links, ROLE.collector);
 const collector: Collector = {
   maker,
   tables,
@@ -24,11 +25,16 @@ const collector: Collector = {
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,
-  checker: heap.assertPhases ? makeChecker(maker, kernel, heap.ranges.heap, heap.uffd) : null,
+  checker: checkerOf(),
   trigger: heap.trigger,
   rehearseFlip: makeRehearsal(maker, attachUserfaultfd(kernel, heap.uffd)),
   sampleMemory: () => void kernel.memory(),
 };
+
+function checkerOf(): Collector['checker'] {
+  if (heap.assertPhases) return makeChecker(maker, kernel, heap.ranges.heap, heap.uffd);
+  return isUserMode(heap.mode) ? makeModeCheck(maker, kernel, heap.ranges.heap) : null;
+}
 
 untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });

@@ -9,7 +9,7 @@ import { makeTracer } from '../trace.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, tables, cycle, maker } = attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker } = await attachMaker(links, ROLE.collector);
 const pool = openMarkPool(links.heap.markPool);
 const tracer = makeTracer(tables, pool, false);
 

@@ -5,7 +5,7 @@ import { serveFaults } from '../fault-service.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, uffd, maker } = attachMaker(links, ROLE.fault);
+const { kernel, uffd, maker } = await attachMaker(links, ROLE.fault);
 
 untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });

@@ -46,6 +46,7 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
     /--min-free 2MiB: is more than --max-free, 1 MiB/,
   ],
   ['run --utilization 0.5 --min-free 128MiB', /--min-free 128MiB: is more than the heap, 64 MiB/],
+  ['run --mode ./no-such-mode.js', /mode .\/no-such-mode.js: cannot be loaded: Cannot find module/],
   ['run --verify=phase', /--verify=phase: must be --verify or --verify=phases/],
   ['run --period 0', /--period 0: must be a whole number/],
   ['run --live half', /--live half: must be a fraction/],

@@ -1,7 +1,8 @@
 /** The main job from the outside, on the real heap: table, JSON, an interruption, a reader that goes away. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Value } from 'typebox/value';
 import { afterAll, expect, it } from 'vitest';
 import { type Results, ResultsSchema } from '../../dist/bench/results.js';
@@ -47,6 +48,23 @@ it('objects that do not move: copied in COPY, and not in CONTINUE', async () => 
       expect(nonMoving.copiedBytes).toBe(mode === 'copy' ? nonMoving.pages * 4096 : 0);
     }
   }
+});
+
+it('a mode of the user: measured beside ours, and named when it lacks something', async () => {
+  const broken = join(folder, 'broken-mode.mjs');
+  const modes = new URL('../../dist/gc/modes/public.js', import.meta.url).href;
+  writeFileSync(
+    broken,
+    `import { MODES } from '${modes}';\nexport default { ...MODES.copy, attach: () => ({ flip() {} }) };\n`,
+  );
+  const { code, stderr } = await minorfault(['run', 'random-graph', ...SMALL, '--quiet', '--mode', broken]);
+  expect([code, stderr.split('\n').length]).toEqual([1, 2]);
+  expect(stderr).toContain(`mode ${broken}: livingSpace() of what attach() answers is missing`);
+  const remap = fileURLToPath(new URL('../../dist/bench/examples/remap-mode.js', import.meta.url));
+  const args = ['compare', 'random-graph', ...SMALL, '--modes', `continue,${remap}`, '--invocations', '1'];
+  const good = await minorfault([...args, '--verify=phases', '--quiet']);
+  expect([good.code, good.stderr]).toEqual([0, '']);
+  expect(good.stdout).toContain('remap-mode.js (simulated)');
 });
 
 it('auto says in one line which kernel it picked, and why', async () => {

@@ -64,7 +64,7 @@ export async function recordsOf(heap: Heap): Promise<readonly CycleRecord[]> {
 }
 
 /** Every page of a collection was made by one thread and published by one (D2); nothing was counted twice. */
-export function expectEveryPageOnce({ number, pages }: CycleRecord, mode: ModeName): void {
+export function expectEveryPageOnce({ number, pages }: CycleRecord, mode: string): void {
   const all = pages.compacted + pages.slid;
   const made = pages.filledByCollector + pages.filledByFault;
   const published = pages.publishedByCollector + pages.publishedByFault;

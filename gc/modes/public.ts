@@ -1,0 +1,23 @@
+/**
+ * The entry point `minorfault/modes`: what a mapping mode is written against, to be run with `--mode ./my-mode.js` or
+ * `openHeap({ mode: './my-mode.js' })`. A module's default export is the mode; `MODES.continue` and the others are there
+ * to be read, and to be built upon.
+ */
+export { MODES, type ModeName } from './index.ts';
+export { ModeError } from './load.ts';
+export {
+  allBytes,
+  checked,
+  dropPrivate,
+  inSteps,
+  keepOneMapping,
+  mapFile,
+  mapPrivate,
+  movePages,
+  privatePair,
+  rehearsePrivateFlip,
+  reservePrivatePair,
+  reserveStage,
+  watchedParts,
+} from './mapping.ts';
+export type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';

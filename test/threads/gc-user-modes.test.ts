@@ -1,0 +1,112 @@
+/** Modes that users write: one that works, and ones that do not, which are named; nothing hangs. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openHeap } from '../../dist/gc/index.js';
+import {
+  expectEveryPageOnce,
+  fixture,
+  KERNEL,
+  MIB,
+  recordsOf,
+  rejection,
+  runProgram,
+  withHeap,
+} from './gc-heaps.ts';
+import { workersLeft } from './worker-watch.ts';
+
+afterAll(() => expect(workersLeft()).toBe(0));
+
+const remap = new URL('../../dist/bench/examples/remap-mode.js', import.meta.url).href;
+const folder = mkdtempSync(join(tmpdir(), 'minorfault-modes-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The path of a module that exports that one of the broken modes. */
+function broken(which: string): string {
+  const path = join(folder, `${which.replaceAll(' ', '-')}.mjs`);
+  const all = new URL('../fixtures/modes/broken.mjs', import.meta.url).href;
+  writeFileSync(path, `import { modes } from '${all}';\nexport default modes['${which}'];\n`);
+  return path;
+}
+
+const open = (mode: string) => openHeap({ kernel: KERNEL, heapBytes: MIB, mutators: 1, mode });
+
+describe('the example: pages published by mmap', () => {
+  const options = { mode: remap, verify: 'phases', nonMovingBytes: MIB, heapBytes: 2 * MIB } as const;
+
+  it('objects survive, pinned ones in their places', async () => {
+    const data = { objects: 2000, rounds: 40, collections: 6, large: 0, seed: 7 };
+    const { results, cycles } = await runProgram(
+      'pinned',
+      { ...options, mutators: 2, gcThreads: 2, batch: 3 },
+      data,
+    );
+    expect(results).toEqual([[], []]);
+    expect(cycles.length).toBeGreaterThanOrEqual(6);
+  });
+
+  it('no page is left, and none is copied', async () => {
+    await withHeap(options, async (heap) => {
+      await heap.spawn(fixture('programs'), { program: 'list', length: 3000, collections: 2 }).done;
+      for (const record of await recordsOf(heap)) {
+        expectEveryPageOnce(record, 'copy');
+        expect([record.pages.untouched, record.copiedBytes]).toEqual([0, 0]);
+        expect(record.ioctls).not.toHaveProperty('UFFDIO_CONTINUE');
+      }
+    });
+  });
+});
+
+it('one of ours under another name', async () => {
+  const { results } = await runProgram('list', { mode: broken('sound') }, { length: 2000, collections: 3 });
+  expect(results).toEqual([2000]);
+});
+
+describe('what a module lacks is named before anything is mapped', () => {
+  it.each([
+    ['number', 'its module has no object as default export; export a MappingMode'],
+    ['without reserve', 'reserve is missing, and must be a function; see MappingMode'],
+    ['features as a number', 'features is a number, and must be a bigint; see MappingMode'],
+  ])('%s', async (which, says) => {
+    const error = await rejection(open(broken(which)));
+    expect(error).toMatchObject({
+      name: 'ModeError',
+      code: 'MODE_BROKEN',
+      message: `mode ${broken(which)}: ${says}`,
+    });
+  });
+
+  it('no such file', async () => {
+    const error = await rejection(open('./no-such-mode.js'));
+    expect(error).toMatchObject({ code: 'MODE_NOT_LOADED' });
+    expect(error.message).toMatch(/^mode \.\/no-such-mode\.js: cannot be loaded: Cannot find module/);
+  });
+
+  it('neither one of ours nor a module', async () => {
+    expect((await rejection(open('kontinue'))).message).toMatch(
+      /^mode kontinue is unknown; .* as \.\/my-mode\.js$/,
+    );
+  });
+});
+
+describe('what a mode does wrong ends the run with an error that says it', () => {
+  it.each([
+    ['without publish', /publish\(\) of what attach\(\) answers is missing, and must be a function/],
+    ['attach gives nothing', /livingSpace\(\) of what attach\(\) answers is missing/],
+    ['publishes nothing', /publish\(\d+, \d+\) answered \{"done":0,"errno":0\}, and must \{ done, errno \}/],
+    ['publishes half a page', /publish\(\d+, \d+\) answered \{"done":2048/],
+    ['answers nothing', /publish\(\d+, \d+\) answered undefined/],
+    ['lies', /publish\(\) said that it had mapped page \d+, and mutators do not see it/],
+    ['lies and wakes', /publish\(\) said that it had mapped page \d+, and mutators do not see it/],
+    ['throws', /not today/],
+  ])('%s', async (which, says) => {
+    const error = await rejection(
+      withHeap({ mode: broken(which), verify: false }, async (heap) => {
+        await heap.spawn(fixture('programs'), { program: 'list', length: 3000, collections: 3 }).done;
+      }),
+    );
+    expect(error).toMatchObject({ code: 'THREAD_DIED' });
+    expect(error.message).toMatch(says);
+  });
+});

@@ -36,12 +36,13 @@ export function nonMovingBegin({ pages }: HeapTables): Ref {
   return pages << LOG_PAGE_GRANULES;
 }
 
-/** The bitmap of what is in use, and the one that marking makes. */
+/** The bitmap of what is in use. */
 export function usedNow({ control, nonMovingUse }: HeapTables): Int32Array {
   return nonMovingUse[loadAcquire(control, CONTROL.nonMovingSide) as 0 | 1];
 }
 
-function usedNext({ control, nonMovingUse }: HeapTables): Int32Array {
+/** The bitmap that takes over at the flip. */
+export function usedNext({ control, nonMovingUse }: HeapTables): Int32Array {
   return nonMovingUse[(1 - loadAcquire(control, CONTROL.nonMovingSide)) as 0 | 1];
 }
 

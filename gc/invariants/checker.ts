@@ -12,7 +12,14 @@ import { ModeError } from '../modes/load.ts';
 import type { FlipPages } from '../phases/flip.ts';
 import type { CompactionPlan } from '../phases/prepare.ts';
 import { assertClear, assertUnneeded, assertUnwatched, firstUnpublished } from './ended.ts';
-import { assertFromSpace, assertRoots, assertToSpace, type Before, lookBefore } from './flipped.ts';
+import {
+  assertFromSpace,
+  assertKept,
+  assertRoots,
+  assertToSpace,
+  type Before,
+  lookBefore,
+} from './flipped.ts';
 import { assertCards, assertMarked } from './marked.ts';
 import { assertThat } from './named.ts';
 import { assertPrepared, type Places } from './prepared.ts';
@@ -49,6 +56,7 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
     },
     beforeFlip() {
       before = lookBefore(thread.livingSpace(), tables, topPage(tables), nonMovingTop(tables));
+      assertKept(thread.livingSpace(), tables);
       assertIncomingEmpty(maker, kernel);
     },
     flipped(pages, black) {

@@ -1,12 +1,15 @@
 /** What must hold right after the flip, the world still stopped: C1 to C3. */
+import { nextBit, nextClear } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
-import { nonMovingBegin } from '../../heap/non-moving.ts';
+import { nonMovingBegin, nonMovingTop, usedNext } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { describeRef } from '../../heap/verify.ts';
+import { readObject } from '../../heap/walk.ts';
 import { type Kernel, PAGE_BYTES, PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
 import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
+import { forMarked } from './marked.ts';
 import { assertThat } from './named.ts';
 import type { Places } from './prepared.ts';
 
@@ -101,4 +104,26 @@ export function assertFromSpace(
       `page ${page} of ${space} (granule ${page << LOG_PAGE_GRANULES}) has changed at the flip`;
     assertThat('C2', hashOf(from, page) === hash, where);
   }
+}
+
+/** N1, before the flip, the world stopped. */
+export function assertKept(space: PageView, tables: HeapTables): void {
+  const [begin, kept] = [nonMovingBegin(tables), usedNext(tables)];
+  const end = nonMovingTop(tables) << LOG_PAGE_GRANULES;
+  let next = begin;
+  const assertFreeUpTo = (granule: number): void => {
+    const first = begin + nextBit(kept, 1, next - begin, granule - begin);
+    assertThat('N1', first === granule, () => `granule ${first} is kept, and no marked object covers it`);
+  };
+  forMarked(tables, begin, end, (object) => {
+    assertFreeUpTo(object);
+    next = object + readObject(space, object).granules;
+    const free = begin + nextClear(kept, object - begin, next - begin);
+    assertThat(
+      'N1',
+      free === next,
+      () => `granule ${free} is not kept, and it belongs to ${describeRef(object)}`,
+    );
+  });
+  assertFreeUpTo(end);
 }

@@ -1,8 +1,8 @@
 /**
  * What must hold at the boundaries between phases, by name: what `verify: 'phases'` asserts. The names are those of
- * art-cmc.md, section 10. What it lists beside these either cannot happen here (C4: allocation buffers are given back at
- * every safepoint; C5: there is one block; E7: the next mremap fails loudly), is asserted in every collection, checked or
- * not (D1, page-state.ts), or says what no look at one moment can tell (D3, D4, D6, D8, D9).
+ * art-cmc.md, section 10, but for N1. What it lists beside these cannot happen here (C4: allocation buffers are given
+ * back at every safepoint; C5: there is one block; E7: the next mremap fails loudly), is asserted in every collection,
+ * checked or not (D1, page-state.ts), or is nothing that a look at one moment could tell (D3, D4, D6, D8, D9).
  */
 
 export const INVARIANTS = {
@@ -14,6 +14,7 @@ export const INVARIANTS = {
   P2: 'live objects keep their order, move down and lie side by side',
   P3: 'the granule that a to-space page begins with is live, belongs to the object that is said, and goes there',
   P4: 'first granules ascend, and so do first objects, where a page begins with another one',
+  N1: 'at the flip, what is kept of the non-moving space is the granules of its marked objects, and no others',
   C1: 'each root was forwarded once',
   C2: 'no page of to-space is there or claimed, and from-space has what the heap had',
   C3: 'the file that to-space is made in was empty',

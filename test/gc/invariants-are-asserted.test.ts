@@ -19,6 +19,7 @@ import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
 import { openTables } from '../../dist/heap/layout.js';
 import { attachMutator, type Mutator } from '../../dist/heap/mutator.js';
+import { nonMovingBegin, usedNext } from '../../dist/heap/non-moving.js';
 import { topPage } from '../../dist/heap/spaces.js';
 import type { Kernel } from '../../dist/uffd/kernel.js';
 import { attachUserfaultfd } from '../../dist/uffd/userfaultfd.js';
@@ -69,7 +70,8 @@ function checkedHeap(mode: ModeName) {
   });
   const first = (tables.roots[0]?.[1] as number) - GRANULES; // a dead object, just below the last live one
   const black = topPage(tables) * 512;
-  return { kernel, links, tables, cycle, uffd, thread, run, heap, black, dead: first };
+  const pinned = nonMovingBegin(tables); // the first object there, a live one
+  return { kernel, links, tables, cycle, uffd, thread, run, heap, black, pinned, dead: first };
 }
 
 type Checked = ReturnType<typeof checkedHeap>;
@@ -179,6 +181,12 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
         firstGranule.set([firstGranule[2] as number, firstGranule[1] as number], 1),
     },
   ],
+  [
+    'N1',
+    'a mark in the non-moving space is lost',
+    { beforeFlip: (h) => flipBit(h.tables.markBits, h.pinned) },
+  ],
+  ['N1', 'a place is kept for nobody', { beforeFlip: (h) => put(usedNext(h.tables), 25, 1) }],
   [
     'C1',
     'a root forwarded twice',

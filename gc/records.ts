@@ -28,7 +28,7 @@ export interface CycleRecord {
   readonly liveBytes: number;
   readonly freedBytes: number;
   readonly objects: number;
-  /** Dirty cards (512 bytes each) that marking looked at beside the mutators, and in the marking pause. */
+  /** Dirty cards (64 bytes each) that marking looked at beside the mutators, and in the marking pause. */
   readonly dirtyCards: { readonly precleaned: number; readonly atPause: number };
   readonly pages: {
     readonly compacted: number;

@@ -5,8 +5,8 @@
 import { LOG_PAGE_WORDS, PAGE_BYTES } from '../uffd/kernel.ts';
 import { GRANULE_BYTES, LOG_PAGE_GRANULES } from './object.ts';
 
-/** Cards of a page (cards.ts): as many as a double has bytes, so that one load tells whether any is dirty. */
-export const CARDS_PER_PAGE = 8;
+/** Cards of a page (cards.ts). */
+export const CARDS_PER_PAGE = 64;
 
 /** Granules that share one word of a bitmap, and one entry of the offset vector: 256 bytes of heap. */
 export const LOG_CHUNK_GRANULES = 5;
@@ -94,8 +94,9 @@ export interface HeapTables {
   readonly rootSnapshots: readonly Int32Array[];
   /** Of each mutator, whether it runs and which handshake it has passed (safepoint.ts). */
   readonly mutatorStates: Int32Array;
-  /** The card table (cards.ts): a byte for each 512 bytes of heap. */
+  /** The card table (cards.ts): a byte for each 64 bytes of heap, and one for each page that has a dirty card. */
   readonly cards: Uint8Array;
+  readonly cardPages: Uint8Array;
   /** One bit a granule, set where a marked object starts. */
   readonly markBits: Int32Array;
   /**
@@ -132,6 +133,7 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
     ['rootSnapshots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
     ['mutatorStates', geometry.mutators * LINE_WORDS],
     ['cards', pages * (CARDS_PER_PAGE / 4)],
+    ['cardPages', 2 * Math.ceil(pages / 8)], // whole doubles
     ['markBits', granules >>> LOG_CHUNK_GRANULES],
     ['liveness', 2 * (granules >>> LOG_CHUNK_GRANULES)],
     ['nonMovingUse0', nonMovingChunks],
@@ -166,7 +168,10 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
     Array.from({ length: geometry.mutators }, (_, i) =>
       table(name).subarray(i * rootWords, (i + 1) * rootWords),
     );
-  const cards = table('cards');
+  const bytes = (name: string): Uint8Array => {
+    const { buffer, byteOffset, byteLength } = table(name);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  };
   return {
     geometry,
     pages: geometry.heapBytes / PAGE_BYTES,
@@ -175,7 +180,8 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
     roots: ofEachMutator('roots'),
     rootSnapshots: ofEachMutator('rootSnapshots'),
     mutatorStates: table('mutatorStates'),
-    cards: new Uint8Array(cards.buffer, cards.byteOffset, cards.byteLength),
+    cards: bytes('cards'),
+    cardPages: bytes('cardPages'),
     markBits: table('markBits'),
     liveness: table('liveness'),
     nonMovingUse: [table('nonMovingUse0'), table('nonMovingUse1')],

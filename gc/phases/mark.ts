@@ -17,7 +17,7 @@
  * After ART's MarkingPhase and MarkingPause (art-cmc.md, 2.1 and 2.2; the order of cards and handshake, 8.5).
  */
 import { precedingBit } from '../../heap/bitmap.ts';
-import { cleanCards, LOG_CARD_GRANULES, takeDirtyCards } from '../../heap/cards.ts';
+import { LOG_CARD_GRANULES, makeCardTaker } from '../../heap/cards.ts';
 import { CARDS_PER_PAGE, type HeapTables } from '../../heap/layout.ts';
 import { beginMarkingNew } from '../../heap/non-moving.ts';
 import { GRANULE_WORDS, LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
@@ -41,6 +41,8 @@ const MANY_CARDS = 2000;
 /** References found on cards, at the most, before they are visited. */
 const FOUND = 1 << 14;
 const CARD_WORDS = GRANULE_WORDS << LOG_CARD_GRANULES;
+/** Of the mark bits of a card: all lie in one word. */
+const CARD_MASK = (1 << (1 << LOG_CARD_GRANULES)) - 1;
 
 /** What marking found. */
 export interface MarkResult {
@@ -79,7 +81,7 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
   const { markBits, objectAtPage } = tables;
   const tracer = makeTracer(tables, pool, alone);
   const { visit, trace } = tracer;
-  const cards = new Int32Array(tables.cards.length);
+  const cards = makeCardTaker(tables);
   const found = new Int32Array(FOUND);
   let foundCount = 0;
   let space = NO_SPACE;
@@ -103,10 +105,9 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
     const end = first + (1 << LOG_CARD_GRANULES);
     const before = reachingIn(card, first);
     if (before >= 0) findIn(before, first, end);
-    for (let word = first >>> 5; word < end >>> 5; word++) {
-      for (let bits = markBits[word] as number; bits !== 0; bits &= bits - 1)
-        findIn(word * 32 + 31 - Math.clz32(bits & -bits), first, end);
-    }
+    const marked = ((markBits[first >>> 5] as number) >>> (first & 31)) & CARD_MASK;
+    for (let bits = marked; bits !== 0; bits &= bits - 1)
+      findIn(first + 31 - Math.clz32(bits & -bits), first, end);
   }
 
   /** The marked object below the card that is the nearest, if it is not too far to reach onto it; else −1. */
@@ -148,7 +149,7 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
     visit(0);
     visitRoots(rootSets);
     for (let i = 0; i < taken; i++) {
-      findOn(cards[i] as number);
+      findOn(cards.taken[i] as number);
       if (foundCount > FOUND - CARD_WORDS) visitFound();
     }
     visitFound();
@@ -159,12 +160,12 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
       space = livingSpace;
       taken = 0;
       forgetScanned(pool);
-      cleanCards(tables);
+      cards.clean();
       beginMarkingNew(tables); // after that: what it stores is on dirty cards
       return requestReading();
     },
     takeCards() {
-      taken = takeDirtyCards(tables, topPage(tables), cards);
+      taken = cards.take(topPage(tables));
       return requestReading();
     },
     taken: () => taken,
@@ -177,7 +178,7 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
       join();
     },
     finish() {
-      taken = takeDirtyCards(tables, topPage(tables), cards);
+      taken = cards.take(topPage(tables));
       readBelow(NO_LIMIT); // a reference past the heap is not passed over now
       push(tables.roots);
       trace();

@@ -24,7 +24,7 @@ function rowsOf(tables: HeapTables): Row[] {
     begin: view.byteOffset,
     bytes: view.byteLength,
   });
-  const { control, roots, rootSnapshots, mutatorStates, cards } = tables;
+  const { control, roots, rootSnapshots, mutatorStates, cards, cardPages } = tables;
   const { markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates } = tables;
   return [
     row('control', control),
@@ -32,6 +32,7 @@ function rowsOf(tables: HeapTables): Row[] {
     ...rootSnapshots.map((view, mutator) => row(`snapshot ${mutator}`, view)),
     row('mutatorStates', mutatorStates),
     row('cards', cards),
+    row('cardPages', cardPages),
     ...Object.entries({ markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates }).map(
       ([name, view]) => row(name, view),
     ),
@@ -62,8 +63,9 @@ it.each(GEOMETRIES)('%i bytes, %i mutators, %i root slots: each table is as larg
   expect(tables.roots.map((roots) => roots.length)).toEqual(Array(mutators).fill(1 + rootSlots));
   expect(tables.rootSnapshots.map((roots) => roots.length)).toEqual(Array(mutators).fill(1 + rootSlots));
   expect(tables.mutatorStates.length * 4).toBe(mutators * LINE_BYTES);
-  expect(tables.cards.length).toBe(heapBytes / 512);
-  expect(tables.cards.byteOffset % 8).toBe(0);
+  expect(tables.cards.length).toBe(heapBytes / 64);
+  expect(tables.cardPages.length).toBeGreaterThanOrEqual(pages);
+  expect(tables.cardPages.byteOffset % 8).toBe(0);
   expect(tables.markBits.length * 32).toBe(granules);
   expect(tables.liveness.length).toBe(2 * (granules / 32));
   expect([tables.objectAtPage.length, tables.pageStates.length]).toEqual([pages, pages]);
@@ -77,7 +79,7 @@ it('a non-moving space: pages and granules go on, and each of its granules has a
   const tables = openTables(allocateMetadata(geometry), geometry);
   expect([tables.pages, tables.endPage]).toEqual([256, 258]);
   expect(tables.nonMovingUse.map((use) => use.length)).toEqual([32, 32]);
-  expect([tables.markBits.length * 32, tables.cards.length]).toEqual([258 * 512, 258 * 8]);
+  expect([tables.markBits.length * 32, tables.cards.length]).toEqual([258 * 512, 258 * 64]);
   for (const perPage of [tables.objectAtPage, tables.pageStates]) expect(perPage.length).toBe(258);
   expect(tablesOf(MIB, 1, 1).tables.endPage).toBe(256);
 });
@@ -111,12 +113,13 @@ roots 1         1684    404
 snapshot 0      2112    404
 snapshot 1      2516    404
 mutatorStates   2944    128
-cards           3072   2048
-markBits        5120  16384
-liveness       21504  32768
-objectAtPage   54272   1024
-firstGranule   55296   1028
-firstObject    56384   1028
-pageStates     57472   1024
+cards           3072  16384
+cardPages      19456    256
+markBits       19712  16384
+liveness       36096  32768
+objectAtPage   68864   1024
+firstGranule   69888   1028
+firstObject    70976   1028
+pageStates     72064   1024
 `);
 });

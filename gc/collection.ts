@@ -9,6 +9,7 @@ import { isLastResort, newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
 import { topPage } from '../heap/spaces.ts';
 import { verifyHeap } from '../heap/verify.ts';
+import { hasHandles } from '../heap/weak.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers } from './cycle.ts';
 import { EVENT } from './events.ts';
@@ -28,6 +29,7 @@ import {
   type Reclaiming,
   reclaim,
 } from './phases/reclaim.ts';
+import { type DeadHandles, processReferences } from './phases/references.ts';
 import { setTrigger, type TriggerPolicy } from './trigger.ts';
 
 /** The collector thread's own: it is the first of the compactors. */
@@ -53,6 +55,7 @@ export const PHASES = [
   'mark',
   'preclean',
   'remark',
+  'references',
   'liveness',
   'prepare',
   'rehearse',
@@ -73,9 +76,9 @@ export function collect(c: Collector): void {
   const { black, pages, reclaiming } = isLastResort(tables.control, number) ? flipStopped(c) : markAndFlip(c);
   reachStage(tables.control, 'flipped', number);
   if (mode.concurrent) compactByAll(c, reclaiming);
-  phase(c, 'unwatch', () => closeWork(cycle));
-  if (c.checker?.beforeUnwatch) phase(c, 'verify', () => c.checker?.beforeUnwatch?.(pages));
   phase(c, 'unwatch', () => {
+    closeWork(cycle);
+    if (c.checker?.beforeUnwatch) phase(c, 'verify', () => c.checker?.beforeUnwatch?.(pages));
     thread.unwatch(pages.used, pages.nonMoving);
   });
   c.checker?.unwatched?.(pages);
@@ -163,12 +166,17 @@ function begin({ maker, tables, cycle }: Collector): number {
 function remark(c: Collector, precleaned: number): number {
   const { maker, tables, cycle, marking, checker } = c;
   checker?.beforeRemark?.();
-  const { objects, cards } = marking.finish();
+  const cards = marking.finish();
+  if (hasHandles(tables)) phase(c, 'references', () => noteReferences(c, processReferences(tables, marking)));
   checker?.marked?.();
   const number = loadAcquire(cycle, CYCLE.number);
-  maker.events.emit(EVENT.marked, objects, number);
+  maker.events.emit(EVENT.marked, marking.objects(), number);
   maker.events.emit(EVENT.cards, precleaned, number, cards);
   return topPage(tables) << LOG_PAGE_GRANULES;
+}
+
+function noteReferences({ maker, cycle }: Collector, { cleared, finalized }: DeadHandles): void {
+  maker.events.emit(EVENT.references, cleared, loadAcquire(cycle, CYCLE.number), finalized);
 }
 
 function setLive({ maker, tables, cycle }: Collector, black: number): void {

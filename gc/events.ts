@@ -31,6 +31,7 @@ export const EVENT = {
   updated: 20, // of these, pages, cycle, role of the thread
   publishedNonMoving: 21, // the same; an event for each ioctl
   untouchedNonMoving: 22, // pages, cycle
+  references: 23, // weak handles that were cleared, cycle, and finalizers whose objects have died
 } as const;
 
 /** Who filled or published. */

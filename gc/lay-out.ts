@@ -23,7 +23,7 @@ const TLAB_PAGES = 8;
 
 /** The machine, the mode's mappings in it, and an empty heap. */
 export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapLinks } {
-  const { heapBytes, nonMovingBytes, mutators, rootSlots } = options;
+  const { heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles } = options;
   const mode = modeNamed(options.mode);
   const helpers = options.gcThreads - 1;
   const needed: Reservation = {
@@ -44,7 +44,10 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   });
   const terminationPage = mapPrivate(kernel, PAGE_BYTES);
   uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
-  const geometry: HeapGeometry = { heapBytes, nonMovingBytes, mutators, rootSlots, tlabPages: TLAB_PAGES };
+  const geometry: HeapGeometry = {
+    ...{ heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles },
+    tlabPages: TLAB_PAGES,
+  };
   const metadata = allocateMetadata(geometry);
   layNil(kernel, ranges.heap);
   const tables = openTables(metadata, geometry);

@@ -22,6 +22,8 @@ export interface HeapOptions {
   readonly batch?: number;
   /** Root slots of each mutator, its shadow stack included (default 65 536). */
   readonly rootSlots?: number;
+  /** Weak references, finalizers and ephemerons that each mutator can have at a time (default 1024). */
+  readonly weakHandles?: number;
   /** Where threads run (Linux, with the FFI); a role not named runs where the scheduler likes (default: none). */
   readonly pin?: Pinning;
   /**
@@ -71,6 +73,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     batch: 16,
     rootSlots: DEFAULT_ROOT_SLOTS,
     nonMovingBytes: 0,
+    weakHandles: 1024,
     verify: false,
     populate: false,
     pin: {},
@@ -89,6 +92,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('gcThreads', resolved.gcThreads, 1, 64, 'threads');
   requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
   requireWhole('batch', resolved.batch, 0, 4096, 'pages');
+  requireWhole('weakHandles', resolved.weakHandles, 0, 2 ** 24, 'handles');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
   requireTrigger(resolved);
   return resolved;

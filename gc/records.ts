@@ -30,6 +30,8 @@ export interface CycleRecord {
   readonly objects: number;
   /** Dirty cards (64 bytes each) that marking looked at beside the mutators, and in the marking pause. */
   readonly dirtyCards: { readonly precleaned: number; readonly atPause: number };
+  /** Weak references and ephemerons that were cleared, and finalizers whose objects were found dead. */
+  readonly references: { readonly cleared: number; readonly finalized: number };
   readonly pages: {
     readonly compacted: number;
     readonly slid: number;
@@ -127,6 +129,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
     freedBytes: Math.max(0, one(EVENT.freed).a * PAGE_BYTES),
     objects: marked.a,
     dirtyCards: { precleaned: one(EVENT.cards).a, atPause: one(EVENT.cards).b },
+    references: { cleared: of(EVENT.references)[0]?.a ?? 0, finalized: of(EVENT.references)[0]?.b ?? 0 },
     pages: {
       compacted: planned.a,
       slid: planned.b,

@@ -21,6 +21,8 @@ export interface HeapGeometry {
   readonly mutators: number;
   /** Root slots of each mutator: named ones and its shadow stack together. */
   readonly rootSlots: number;
+  /** Weak references, finalizers and ephemerons that each mutator can have at a time (default 0). */
+  readonly weakHandles?: number;
   /** Size of a thread-local allocation buffer in pages. */
   readonly tlabPages: number;
 }
@@ -74,6 +76,10 @@ const CONTROL_WORDS = CONTROL_NAMES.length * LINE_WORDS;
 /** Root slots of one mutator: word 0 counts the slots in use, the slots follow. */
 export const ROOT_COUNT_WORDS = 1;
 
+/** Words of a mutator's table of weak handles before its entries, and of each entry (weak.ts). */
+export const WEAK_HEAD_WORDS = 4;
+export const WEAK_ENTRY_WORDS = 4;
+
 interface Table {
   readonly name: string;
   readonly words: number;
@@ -90,6 +96,8 @@ export interface HeapTables {
   readonly control: Int32Array;
   /** [count, slots…] of each mutator. */
   readonly roots: readonly Int32Array[];
+  /** The table of weak handles of each mutator (weak.ts). */
+  readonly weak: readonly Int32Array[];
   /** What `roots` held when each mutator passed the newest handshake. */
   readonly rootSnapshots: readonly Int32Array[];
   /** Of each mutator, whether it runs and which handshake it has passed (safepoint.ts). */
@@ -122,6 +130,10 @@ export interface HeapTables {
   readonly pageStates: Int32Array;
 }
 
+function weakWords({ weakHandles = 0 }: HeapGeometry): number {
+  return weakHandles === 0 ? 0 : WEAK_HEAD_WORDS + weakHandles * WEAK_ENTRY_WORDS;
+}
+
 function tablesOf(geometry: HeapGeometry): readonly Table[] {
   const { heapBytes, nonMovingBytes = 0 } = geometry;
   const granules = (heapBytes + nonMovingBytes) / GRANULE_BYTES;
@@ -131,6 +143,7 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
     ['control', CONTROL_WORDS],
     ['roots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
     ['rootSnapshots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
+    ['weak', geometry.mutators * weakWords(geometry)],
     ['mutatorStates', geometry.mutators * LINE_WORDS],
     ['cards', pages * (CARDS_PER_PAGE / 4)],
     ['cardPages', 2 * Math.ceil(pages / 8)], // whole doubles
@@ -164,10 +177,8 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
   ) as Record<string, Int32Array>;
   const table = (name: string): Int32Array => view[name] as Int32Array;
   const rootWords = ROOT_COUNT_WORDS + geometry.rootSlots;
-  const ofEachMutator = (name: string): Int32Array[] =>
-    Array.from({ length: geometry.mutators }, (_, i) =>
-      table(name).subarray(i * rootWords, (i + 1) * rootWords),
-    );
+  const ofEachMutator = (name: string, words = rootWords): Int32Array[] =>
+    Array.from({ length: geometry.mutators }, (_, i) => table(name).subarray(i * words, (i + 1) * words));
   const bytes = (name: string): Uint8Array => {
     const { buffer, byteOffset, byteLength } = table(name);
     return new Uint8Array(buffer, byteOffset, byteLength);
@@ -179,6 +190,7 @@ export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry):
     control: table('control'),
     roots: ofEachMutator('roots'),
     rootSnapshots: ofEachMutator('rootSnapshots'),
+    weak: ofEachMutator('weak', weakWords(geometry)),
     mutatorStates: table('mutatorStates'),
     cards: bytes('cards'),
     cardPages: bytes('cardPages'),

@@ -35,6 +35,7 @@ import {
   passHandshake,
 } from './safepoint.ts';
 import { type Field, type Shape, UNTYPED_SHAPE } from './shape.ts';
+import { openWeakHandles, type WeakHandle } from './weak.ts';
 
 /** What a mutator thread works with. One per thread; its functions close over the thread's state. */
 export interface Mutator {
@@ -77,6 +78,22 @@ export interface Mutator {
   readonly pop: () => Ref;
   readonly peek: (position: number) => Ref;
   readonly poke: (position: number, value: Ref) => void;
+
+  /**
+   * Handles that do not keep an object alive (HeapOptions.weakHandles of them a mutator). A weak reference answers its
+   * object until that is dead, then 0: from the marking pause that finds it so. What `deref` answers is a reference
+   * like any other, good until the next safepoint.
+   */
+  readonly weak: (object: Ref) => WeakHandle;
+  readonly deref: (handle: WeakHandle) => Ref;
+  /** When the object has died, `token` (32 bits) can be polled; null: none waits. The object is gone by then. */
+  readonly finalizer: (object: Ref, token: number) => WeakHandle;
+  readonly pollFinalized: () => number | null;
+  /** An ephemeron: the value lives at least as long as the key does. Once the key is dead, the value is answered as 0. */
+  readonly ephemeron: (key: Ref, value: Ref) => WeakHandle;
+  readonly ephemeronValue: (handle: WeakHandle) => Ref;
+  /** Gives a handle back, of any kind. */
+  readonly dropHandle: (handle: WeakHandle) => void;
 
   /**
    * Call it in every loop that runs long: lets a collection stop this thread. Allocation looks only when its buffer
@@ -143,10 +160,11 @@ export function attachMutator(
   const nonMoving = makeNonMovingAllocator(storeWord, tables, owner);
   let stackTop = firstStackSlot;
 
-  roots.fill(0);
-  roots[0] = firstStackSlot;
   enterRunning(tables, index);
   view.enter();
+  roots.fill(0); // not before: the world may have been stopped, and the collector at work on them
+  roots[0] = firstStackSlot;
+  const handles = openWeakHandles(tables, index);
 
   function stopRunning(): void {
     pass(); // also where the collector could do it for us: it might always come too late
@@ -302,6 +320,7 @@ export function attachMutator(
     poke: (position, value) => {
       roots[ROOT_COUNT_WORDS + position] = value;
     },
+    ...handles,
     safepoint,
     collectionsStarted: () => newestAt(control, 'started'),
     collectionsFinished: () => newestAt(control, 'finished'),

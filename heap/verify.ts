@@ -2,7 +2,7 @@
  * The verifier: walks the whole heap from its first word to its top and says exactly what is wrong where. It needs
  * the world stopped, and no collection between its flip and its end.
  *
- * Invariants (facts page, E6): the heap parses without a gap; every reference, of an object or a root, is null or
+ * Invariants (facts page, E6): the heap parses without a gap; every reference, of an object, a root or a weak handle, is null or
  * the start of an object; the crossing map names the object that covers each page's first granule. In the non-moving
  * space the same holds of each run of granules in use.
  *
@@ -23,6 +23,7 @@ import {
 } from './object.ts';
 import { topPage } from './spaces.ts';
 import { type ObjectParts, readObject, readWord } from './walk.ts';
+import { forHandleTargets } from './weak.ts';
 
 /** What a walk over a sound heap found. */
 export interface HeapSurvey {
@@ -58,6 +59,7 @@ export function verifyHeap(view: PageView, tables: HeapTables, when: string): He
   if (problems.length === 0) {
     for (const run of runs) checkReferences(view, run, starts, problems);
     checkRoots(tables, starts, problems);
+    checkHandles(tables, starts, problems);
   }
   if (problems.length > 0) throw new HeapCorruptError(when, problems);
   return survey;
@@ -170,6 +172,12 @@ function checkRoots(tables: HeapTables, starts: Uint8Array, problems: string[]):
       if (isObject(target, starts)) continue;
       report(problems, `mutator ${mutator}: root slot ${i - 1} is ${target}, where no object begins`);
     }
+  });
+}
+
+function checkHandles(tables: HeapTables, starts: Uint8Array, problems: string[]): void {
+  forHandleTargets(tables, (target, where) => {
+    if (!isObject(target, starts)) report(problems, `${where()} refers to ${target}, where no object begins`);
   });
 }
 

@@ -8,6 +8,7 @@ import { CONTROL, type HeapTables } from '../../heap/layout.ts';
 import { freeUnmarked, nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { setTopPage, topPage } from '../../heap/spaces.ts';
+import { forwardHandles } from '../../heap/weak.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../../uffd/sync.ts';
 import { CYCLE, openWork } from '../cycle.ts';
 import { EVENT } from '../events.ts';
@@ -30,14 +31,13 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   const number = loadAcquire(cycle, CYCLE.number);
   events.emit(EVENT.planned, plan.compactedPages, number, slidPages);
   events.emit(EVENT.freed, pages.old - pages.used, number);
-  updateRoots(
-    tables,
-    makeForward(tables.liveness, {
-      blackBegin,
-      blackSlide: loadAcquire(cycle, CYCLE.blackSlide),
-      nonMoving: nonMovingBegin(tables),
-    }),
-  );
+  const forward = makeForward(tables.liveness, {
+    blackBegin,
+    blackSlide: loadAcquire(cycle, CYCLE.blackSlide),
+    nonMoving: nonMovingBegin(tables),
+  });
+  updateRoots(tables, forward);
+  forwardHandles(tables, forward);
   freeUnmarked(tables);
   moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
   setTopPage(tables, pages.used);

@@ -44,13 +44,6 @@ const CARD_WORDS = GRANULE_WORDS << LOG_CARD_GRANULES;
 /** Of the mark bits of a card: all lie in one word. */
 const CARD_MASK = (1 << (1 << LOG_CARD_GRANULES)) - 1;
 
-/** What marking found. */
-export interface MarkResult {
-  readonly objects: number;
-  /** Cards that were dirty when the world had stopped. */
-  readonly cards: number;
-}
-
 /** Marking, as the collector thread does it, step by step. */
 export interface Marking {
   /** Begins, in the space where objects are now: forgets the stores up to now, and asks for a handshake. */
@@ -65,8 +58,12 @@ export interface Marking {
   readonly trace: (most?: number) => boolean;
   /** The same to the end, with helpers. */
   readonly traceTogether: (helpers: Helpers) => void;
-  /** The world stopped: marks from all roots and from all dirty cards. Answers all that was found since `begin`. */
-  readonly finish: () => MarkResult;
+  /** Marks an object that ephemerons keep, and pushes it. */
+  readonly keep: (object: Ref) => void;
+  /** The world stopped: marks from all roots and from all dirty cards. Answers how many cards were dirty. */
+  readonly finish: () => number;
+  /** Objects that were scanned since `begin`. */
+  readonly objects: () => number;
 }
 
 /** Threads that trace beside the collector: how many, what starts them (traceTogether of each), and awaits them. */
@@ -169,6 +166,7 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
       return requestReading();
     },
     taken: () => taken,
+    keep: visit,
     pushFound: () => push(tables.rootSnapshots),
     trace,
     traceTogether({ count, start, join }) {
@@ -182,8 +180,9 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
       readBelow(NO_LIMIT); // a reference past the heap is not passed over now
       push(tables.roots);
       trace();
-      return { objects: scanned(pool), cards: taken };
+      return taken;
     },
+    objects: () => scanned(pool),
   };
 }
 

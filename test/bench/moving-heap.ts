@@ -112,10 +112,18 @@ export function createMovingHeap(index: number, roots: number, lookAtLiveEvery =
     return reachable().reduce((sum, thing) => sum + thing.bytes, 0);
   }
 
+  const unused = (): never => {
+    throw new Error('no workload has weak handles');
+  };
+  const noHandles = {
+    ...{ weak: unused, deref: unused, finalizer: unused, pollFinalized: () => null, ephemeron: unused },
+    ...{ ephemeronValue: unused, dropHandle: unused },
+  };
   const mutator: Mutator = {
     index,
     alloc: (shape) => allocObject(shape.references, shape.dataWords),
     allocObject,
+    ...noHandles,
     allocNonMoving: (shape) => allocObject(shape.references, shape.dataWords),
     allocObjectNonMoving: allocObject,
     ref: (object, field) => {

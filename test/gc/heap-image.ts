@@ -177,6 +177,7 @@ export function reachable(roots: readonly Item[]): Set<Item> {
 export function mark(view: PageView, tables: HeapTables): { objects: number; granules: number } {
   const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
   marking.begin(view);
-  const { objects } = marking.finish();
+  marking.finish();
+  const objects = marking.objects();
   return { objects, granules: setLiveBits(view, tables, topPage(tables) * CHUNKS_PER_PAGE) };
 }

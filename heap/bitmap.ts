@@ -8,6 +8,11 @@ export function popcount(word: number): number {
   return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
+/** Whether a bit is set, of a bitmap whose words lie `stride` apart. */
+export function isSet(bitmap: Int32Array, bit: number, stride = 1): boolean {
+  return (((bitmap[(bit >>> 5) * stride] as number) >>> (bit & 31)) & 1) === 1;
+}
+
 /** Position of the lowest set bit of a word that is not 0. */
 export function lowestBit(word: number): number {
   return 31 - Math.clz32(word & -word);

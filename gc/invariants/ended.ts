@@ -1,4 +1,5 @@
 /** What must hold while from-space is given back (D5), when the watch has ended (D2, E1, E2), and at the end (E5). */
+import { isSet } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
@@ -33,7 +34,7 @@ function lastSource(
   black: number,
 ): number {
   let granule = (page + 1 < compacted ? (firstGranule[page + 1] as number) : black) - 1;
-  while ((((liveness[(granule >>> 5) * 2] as number) >>> (granule & 31)) & 1) === 0) granule--;
+  while (!isSet(liveness, granule, 2)) granule--;
   return granule >>> LOG_PAGE_GRANULES;
 }
 

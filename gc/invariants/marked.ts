@@ -1,5 +1,5 @@
 /** What must hold before the marking pause ends: I1 to I4. All of these need the world stopped. */
-import { nextBit } from '../../heap/bitmap.ts';
+import { isSet, nextBit } from '../../heap/bitmap.ts';
 import { isDirty } from '../../heap/cards.ts';
 import type { HeapTables } from '../../heap/layout.ts';
 import { nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
@@ -10,8 +10,8 @@ import { readObject, readWord } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { assertThat } from './named.ts';
 
-export function isMarked({ markBits }: HeapTables, object: Ref): boolean {
-  return (((markBits[object >>> 5] as number) >>> (object & 31)) & 1) === 1;
+function isMarked({ markBits }: HeapTables, object: Ref): boolean {
+  return isSet(markBits, object);
 }
 
 /** Calls `tell` with every marked object of granules [first, end), in address order. */

@@ -1,4 +1,5 @@
 /** What must hold of the tables that a compaction is planned with: I2 (live bits) and P1 to P4. Beside mutators. */
+import { isSet } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { describeRef } from '../../heap/verify.ts';
@@ -33,7 +34,7 @@ export function assertPrepared(
 }
 
 function isLive({ liveness }: HeapTables, granule: number): boolean {
-  return (((liveness[(granule >>> 5) * 2] as number) >>> (granule & 31)) & 1) === 1;
+  return isSet(liveness, granule, 2);
 }
 
 function assertLiveBits(space: PageView, tables: HeapTables, black: Ref): void {

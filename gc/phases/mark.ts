@@ -16,7 +16,7 @@
  *
  * After ART's MarkingPhase and MarkingPause (art-cmc.md, 2.1 and 2.2; the order of cards and handshake, 8.5).
  */
-import { precedingBit } from '../../heap/bitmap.ts';
+import { isSet, precedingBit } from '../../heap/bitmap.ts';
 import { LOG_CARD_GRANULES, makeCardTaker } from '../../heap/cards.ts';
 import { CARDS_PER_PAGE, type HeapTables } from '../../heap/layout.ts';
 import { beginMarkingNew } from '../../heap/non-moving.ts';
@@ -92,10 +92,6 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
     }
   }
 
-  function isMarked(object: Ref): boolean {
-    return (((markBits[object >>> 5] as number) >>> (object & 31)) & 1) === 1;
-  }
-
   /** Finds what is in a card's slots that belong to marked objects. Others are read if their objects are marked later. */
   function findOn(card: number): void {
     const first = card << LOG_CARD_GRANULES;
@@ -114,7 +110,7 @@ export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean):
     if (nearest >= 0) return nearest;
     // Nothing marked begins on the page below the card: what reaches in reaches onto the page.
     const crossing = objectAtPage[page] as Ref;
-    return crossing < first && isMarked(crossing) ? crossing : -1;
+    return crossing < first && isSet(markBits, crossing) ? crossing : -1;
   }
 
   /** What the object's slots in granules [first, end) refer to is found. */

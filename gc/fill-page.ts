@@ -29,6 +29,7 @@ import { describeRef, HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { makeForward, type SlideBounds } from './forward.ts';
+import { makeUpdatePage } from './update-page.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
@@ -57,7 +58,7 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
   const { firstGranule, firstObject } = tables;
   const copyLive = makeCopyLive(tables.liveness);
   const forwardReferences = makeForwardReferences(tables.liveness, sources);
-  const updateReferences = makeUpdateReferences(tables, sources);
+  const update = makeUpdatePage(tables, sources);
 
   function compact(page: number, words: Int32Array, base: number): void {
     const { from, liveGranules } = sources;
@@ -81,15 +82,6 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
     words.set(from.words.subarray(at, at + WORDS), base);
     const broken = forwardReferences(object, 2 * (granule - object), words, base, base + WORDS);
     if (broken !== SOUND) throw noObject(granule + broken);
-  }
-
-  function update(page: number, words: Int32Array, base: number): void {
-    if (!sources.inPlace) {
-      const at = sources.from.readable(page);
-      words.set(sources.from.words.subarray(at, at + WORDS), base);
-    }
-    const broken = updateReferences(page, words, base);
-    if (broken !== SOUND) throw noObjectAt(broken, 0, 'while updating');
   }
 
   /** The live granule that is `n` live granules above `first`. */
@@ -261,49 +253,4 @@ function findReferences(
   // The last object may reach beyond the end.
   while (found > 0 && (places[found - 1] as number) >= end) found--;
   return found;
-}
-
-/**
- * Forwards the references on a page of the non-moving space: those of the marked objects that begin on it, and those of
- * the one that reaches onto it. What is not marked is dead, or was allocated after the flip: then the page was updated
- * before it was stored to. Answers SOUND, or a marked granule where no object begins.
- */
-function makeUpdateReferences(
-  { liveness, markBits, firstGranule }: HeapTables,
-  sources: Readonly<PageSources>,
-): (page: number, words: Int32Array, base: number) => number {
-  const forward = makeForward(liveness, sources);
-  const places = new Int32Array(WORDS);
-
-  /** Puts the places of the references of objects that begin on the page after those found before. */
-  function findOn(page: number, words: Int32Array, base: number, before: number): number {
-    let found = before;
-    for (let chunk = page << (LOG_GRANULES - 5); chunk < (page + 1) << (LOG_GRANULES - 5); chunk++) {
-      for (let bits = markBits[chunk] as number; bits !== 0; bits &= bits - 1) {
-        const object = (chunk << 5) + 31 - Math.clz32(bits & -bits);
-        const at = base + 2 * (object & (GRANULES - 1));
-        const header = words[at] as number;
-        if (header === 0) return ~object;
-        const first = at + (header < 0 ? ARRAY_HEADER : RECORD_HEADER);
-        const references =
-          header < 0 ? (words[at + ARRAY_REFERENCES_WORD] as number) : recordReferences(header);
-        const end = Math.min(first + references, base + WORDS);
-        for (let place = first; place < end; place++) places[found++] = place;
-      }
-    }
-    return found;
-  }
-
-  return (page, words, base) => {
-    const reaching = Math.min(WORDS, (firstGranule[page] as number) - page * WORDS);
-    let found = 0;
-    while (found < reaching) places[found] = base + found++;
-    found = findOn(page, words, base, found);
-    if (found < 0) return ~found;
-    for (let i = 0; i < found; i++) {
-      const at = places[i] as number;
-      words[at] = forward(words[at] as Ref);
-    }
-    return SOUND;
-  };
 }

@@ -35,10 +35,10 @@ import {
   passHandshake,
 } from './safepoint.ts';
 import { type Field, type Shape, UNTYPED_SHAPE } from './shape.ts';
-import { openWeakHandles, type WeakHandle } from './weak.ts';
+import { openWeakHandles, type WeakHandles } from './weak.ts';
 
 /** What a mutator thread works with. One per thread; its functions close over the thread's state. */
-export interface Mutator {
+export interface Mutator extends WeakHandles {
   /** This mutator's number, from 0. */
   readonly index: number;
 
@@ -78,22 +78,6 @@ export interface Mutator {
   readonly pop: () => Ref;
   readonly peek: (position: number) => Ref;
   readonly poke: (position: number, value: Ref) => void;
-
-  /**
-   * Handles that do not keep an object alive (HeapOptions.weakHandles of them a mutator). A weak reference answers its
-   * object until that is dead, then 0: from the marking pause that finds it so. What `deref` answers is a reference
-   * like any other, good until the next safepoint.
-   */
-  readonly weak: (object: Ref) => WeakHandle;
-  readonly deref: (handle: WeakHandle) => Ref;
-  /** When the object has died, `token` (32 bits) can be polled; null: none waits. The object is gone by then. */
-  readonly finalizer: (object: Ref, token: number) => WeakHandle;
-  readonly pollFinalized: () => number | null;
-  /** An ephemeron: the value lives at least as long as the key does. Once the key is dead, the value is answered as 0. */
-  readonly ephemeron: (key: Ref, value: Ref) => WeakHandle;
-  readonly ephemeronValue: (handle: WeakHandle) => Ref;
-  /** Gives a handle back, of any kind. */
-  readonly dropHandle: (handle: WeakHandle) => void;
 
   /**
    * Call it in every loop that runs long: lets a collection stop this thread. Allocation looks only when its buffer

@@ -33,14 +33,22 @@ function wordOf(entry: number): number {
 /** The number of a handle, from 0. */
 export type WeakHandle = number;
 
-/** What a mutator does with its handles. */
+/**
+ * What a mutator does with its handles: HeapOptions.weakHandles of them. All throw MutatorError for a handle that is not
+ * theirs, and what makes one if none is free.
+ */
 export interface WeakHandles {
   readonly weak: (object: Ref) => WeakHandle;
+  /** The object, or 0 once a marking pause has found it dead: a reference like any other, good until a safepoint. */
   readonly deref: (handle: WeakHandle) => Ref;
+  /** When the object has died, `token` (32 bits) can be polled. */
   readonly finalizer: (object: Ref, token: number) => WeakHandle;
+  /** The token of an object that has died, each once; null: none waits. */
   readonly pollFinalized: () => number | null;
   readonly ephemeron: (key: Ref, value: Ref) => WeakHandle;
+  /** The value, or 0 once the key is dead. */
   readonly ephemeronValue: (handle: WeakHandle) => Ref;
+  /** Gives a handle back, of any kind. */
   readonly dropHandle: (handle: WeakHandle) => void;
 }
 

@@ -3,7 +3,7 @@
  * here and one file in phases/.
  */
 import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES, REASON } from '../heap/layout.ts';
-import { clearMarks } from '../heap/non-moving.ts';
+import { clearMarks, noteRoom, releaseAbove, setNonMovingTrigger } from '../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../heap/object.ts';
 import { isLastResort, newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
@@ -72,8 +72,8 @@ export function collect(c: Collector): void {
   const { maker, tables, cycle } = c;
   const { thread, mode } = maker;
   const before = topPage(tables);
-  const number = begin(c);
-  const { black, pages, reclaiming } = isLastResort(tables.control, number) ? flipStopped(c) : markAndFlip(c);
+  const { number, isLast } = begin(c);
+  const { black, pages, reclaiming } = isLast ? flipStopped(c) : markAndFlip(c);
   reachStage(tables.control, 'flipped', number);
   if (mode.concurrent) compactByAll(c, reclaiming);
   phase(c, 'unwatch', () => {
@@ -86,7 +86,9 @@ export function collect(c: Collector): void {
   phase(c, 'release', () => {
     finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
-    clearMarks(tables, tables.pages + pages.nonMoving);
+    const oldEnd = tables.pages + pages.oldNonMoving;
+    clearMarks(tables, oldEnd);
+    if (thread.releaseNonMoving) releaseAbove(tables, oldEnd, thread.releaseNonMoving);
   });
   c.checker?.cleared?.();
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
@@ -118,7 +120,9 @@ function flipStopped(c: Collector): Flipped {
       markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markersOf(c)),
     );
     const black = phase(c, 'remark', () => remark(c, 0));
-    return flipTo(c, planCompaction(c, black), black);
+    const flipped = flipTo(c, planCompaction(c, black), black);
+    noteRoom(c.tables);
+    return flipped;
   });
 }
 
@@ -152,14 +156,15 @@ function markersOf({ cycle, helpers }: Collector): Helpers {
   };
 }
 
-function begin({ maker, tables, cycle }: Collector): number {
+/** Answers the collection's number, and whether it is the last resort: that may be asked for until it has started. */
+function begin({ maker, tables, cycle }: Collector): { readonly number: number; readonly isLast: boolean } {
   const number = newestAt(tables.control, 'started') + 1;
   storeRelease(cycle, CYCLE.number, number);
   const reason = loadAcquire(tables.control, CONTROL.reason);
   reachStage(tables.control, 'started', number);
   const isLast = isLastResort(tables.control, number);
   maker.events.emit(EVENT.cycleBegin, isLast ? REASON.lastResort : reason, number);
-  return number;
+  return { number, isLast };
 }
 
 /** Ends marking; answers the first granule of what will be allocated from now on ("black": live, and not marked). */
@@ -226,6 +231,7 @@ function end({ maker, tables, trigger }: Collector, number: number, before: numb
   maker.events.emit(EVENT.cycleEnd, untouched(0, pages.used), number);
   const usedPages = topPage(tables);
   const allocatedPages = pages.old - before + usedPages - pages.used;
+  setNonMovingTrigger(tables);
   setTrigger(tables, trigger, { livePages: pages.used, usedPages, allocatedPages });
   reachStage(tables.control, 'finished', number);
 }

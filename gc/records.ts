@@ -52,7 +52,7 @@ export interface CycleRecord {
     readonly untouched: number;
     readonly updatedByCollector: number;
     readonly updatedByFault: number;
-    /** Ioctls that published them, and the bytes these copied. */
+    /** Runs that were published, by an ioctl each unless one is done in part, and the bytes these copied. */
     readonly calls: number;
     readonly copiedBytes: number;
   };

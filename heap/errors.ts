@@ -15,6 +15,8 @@ export interface FullSpace {
   readonly space: 'heap' | 'non-moving space';
   readonly bytes: number;
   readonly liveBytes: number;
+  /** The largest object there is room for, where free room is in pieces. */
+  readonly longestBytes?: number;
 }
 
 /** The heap, or one space of it, is full of live objects. All sizes in bytes. */
@@ -24,14 +26,15 @@ export class HeapOutOfMemoryError extends Error {
   readonly heapBytes: number;
   readonly liveBytes: number;
   readonly askedBytes: number;
-  constructor({ space, bytes, liveBytes }: FullSpace, askedBytes: number, mutator: number) {
+  constructor({ space, bytes, liveBytes, longestBytes }: FullSpace, askedBytes: number, mutator: number) {
     const remedy =
       space === 'heap'
         ? 'use a larger --heap or a smaller live set'
         : 'use larger nonMovingBytes, or pin less';
+    const piece = longestBytes === undefined ? '' : ` (${formatBytes(longestBytes)} free in one piece)`;
     super(
       `out of memory: the ${space} is ${formatBytes(bytes)}, ${formatBytes(liveBytes)} of it live after the last ` +
-        `collection, and mutator ${mutator} asked for ${formatBytes(askedBytes)} more; ${remedy}`,
+        `collection${piece}, and mutator ${mutator} asked for ${formatBytes(askedBytes)} more; ${remedy}`,
     );
     this.name = 'HeapOutOfMemoryError';
     this.heapBytes = bytes;

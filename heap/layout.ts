@@ -43,7 +43,12 @@ const CONTROL_NAMES = [
   'lastResort', // number of the newest collection that was asked for as the last resort
   'liveGranules', // granules that the collection before found live
   'nonMovingLock', // held while a place in the non-moving space is looked for
-  'nonMovingTop', // its first page that never held an object, counted from the heap's base
+  'nonMovingTop', // its first page above all objects, counted from the heap's base
+  'nonMovingKept', // the first page above all objects that the collection under way keeps
+  'nonMovingUsed', // granules of it in use: found live by the last collection, or handed out since
+  'nonMovingStartAt', // how many of them ask for a collection
+  'nonMovingRun', // longest run of free granules that the last resort has left
+  'nonMovingPageRun', // the same, of runs from a page's first granule on
   'nonMovingNext', // granule of it at which the search goes on
   'nonMovingSide', // which of its two bitmaps says what is in use; the other one is being made
   'nonMovingLive', // granules of it that the collection before found live

@@ -13,20 +13,48 @@
  * Invariant: at the flip the bitmap that takes over has exactly the marked objects' granules set.
  */
 
-import { fence, fetchOr, loadAcquire, lock, storeRelaxed, storeRelease, unlock } from '../uffd/sync.ts';
+import {
+  fence,
+  fetchOr,
+  loadAcquire,
+  lock,
+  raise,
+  storeRelaxed,
+  storeRelease,
+  unlock,
+} from '../uffd/sync.ts';
 import { type AllocatorOwner, recordCrossings } from './allocation.ts';
-import { clearRun, setBits, setBitsTogether } from './bitmap.ts';
+import { clearRun, nextBit, nextClear, setBits, setBitsTogether } from './bitmap.ts';
 import { HeapOutOfMemoryError, MutatorError } from './errors.ts';
 import { CONTROL, type HeapTables } from './layout.ts';
 import { GRANULE_BYTES, GRANULE_WORDS, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from './object.ts';
+import { requestInTime } from './requests.ts';
 import { takeOrCollect } from './room.ts';
 
+const START_PART = 3 / 4;
+
 /** An empty non-moving space; none, if the geometry has no bytes for it. */
-export function openNonMoving({ control, pages }: HeapTables): void {
+export function openNonMoving(tables: HeapTables): void {
+  const { control, pages } = tables;
   storeRelease(control, CONTROL.nonMovingTop, pages);
+  setNonMovingTrigger(tables);
 }
 
-/** The first page of the space that has never held an object: what is in use is pages [pages of the heap, answer). */
+/**
+ * Sets how many granules in use ask for the next collection: three quarters of what is free are handed out first. (As
+ * the first trigger of the moving space; places that are free in too small pieces are found out by failing.)
+ */
+export function setNonMovingTrigger(tables: HeapTables): void {
+  const { control } = tables;
+  const used = loadAcquire(control, CONTROL.nonMovingUsed);
+  storeRelease(control, CONTROL.nonMovingStartAt, used + Math.ceil((capacityOf(tables) - used) * START_PART));
+}
+
+function capacityOf({ pages, endPage }: HeapTables): number {
+  return (endPage - pages) << LOG_PAGE_GRANULES;
+}
+
+/** The first page of the space above all objects: what is in use is pages [pages of the heap, answer). */
 export function nonMovingTop({ control }: HeapTables): number {
   return loadAcquire(control, CONTROL.nonMovingTop);
 }
@@ -51,11 +79,56 @@ export function beginMarkingNew({ control }: HeapTables): void {
   storeRelease(control, CONTROL.allocatesMarked, 1);
 }
 
-/** At the flip, the world stopped: what is not marked is free from now on, and new objects are not marked. */
-export function freeUnmarked({ control }: HeapTables): void {
+/** The first page above all objects that will be kept; at the flip, when nobody marks or allocates. */
+export function keptTop({ control, pages }: HeapTables): number {
+  return Math.max(pages, loadAcquire(control, CONTROL.nonMovingKept));
+}
+
+/**
+ * At the flip, the world stopped: what is not marked is free from now on, the space ends with the last object that is
+ * kept, and new objects are not marked.
+ */
+export function freeUnmarked(tables: HeapTables): void {
+  const { control } = tables;
+  storeRelease(control, CONTROL.nonMovingTop, keptTop(tables));
   storeRelease(control, CONTROL.nonMovingSide, 1 - loadAcquire(control, CONTROL.nonMovingSide));
   storeRelease(control, CONTROL.nonMovingNext, 0);
+  storeRelease(control, CONTROL.nonMovingUsed, loadAcquire(control, CONTROL.nonMovingLive));
   storeRelease(control, CONTROL.allocatesMarked, 0);
+}
+
+/** After the flip of the last resort, the world still stopped: notes what room there is before anybody takes it. */
+export function noteRoom(tables: HeapTables): void {
+  const { control } = tables;
+  const [use, capacity] = [usedNow(tables), capacityOf(tables)];
+  let [longest, longestOfPages] = [0, 0];
+  for (let first = nextClear(use, 0, capacity); first < capacity; ) {
+    const end = nextBit(use, 1, first, capacity);
+    const page = Math.ceil(first / PAGE_GRANULES) * PAGE_GRANULES;
+    longest = Math.max(longest, end - first);
+    longestOfPages = Math.max(longestOfPages, end - page);
+    first = nextClear(use, end, capacity);
+  }
+  storeRelease(control, CONTROL.nonMovingRun, longest);
+  storeRelease(control, CONTROL.nonMovingPageRun, longestOfPages);
+}
+
+/** Given back at a time: mutators that pin wait meanwhile. */
+const RELEASE_PAGES = 256;
+
+/** Calls `release` for the pages below `end` that lie above all objects now, in pieces, and nobody takes them meanwhile. */
+export function releaseAbove(
+  tables: HeapTables,
+  end: number,
+  release: (first: number, end: number) => void,
+): void {
+  const { control } = tables;
+  for (let upper = end; upper > nonMovingTop(tables); upper -= RELEASE_PAGES) {
+    lock(control, CONTROL.nonMovingLock);
+    const lower = Math.max(nonMovingTop(tables), upper - RELEASE_PAGES);
+    if (lower < upper) release(lower, upper);
+    unlock(control, CONTROL.nonMovingLock);
+  }
 }
 
 /**
@@ -68,15 +141,17 @@ export function keep(tables: HeapTables, object: Ref, granules: number, endOfRef
   const last = (object + granules - 1) >>> LOG_PAGE_GRANULES;
   for (let page = (object >>> LOG_PAGE_GRANULES) + 1; page <= last; page++)
     tables.firstGranule[page] = endOfReferences;
+  raise(tables.control, CONTROL.nonMovingKept, last + 1);
 }
 
-/** For the next collection: clears what marking and {@link keep} wrote of pages up to `endPage`, and the old bitmap. */
+/** For the next collection: clears what marking and {@link keep} wrote, and the old bitmap, which ended with `endPage`. */
 export function clearMarks(tables: HeapTables, endPage: number): void {
   const { pages, markBits, firstGranule } = tables;
   const [first, end] = [pages << (LOG_PAGE_GRANULES - 5), endPage << (LOG_PAGE_GRANULES - 5)];
   markBits.fill(0, first, end);
   firstGranule.fill(0, pages, endPage);
   usedNext(tables).fill(0, 0, end - first);
+  storeRelease(tables.control, CONTROL.nonMovingKept, 0);
 }
 
 /** Allocation in the space, by one mutator. */
@@ -97,7 +172,7 @@ export function makeNonMovingAllocator(
 ): NonMovingAllocator {
   const { control, markBits, objectAtPage } = tables;
   const first = nonMovingBegin(tables);
-  const capacity = (tables.endPage - tables.pages) << LOG_PAGE_GRANULES;
+  const capacity = capacityOf(tables);
 
   function findRoom(granules: number, align: number): number {
     const use = usedNow(tables);
@@ -115,14 +190,25 @@ export function makeNonMovingAllocator(
       storeRelaxed(control, CONTROL.nonMovingNext, at + granules);
       const end = (first + at + granules + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
       if (end > nonMovingTop(tables)) storeRelease(control, CONTROL.nonMovingTop, end);
+      storeRelease(control, CONTROL.nonMovingUsed, loadAcquire(control, CONTROL.nonMovingUsed) + granules);
     }
     unlock(control, CONTROL.nonMovingLock);
+    requestInTime(control, loadAcquire(control, CONTROL.nonMovingUsed), CONTROL.nonMovingStartAt);
     return at;
+  }
+
+  /** Whether a collection has left no such room; of the last resort's others may have taken some since. */
+  function isTooLittle(granules: number, align: number, wasLastResort: boolean): boolean {
+    if (!wasLastResort) return findRoom(granules, align) < 0;
+    return loadAcquire(control, align === 1 ? CONTROL.nonMovingRun : CONTROL.nonMovingPageRun) < granules;
   }
 
   function outOfMemory(granules: number): HeapOutOfMemoryError {
     const liveBytes = loadAcquire(control, CONTROL.nonMovingLive) * GRANULE_BYTES;
-    const full = { space: 'non-moving space', bytes: capacity * GRANULE_BYTES, liveBytes } as const;
+    const full = {
+      ...({ space: 'non-moving space', bytes: capacity * GRANULE_BYTES, liveBytes } as const),
+      longestBytes: loadAcquire(control, CONTROL.nonMovingRun) * GRANULE_BYTES,
+    };
     return new HeapOutOfMemoryError(full, granules * GRANULE_BYTES, index);
   }
 
@@ -137,7 +223,7 @@ export function makeNonMovingAllocator(
       const align = atPage ? PAGE_GRANULES : 1;
       const room = {
         take: () => take(granules, align),
-        isTooLittle: () => findRoom(granules, align) < 0,
+        isTooLittle: (wasLastResort: boolean) => isTooLittle(granules, align, wasLastResort),
         outOfMemory: () => outOfMemory(granules),
       };
       const object = first + takeOrCollect(control, (wait) => waitStopped('allocation', wait), room);

@@ -6,6 +6,7 @@ import {
   cas,
   loadAcquire,
   loadRelaxed,
+  raise,
   type SharedWords,
   sleepWhile,
   storeRelease,
@@ -36,12 +37,16 @@ export function requestNewCollection(control: SharedWords, reason: number = REAS
   return number;
 }
 
-/** Mutators have been given pages up to `top`: asks for the next collection if it is time, and none is asked for. */
-export function requestInTime(control: SharedWords, top: number): void {
-  if (top < loadRelaxed(control, CONTROL.startAt)) return;
+/**
+ * Mutators have been given room up to `top`: asks for the next collection if that is as much as the word says, by
+ * default of the pages of the moving space, and none is asked for.
+ */
+export function requestInTime(control: SharedWords, top: number, startAt: number = CONTROL.startAt): void {
+  if (top < loadRelaxed(control, startAt)) return;
   const finished = loadAcquire(control, CONTROL.finished);
   if (loadAcquire(control, CONTROL.requested) !== finished) return;
-  requestCollection(control, finished + 1, loadRelaxed(control, CONTROL.startReason));
+  const reason = startAt === CONTROL.startAt ? loadRelaxed(control, CONTROL.startReason) : REASON.headroom;
+  requestCollection(control, finished + 1, reason);
 }
 
 /**
@@ -63,14 +68,6 @@ export function requestLastResort(control: SharedWords): number {
 /** Whether collection `number`, which has started, was asked for as the last resort. */
 export function isLastResort(control: SharedWords, number: number): boolean {
   return loadAcquire(control, CONTROL.lastResort) >= number;
-}
-
-/** Makes a word at least `value`. */
-function raise(control: SharedWords, word: number, value: number): void {
-  for (;;) {
-    const now = loadAcquire(control, word);
-    if (now >= value || cas(control, word, now, value)) return;
-  }
 }
 
 /** Records that collection `number` has got to a stage, and wakes who waits for that. */

@@ -8,8 +8,8 @@ import { awaitStage, newestAt, requestLastResort, requestNewCollection } from '.
 export interface Room {
   /** Takes it: where it is, or −1 if there is none. */
   readonly take: () => number;
-  /** Whether a collection has left too little, whoever may have taken room since. */
-  readonly isTooLittle: () => boolean;
+  /** Whether a collection has left too little, whoever may have taken room since; it was the last resort, or was not. */
+  readonly isTooLittle: (wasLastResort: boolean) => boolean;
   readonly outOfMemory: () => HeapOutOfMemoryError;
 }
 
@@ -30,7 +30,7 @@ export function takeOrCollect(
     const number = awaitedCollection(control, started, inVain);
     waitStopped(() => void awaitStage(control, 'flipped', number));
     // One beside mutators may have kept what died meanwhile, and what they allocated; the last resort has not.
-    if (number > started && room.isTooLittle() && ++inVain === 2) throw room.outOfMemory();
+    if (number > started && room.isTooLittle(inVain > 0) && ++inVain === 2) throw room.outOfMemory();
   }
 }
 

@@ -35,6 +35,14 @@ export function cas(words: SharedWords, index: number, expected: number, value: 
   return Atomics.compareExchange(words, index, expected, value) === expected;
 }
 
+/** Makes the word at least `value`. */
+export function raise(words: SharedWords, index: number, value: number): void {
+  for (;;) {
+    const now = loadAcquire(words, index);
+    if (now >= value || cas(words, index, now, value)) return;
+  }
+}
+
 /** Adds and answers the value *before* the addition. */
 export function fetchAdd(words: SharedWords, index: number, amount: number): number {
   return Atomics.add(words, index, amount);

@@ -124,6 +124,14 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
         checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
       });
     },
+    releaseNonMoving(first, end) {
+      const [fd, offset, length] = [
+        ranges.nonMoving as number,
+        (first - moving) * PAGE_BYTES,
+        (end - first) * PAGE_BYTES,
+      ];
+      checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
+    },
     settle() {
       // The page tables that the flip has put aside.
       mapPrivate(kernel, spanBytes, retired);

@@ -138,6 +138,7 @@ export function privatePair(
     flip: () => movePages(kernel, heap, from, ranges.spanBytes),
     release: (first, end) => dropPrivate(kernel, from, first, end),
     settle(_old, nonMovingPages) {
+      // In steps: an mmap over them would keep mutators from faulting in memory for all of it.
       const first = heapBytes / PAGE_BYTES;
       dropPrivate(kernel, from, first, first + nonMovingPages);
       mapPrivate(kernel, ranges.spanBytes, from); // its empty page tables would be freed in the next pause

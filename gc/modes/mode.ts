@@ -75,6 +75,8 @@ export interface MappedThread {
    * down, down to page 0, and begins while pages further down are still being read. Absent where they are kept.
    */
   readonly release?: ((first: number, end: number) => void) | undefined;
+  /** Gives the memory of pages [first, end) of the non-moving space back: above all objects. Absent: the flip has. */
+  readonly releaseNonMoving?: (first: number, end: number) => void;
   /**
    * After the last of it: gives back whatever else the flip has put aside. There were so many old pages, and so many
    * of the non-moving space.

@@ -4,7 +4,14 @@
  * against, and what is left where there is no userfaultfd.
  */
 import { PAGE_BYTES } from '../../uffd/kernel.ts';
-import { allBytes, movePages, privatePair, rehearsePrivateFlip, reservePrivatePair } from './mapping.ts';
+import {
+  allBytes,
+  dropPrivate,
+  movePages,
+  privatePair,
+  rehearsePrivateFlip,
+  reservePrivatePair,
+} from './mapping.ts';
 import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
 function attach(context: ThreadContext): MappedThread {
@@ -22,6 +29,7 @@ function attach(context: ThreadContext): MappedThread {
     slot: (page) => (page < moving ? living.writable(page) : living.readable(page)),
     publish: (_first, pages) => ({ done: pages, errno: 0 }),
     unwatch: () => {},
+    releaseNonMoving: (first, end) => dropPrivate(kernel, heap, first, end),
     settle: (old) => pair.settle?.(old, 0),
   };
 }

@@ -5,7 +5,7 @@
  * its objects stay, but what they refer to moves.
  */
 import { CONTROL, type HeapTables } from '../../heap/layout.ts';
-import { freeUnmarked, nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
+import { freeUnmarked, keptTop, nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { setTopPage, topPage } from '../../heap/spaces.ts';
 import { forwardHandles } from '../../heap/weak.ts';
@@ -20,8 +20,9 @@ import type { CompactionPlan } from './prepare.ts';
 export interface FlipPages {
   readonly old: number;
   readonly used: number;
-  /** Of the non-moving space. */
+  /** Of the non-moving space: up to the last object that is kept, and up to the last one there was. */
   readonly nonMoving: number;
+  readonly oldNonMoving: number;
 }
 
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
@@ -67,10 +68,11 @@ function publishPlan(
   storeRelease(cycle, CYCLE.usedPages, used);
   storeRelease(cycle, CYCLE.cursor, used);
   storeRelease(cycle, CYCLE.made, 0);
-  const nonMoving = Math.max(0, nonMovingTop(tables) - tables.pages);
+  const nonMoving = keptTop(tables) - tables.pages;
+  const oldNonMoving = Math.max(0, nonMovingTop(tables) - tables.pages);
   storeRelease(cycle, CYCLE.nonMovingPages, nonMoving);
   storeRelease(cycle, CYCLE.nonMovingCursor, nonMoving);
-  return { old, used, nonMoving };
+  return { old, used, nonMoving, oldNonMoving };
 }
 
 /** Each root once: a new address must not be forwarded again. */

@@ -28,8 +28,9 @@ function heap() {
       tables.markBits[object >>> 5] = (tables.markBits[object >>> 5] as number) | (1 << (object & 31));
     meanwhile();
     keepNonMoving(view, tables);
+    const end = nonMovingTop(tables);
     freeUnmarked(tables);
-    clearMarks(tables, nonMovingTop(tables));
+    clearMarks(tables, end);
   };
   const verify = () => verifyHeap(view, tables, 'now');
   return { ...made, begin, collect, verify, pin: mutator.allocObjectNonMoving };
@@ -67,6 +68,17 @@ it('what is allocated while a collection marks is kept by it, and not by the nex
   expect(pin(0, 3)).toBe(dead);
   collect([]);
   expect([pin(0, 3), pin(0, 3)]).toEqual([dead, during]);
+});
+
+it('the space ends with its last live object', () => {
+  const { pin, collect, tables } = heap();
+  const objects = Array.from({ length: 5 }, () => pin(0, 600)); // more than half a page each
+  expect(nonMovingTop(tables)).toBe(PAGES + 3);
+  collect(objects.slice(0, 2));
+  expect(nonMovingTop(tables)).toBe(PAGES + 2);
+  collect([]);
+  expect(nonMovingTop(tables)).toBe(PAGES);
+  expect(pin(0, 1)).toBe(objects[0]);
 });
 
 it('an array begins on a page of its own, so that its header is with its first references', () => {

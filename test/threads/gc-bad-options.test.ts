@@ -29,7 +29,11 @@ const RANGES: readonly (readonly [string, object, RegExp])[] = [
   ['minFreeBytes', { minFreeBytes: 2 * MIB }, /^minFreeBytes: 2097152 bytes/],
   ['maxFreeBytes', { minFreeBytes: 8192, maxFreeBytes: 4096 }, /^maxFreeBytes: 4096 .* from 8192 to/],
   ['periodMs', { periodMs: 0 }, /^periodMs: 0 ms/],
-  ['mode', { mode: 'warm' }, /^mode warm is unknown; known are continue, continue-warm, copy, move, stw$/],
+  [
+    'mode',
+    { mode: 'warm' },
+    /^mode warm is unknown; known are continue, continue-warm, copy, move, stw, and a module of yours/,
+  ],
   ['mode', { mode: 'toString' }, /^mode toString is unknown/],
 ];
 

@@ -3,17 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { CycleRecord } from '../../dist/gc/index.js';
 import { fixture, MIB, MODE_NAMES, recordsOf, rejection, runProgram, withHeap } from './gc-heaps.ts';
 
-const data = { objects: 3000, rounds: 40, collections: 8, large: 0, seed: 1 };
+const data = { objects: 3000, rounds: 30, collections: 5, large: 0, seed: 1 };
 const both = (record: CycleRecord) =>
   record.nonMoving.publishedByCollector + record.nonMoving.publishedByFault;
 
 describe.each(MODE_NAMES)('%s', (mode) => {
   const options = { mode, heapBytes: 2 * MIB, nonMovingBytes: MIB };
 
-  it.each([1, 2, 3])('objects that are pinned among others, seed %i', async (seed) => {
-    const { results, cycles } = await runProgram('pinned', { ...options, mutators: 2 }, { ...data, seed });
+  it('objects that are pinned among others', async () => {
+    const { results, cycles } = await runProgram('pinned', { ...options, mutators: 2 }, data);
     expect(results).toEqual([[], []]);
-    expect(cycles.length).toBeGreaterThanOrEqual(8);
+    expect(cycles.length).toBeGreaterThanOrEqual(5);
   });
 
   it('objects over several pages, and arrays', async () => {
@@ -65,10 +65,10 @@ it.each(MODE_NAMES)('%s: more is pinned than fits', async (mode) => {
 
 it.each(MODE_NAMES)('%s: what is dropped is given back, and costs nothing any more', async (mode) => {
   await withHeap({ mode, nonMovingBytes: 4 * MIB }, async (heap) => {
-    await heap.spawn(fixture('programs'), { program: 'pinAndDrop', objects: 6000 }).done;
+    await heap.spawn(fixture('programs'), { program: 'pinAndDrop', objects: 3000 }).done;
     const before = heap.memory().bytes;
     const records = await recordsOf(heap);
-    expect(Math.max(...records.map(({ nonMoving }) => nonMoving.pages))).toBeGreaterThan(500);
+    expect(Math.max(...records.map(({ nonMoving }) => nonMoving.pages))).toBeGreaterThan(250);
     expect(records.at(-1)?.nonMoving).toMatchObject({ pages: 0, liveBytes: 0, copiedBytes: 0 });
     expect(heap.memory().bytes).toBeLessThan(before + MIB);
   });
@@ -76,7 +76,7 @@ it.each(MODE_NAMES)('%s: what is dropped is given back, and costs nothing any mo
 
 it('mutators that make nothing but pinned garbage find room', async () => {
   const options = { nonMovingBytes: 64 * 1024, mutators: 3, verify: false };
-  const { results, cycles } = await runProgram('pinnedGarbage', options, { objects: 20_000 });
+  const { results, cycles } = await runProgram('pinnedGarbage', options, { objects: 6000 });
   expect(results).toEqual([0, 0, 0]);
   expect(cycles.map(({ trigger }) => trigger)).toContain('headroom');
 });
@@ -84,7 +84,7 @@ it('mutators that make nothing but pinned garbage find room', async () => {
 it('what is dropped can be pinned again', async () => {
   const { results, cycles } = await runProgram('pinAgain', { nonMovingBytes: 64 * 4096 });
   expect(results).toEqual([[]]);
-  expect(cycles.length).toBeGreaterThan(10);
+  expect(cycles.length).toBeGreaterThan(5);
 });
 
 it('a heap without such a space', async () => {

@@ -84,7 +84,7 @@ it('mutators that make nothing but pinned garbage find room', async () => {
 it('what is dropped can be pinned again', async () => {
   const { results, cycles } = await runProgram('pinAgain', { nonMovingBytes: 64 * 4096 });
   expect(results).toEqual([[]]);
-  expect(cycles.length).toBeGreaterThan(5);
+  expect(cycles.length).toBeGreaterThan(2);
 });
 
 it('a heap without such a space', async () => {

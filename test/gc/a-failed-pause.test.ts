@@ -10,6 +10,7 @@ import { makeMaker } from '../../dist/gc/maker.js';
 import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
+import { CONTROL } from '../../dist/heap/layout.js';
 import { newestAt } from '../../dist/heap/requests.js';
 import { isStopRequested } from '../../dist/heap/safepoint.js';
 import { makeImage, makeSpace, setRoots, thing } from './heap-image.ts';
@@ -68,6 +69,8 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
 it('nothing fails: the world is stopped for the pauses and the check, and the phases are in order', () => {
   const { collector, tables, told } = makeCollector({});
   collect(collector);
+  // Nothing was allocated meanwhile: the next one begins when the heap is full.
+  expect(tables.control[CONTROL.startAt]).toBe(tables.pages);
   expect(told).toEqual([
     ...['mark', 'preclean', 'stop for marking', 'remark', 'resume', 'liveness', 'prepare'],
     ...['rehearse', 'rehearse the flip'],

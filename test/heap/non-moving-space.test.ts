@@ -57,6 +57,16 @@ it('a free place is used again, and is all zero', () => {
   expect([0, 1, 2].map((slot) => mutator.refAt(c, slot))).toEqual([0, 0, 0]);
 });
 
+it('room below where the last object went is found, too', () => {
+  const { pin, collect, begin } = heap();
+  const words = (granules: number) => 2 * granules - 1;
+  const [, kept] = [pin(0, words(10)), pin(0, words(10))];
+  collect([kept]);
+  expect(pin(0, words(100))).toBe(begin + 20); // which does not fit into the first ten
+  expect(pin(0, words(GRANULES - 120))).toBe(begin + 120);
+  expect(pin(0, words(10))).toBe(begin);
+});
+
 it('what is allocated while a collection marks is kept by it, and not by the next', () => {
   const { pin, collect } = heap();
   const dead = pin(0, 3);

@@ -21,6 +21,7 @@ function heap() {
   const made = arrayHeap(PAGES, { nonMovingPages: NON_MOVING_PAGES, roots: 1 });
   const { tables, view, mutator } = made;
   const begin = nonMovingBegin(tables);
+  tables.control[CONTROL.flipped] = 1000; // nobody collects: an allocation in vain is out of memory at once
   /** A collection that finds these objects live; `meanwhile` runs while it marks. */
   const collect = (live: Iterable<number>, meanwhile = () => {}) => {
     beginMarkingNew(tables);

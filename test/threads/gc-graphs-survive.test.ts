@@ -12,7 +12,7 @@ interface Setting {
 
 const settings: Setting[] = MODE_NAMES.flatMap((mode) =>
   [0, 1, 16].flatMap((batch) =>
-    [1, 2].flatMap((gcThreads) => [1, 2].map((faultThreads) => ({ mode, batch, gcThreads, faultThreads }))),
+    [1, 2].map((threads) => ({ mode, batch, gcThreads: threads, faultThreads: threads })),
   ),
 );
 

@@ -8,38 +8,32 @@
  *
  * Two kinds of page: below the compacted end, live objects packed without gaps ("compacted"); above it, pages of
  * objects allocated since marking, which keep their gaps ("slid"). And a third one in the non-moving space, whose
- * objects stay where they are: only references are forwarded, in the page itself where the mode can publish that.
+ * objects stay where they are and only what they refer to has moved: its references are forwarded in the page itself
+ * where the mode can publish that, else in a copy of it.
+ *
+ * The loops over words run in JavaScript (page-loops.ts), or compiled (compiled.ts) where all memory that they touch is
+ * within reach of that.
  */
 import { nextBit } from '../heap/bitmap.ts';
 import type { HeapTables } from '../heap/layout.ts';
 import {
   ARRAY_HEADER_WORDS,
-  ARRAY_REFERENCES_WORD,
-  ARRAY_SIZE_WORD,
   fillerHeader,
   isFiller,
   LOG_PAGE_GRANULES,
   PAGE_GRANULES,
-  RECORD_HEADER_WORDS,
   type Ref,
-  recordGranules,
-  recordReferences,
 } from '../heap/object.ts';
 import { describeRef, HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
-import { makeForward, type SlideBounds } from './forward.ts';
-import { makeUpdatePage } from './update-page.ts';
+import type { SlideBounds } from './forward.ts';
+import { makePageLoops } from './page-loops.ts';
 
-// Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
+// Copies of imported constants: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
 const GRANULES = PAGE_GRANULES;
-const RECORD_HEADER = RECORD_HEADER_WORDS;
-const ARRAY_HEADER = ARRAY_HEADER_WORDS;
 const WORDS = PAGE_WORDS;
-
-/** Words copied at a time. */
-const BLOCK = 8;
 
 /** What the pages of one collection are made from; one record a thread, renewed at each flip. */
 export interface PageSources extends SlideBounds {
@@ -48,25 +42,61 @@ export interface PageSources extends SlideBounds {
   compactedPages: number;
   /** Whether a page of the non-moving space is made where it is; if not, it is copied first. */
   readonly inPlace: boolean;
+  /** Whether from-space and the memory that pages are made in are within reach of compiled code. */
+  compiled: boolean;
 }
+
+/** The loops over the words of a page that lies, or shall lie, at `words[base …]`. */
+export interface PageLoops {
+  /** Copies live granules in address order, from `first` on, to words [base, end); false if there are too few. */
+  readonly copyLive: (from: PageView, first: Ref, words: Int32Array, base: number, end: number) => boolean;
+  /**
+   * Forwards the references of the objects that lie on words [base, end), of which the first is from-space's `object`
+   * from its word `skip` on. Answers SOUND; ENDS_BEFORE if that one has no more than `skip` words; or which granule of
+   * these words begins what is no object.
+   */
+  readonly forwardReferences: (
+    object: Ref,
+    skip: number,
+    words: Int32Array,
+    base: number,
+    end: number,
+  ) => number;
+  /**
+   * Forwards the references on a page of the non-moving space: those of the marked objects that begin on it, and those of
+   * the one that reaches onto it. What is not marked is dead, or was allocated after the flip: then the page was updated
+   * before it was stored to. Answers SOUND, or a marked granule where no object begins.
+   */
+  readonly updateReferences: (page: number, words: Int32Array, base: number) => number;
+}
+
+export const SOUND = -1;
+export const ENDS_BEFORE = -2;
 
 /** Fills `words[base … base + 1024)` with a to-space page. The words may hold anything before, unless it is in place. */
 export type FillPage = (page: number, words: Int32Array, base: number) => void;
 
-/** A function that makes any to-space page of the collection that `sources` tells of when it is called. */
-export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>): FillPage {
+/**
+ * A function that makes any to-space page of the collection that `sources` tells of when it is called.
+ * @param compiled the loops for collections that can use them, if any can
+ */
+export function makeFillPage(
+  tables: HeapTables,
+  sources: Readonly<PageSources>,
+  compiled: PageLoops | null = null,
+): FillPage {
   const { firstGranule, firstObject } = tables;
-  const copyLive = makeCopyLive(tables.liveness);
-  const forwardReferences = makeForwardReferences(tables.liveness, sources);
-  const update = makeUpdatePage(tables, sources);
+  const plain = makePageLoops(tables, sources);
+  const loops = () => (sources.compiled && compiled !== null ? compiled : plain);
 
   function compact(page: number, words: Int32Array, base: number): void {
     const { from, liveGranules } = sources;
+    const { copyLive, forwardReferences } = loops();
     const [object, granule] = [firstObject[page] as Ref, firstGranule[page] as number];
     const end = base + 2 * Math.min(GRANULES, liveGranules - (page << LOG_GRANULES));
-    copyLive(from, granule, words, base, end);
+    if (!copyLive(from, granule, words, base, end)) throw tooFewLive(granule);
     const broken = forwardReferences(object, 2 * (granule - object), words, base, end);
-    if (broken !== SOUND) throw noObject(liveGranule(granule, broken));
+    if (broken !== SOUND) throw noObject(broken < 0 ? object : liveGranule(granule, broken));
     fillTail(words, end, base + WORDS);
   }
 
@@ -76,12 +106,17 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
     const granule = (page << LOG_GRANULES) + blackSlide;
     const { header, granules } = readObject(from, object);
     // What filler covers is never read, and its pages may not even be there. (Its header may reach onto this page.)
-    const coversAll = object + ARRAY_HEADER / 2 <= granule && object + granules >= granule + GRANULES;
+    const coversAll = object + ARRAY_HEADER_WORDS / 2 <= granule && object + granules >= granule + GRANULES;
     if (isFiller(header) && coversAll) return;
-    const at = from.readable(granule >>> LOG_GRANULES);
-    words.set(from.words.subarray(at, at + WORDS), base);
-    const broken = forwardReferences(object, 2 * (granule - object), words, base, base + WORDS);
-    if (broken !== SOUND) throw noObject(granule + broken);
+    copyPage(from, granule >>> LOG_GRANULES, words, base);
+    const broken = loops().forwardReferences(object, 2 * (granule - object), words, base, base + WORDS);
+    if (broken !== SOUND) throw noObject(broken < 0 ? object : granule + broken);
+  }
+
+  function update(page: number, words: Int32Array, base: number): void {
+    if (!sources.inPlace) copyPage(sources.from, page, words, base);
+    const broken = loops().updateReferences(page, words, base);
+    if (broken !== SOUND) throw noObjectAt(broken, 0, 'while updating');
   }
 
   /** The live granule that is `n` live granules above `first`. */
@@ -102,38 +137,9 @@ export function makeFillPage(tables: HeapTables, sources: Readonly<PageSources>)
   };
 }
 
-/** Copies live granules in address order, from `first` on, until the words up to `end` are full. */
-type CopyLive = (from: PageView, first: Ref, words: Int32Array, base: number, end: number) => void;
-
-function makeCopyLive(liveness: Int32Array): CopyLive {
-  const granules = liveness.length * 16; // 32 a chunk of two words
-  return (from, first, words, base, end) => {
-    let out = base;
-    let sourcePage = -1;
-    let sourceBase = 0;
-    for (let granule = first; out < end; granule = (granule & -32) + 32) {
-      let live = (liveness[(granule >>> 5) * 2] as number) & (-1 << (granule & 31));
-      if (live === 0) {
-        if (granule >= granules) throw tooFewLive(first);
-        continue;
-      }
-      if (granule >>> LOG_GRANULES !== sourcePage) {
-        sourcePage = granule >>> LOG_GRANULES;
-        sourceBase = from.readable(sourcePage);
-      }
-      const chunk = sourceBase + (granule & (GRANULES - 32)) * 2;
-      do {
-        // Adding a run's lowest bit clears the run, and sets the bit above it, which was not set.
-        const lowest = live & -live;
-        const carried = (live + lowest) | 0;
-        const above = carried & ~live;
-        live &= carried;
-        const begin = chunk + 2 * (31 - Math.clz32(lowest));
-        const runEnd = chunk + (above === 0 ? 64 : 2 * (31 - Math.clz32(above)));
-        out = copyRun(from.words, begin, Math.min(runEnd, begin + end - out), words, out, end);
-      } while (live !== 0);
-    }
-  };
+function copyPage(from: PageView, page: number, words: Int32Array, base: number): void {
+  const at = from.readable(page);
+  words.set(from.words.subarray(at, at + WORDS), base);
 }
 
 /** The bitmap has fewer live granules than the collection's plan counted: a damaged heap, or a damaged plan. */
@@ -143,114 +149,9 @@ function tooFewLive(first: Ref): HeapCorruptError {
   ]);
 }
 
-/** Copies [from, to); answers the place after the copy. What lies between there and `end` may be lost. */
-function copyRun(
-  source: Int32Array,
-  from: number,
-  to: number,
-  words: Int32Array,
-  out: number,
-  end: number,
-): number {
-  const next = out + to - from;
-  let at = from;
-  let put = out;
-  // In blocks, which may reach over the run's end: few iterations, hence few surprises. Not beyond the source's page.
-  if (next + BLOCK <= end && ((to + BLOCK - 1) ^ from) < WORDS) {
-    while (at < to) {
-      words[put] = source[at] as number;
-      words[put + 1] = source[at + 1] as number;
-      words[put + 2] = source[at + 2] as number;
-      words[put + 3] = source[at + 3] as number;
-      words[put + 4] = source[at + 4] as number;
-      words[put + 5] = source[at + 5] as number;
-      words[put + 6] = source[at + 6] as number;
-      words[put + 7] = source[at + 7] as number;
-      at += BLOCK;
-      put += BLOCK;
-    }
-  } else {
-    while (at < to) words[put++] = source[at++] as number;
-  }
-  return next;
-}
-
 /** What the last compacted page has left is one filler, so that the heap parses on to the slid pages. */
 function fillTail(words: Int32Array, from: number, to: number): void {
   if (from === to) return;
   words.fill(0, from, to);
   words.set(fillerHeader((to - from) >>> 1), from);
-}
-
-/** The answer of {@link ForwardReferences} if all is well. */
-const SOUND = -1;
-
-/**
- * Forwards the references of the objects that lie on `words[base … end)`, of which the first is from-space's
- * `object` from its word `skip` on. Answers SOUND, or which granule of these words begins what is no object.
- */
-type ForwardReferences = (object: Ref, skip: number, words: Int32Array, base: number, end: number) => number;
-
-function makeForwardReferences(liveness: Int32Array, sources: Readonly<PageSources>): ForwardReferences {
-  const forward = makeForward(liveness, sources);
-  /** Where references lie: first all are found, then all forwarded. Four places are written at a time. */
-  const places = new Int32Array(WORDS + 4);
-
-  return (object, skip, words, base, end) => {
-    const { granules, firstReference, references } = readObject(sources.from, object);
-    if (2 * granules <= skip) throw noObjectAt(object, granules, 'while compacting');
-    const reference = base + firstReference - 2 * object - skip;
-    let found = 0;
-    for (let at = Math.max(base, reference); at < Math.min(end, reference + references); at++)
-      places[found++] = at;
-    found = findReferences(words, base - skip + 2 * granules, end, places, found);
-    if (found < 0) return (~found - base) >>> 1;
-    for (let i = 0; i < found; i++) {
-      const at = places[i] as number;
-      words[at] = forward(words[at] as Ref);
-    }
-    return SOUND;
-  };
-}
-
-/**
- * Puts the places of references in `words[begin … end)`, where an object begins, after those found before. Answers
- * how many there are now; or ~at if the object at that place has no size, or more references than fit into it.
- */
-function findReferences(
-  words: Int32Array,
-  begin: number,
-  end: number,
-  places: Int32Array,
-  before: number,
-): number {
-  let found = before;
-  for (let at = begin; at < end; ) {
-    const header = words[at] as number;
-    let granules = recordGranules(header);
-    let first = at + RECORD_HEADER;
-    let references = recordReferences(header);
-    if (header < 0) {
-      first = at + ARRAY_HEADER;
-      if (first >= end) break; // nothing but its header, and not all of that
-      granules = words[at + ARRAY_SIZE_WORD] as number;
-      references = words[at + ARRAY_REFERENCES_WORD] as number;
-    }
-    if (granules <= 0 || references < 0 || references > 2 * granules) return ~at;
-    if (references <= 4) {
-      places[found] = first;
-      places[found + 1] = first + 1;
-      places[found + 2] = first + 2;
-      places[found + 3] = first + 3;
-    } else {
-      const stop = Math.min(first + references, end);
-      for (let i = first; i < stop; i++) places[found + i - first] = i;
-      references = stop - first;
-    }
-    found += references;
-    at += 2 * granules;
-  }
-  // The last object may reach beyond the end.
-  while (found > 0 && (places[found - 1] as number) >= end) found--;
-  return found;
 }

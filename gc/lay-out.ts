@@ -1,5 +1,5 @@
 /** Laying out a heap: the machine, the mode's mappings in it, the tables beside it, and the first object. */
-import { allocateMetadata, type HeapGeometry, openTables } from '../heap/layout.ts';
+import { allocateMetadata, allocateShared, type HeapGeometry, openTables } from '../heap/layout.ts';
 import { openNonMoving } from '../heap/non-moving.ts';
 import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
@@ -48,7 +48,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     ...{ heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles },
     tlabPages: TLAB_PAGES,
   };
-  const metadata = allocateMetadata(geometry);
+  const metadata = allocateMetadata(geometry, (bytes) => kernel.linear?.allocate(bytes) ?? allocateShared(bytes));
   layNil(kernel, ranges.heap);
   const tables = openTables(metadata, geometry);
   setTopPage(tables, 1);
@@ -69,6 +69,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     terminationPage,
     geometry,
     metadata,
+    compiled: metadata.buffer === kernel.linear?.memory.buffer,
     cycle,
     markPool: allocateMarkPool(),
     // Where a page that nobody publishes is lost, "on demand only" is one page a call.
@@ -87,7 +88,7 @@ function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: R
   const { populate } = options;
   if (options.kernel === 'linux') requireRoom(mode, reservation);
   try {
-    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
+    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate, linear: options.compiled });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw pastNode(options.heapBytes, largestHeap(mode, reservation), mode.name);

@@ -7,6 +7,7 @@ import { nonMovingBegin } from '../heap/non-moving.ts';
 import { EAGAIN, SyscallError } from '../uffd/errno.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { fetchAdd, loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import type { Compiled } from './compiled.ts';
 import { CYCLE, type PageRange } from './cycle.ts';
 import { EVENT, type EventWriter } from './events.ts';
 import { type FillPage, makeFillPage, type PageSources } from './fill-page.ts';
@@ -24,6 +25,8 @@ export interface Maker {
   readonly fill: FillPage;
   /** What `fill` reads; {@link beginCycle} renews it. */
   readonly sources: PageSources;
+  /** Absent or null: its loops run in JavaScript. */
+  readonly compiled?: Compiled | null;
 }
 
 export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
@@ -35,17 +38,22 @@ export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
     blackSlide: 0,
     nonMoving: nonMovingBegin(parts.tables),
     inPlace: parts.mode.updatesInPlace,
+    compiled: false,
   };
-  return { ...parts, sources, fill: makeFillPage(parts.tables, sources) };
+  return { ...parts, sources, fill: makeFillPage(parts.tables, sources, parts.compiled?.pages) };
 }
 
 /** Takes over the figures of the collection under way. The caller is inside enterWork, or is a compactor. */
-export function beginCycle({ cycle, sources, thread }: Maker): void {
+export function beginCycle({ cycle, sources, thread, tables, compiled }: Maker): void {
   sources.from = thread.fromSpace();
   sources.liveGranules = loadAcquire(cycle, CYCLE.liveGranules);
   sources.compactedPages = loadAcquire(cycle, CYCLE.compactedPages);
   sources.blackBegin = loadAcquire(cycle, CYCLE.blackBegin);
   sources.blackSlide = loadAcquire(cycle, CYCLE.blackSlide);
+  const { linear } = sources.from;
+  const isWithin = (page: number) => thread.target(page).buffer === compiled?.buffer;
+  sources.compiled = linear !== undefined && isWithin(0) && isWithin(tables.endPage - 1);
+  if (sources.compiled) compiled?.begin(sources, linear as number);
 }
 
 /** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */

@@ -41,6 +41,11 @@ export interface HeapOptions {
    * boundaries between phases, and each page that is made (gc/invariants): slow, and pauses are then not the collector's.
    */
   readonly verify?: boolean | 'phases';
+  /**
+   * Runs the collector's inner loops compiled (WebAssembly) where its memory is within reach of that: on the real kernel,
+   * for heaps of somewhat above 1 GiB at the most. false: always in JavaScript (default true).
+   */
+  readonly compiled?: boolean;
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
 }
@@ -76,6 +81,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     weakHandles: 1024,
     verify: false,
     populate: false,
+    compiled: true,
     pin: {},
     utilization: null,
     minFreeBytes: Math.min(defaultMinFree(options.heapBytes), options.maxFreeBytes ?? options.heapBytes),

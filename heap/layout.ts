@@ -1,6 +1,6 @@
 /**
  * Every size and every table of the heap, computed in a chain: each table starts where the one before it ends, so
- * tables cannot overlap. All metadata lives in one SharedArrayBuffer beside the heap, never in registered memory.
+ * tables cannot overlap. All metadata lives in one piece of shared memory beside the heap, never registered.
  */
 import { LOG_PAGE_WORDS, PAGE_BYTES } from '../uffd/kernel.ts';
 import { GRANULE_BYTES, LOG_PAGE_GRANULES } from './object.ts';
@@ -169,16 +169,21 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
   });
 }
 
-/** A new metadata buffer for a heap of this geometry, all zero: an empty heap. */
-export function allocateMetadata(geometry: HeapGeometry): SharedArrayBuffer {
+/** Gives shared memory, all zero: so many bytes, as words. */
+export type Allocate = (bytes: number) => Int32Array;
+
+export const allocateShared: Allocate = (bytes) => new Int32Array(new SharedArrayBuffer(bytes));
+
+/** New metadata for a heap of this geometry, all zero: an empty heap. */
+export function allocateMetadata(geometry: HeapGeometry, allocate: Allocate = allocateShared): Int32Array {
   const last = tablesOf(geometry).at(-1) as Table;
-  return new SharedArrayBuffer(4 * (last.offset + last.words + LINE_WORDS));
+  return allocate(4 * (last.offset + last.words + LINE_WORDS));
 }
 
-/** The tables in a metadata buffer that {@link allocateMetadata} made for the same geometry. */
-export function openTables(metadata: SharedArrayBuffer, geometry: HeapGeometry): HeapTables {
+/** The tables in metadata that {@link allocateMetadata} made for the same geometry. */
+export function openTables(metadata: Int32Array, geometry: HeapGeometry): HeapTables {
   const view = Object.fromEntries(
-    tablesOf(geometry).map((t) => [t.name, new Int32Array(metadata, 4 * t.offset, t.words)]),
+    tablesOf(geometry).map((t) => [t.name, metadata.subarray(t.offset, t.offset + t.words)]),
   ) as Record<string, Int32Array>;
   const table = (name: string): Int32Array => view[name] as Int32Array;
   const rootWords = ROOT_COUNT_WORDS + geometry.rootSlots;

@@ -4,6 +4,8 @@
  * `uffd/` talks to memory through it and cannot tell which kernel answers.
  */
 
+import type { WasmMemory } from './linear.ts';
+
 /** Bytes in a page, on both kernels. */
 export const PAGE_BYTES = 4096;
 /** 32-bit words in a page. */
@@ -37,11 +39,24 @@ export interface MemoryUse {
   readonly peakBytes: number;
 }
 
+/** A machine's part of linear memory (linear.ts). */
+export interface KernelLinear {
+  readonly memory: WasmMemory;
+  /**
+   * Address of `length` bytes of it that hold nothing, to be mapped over with MAP_FIXED: a view of them then says where
+   * they lie in linear memory. 0 if there is no room.
+   */
+  place(length: number): number;
+  /** Words of it beside all mappings, all zero, that never fault; null if there is no room. They are never given back. */
+  allocate(bytes: number): Int32Array | null;
+}
+
 /** A structured-cloneable ticket: `openKernel(handle)` in any thread attaches it to the same machine. */
 export type KernelHandle = {
   readonly minorfault: 'sim' | 'linux';
   /** The simulated machine's memory and state. */
   readonly machine?: SharedArrayBuffer;
+  readonly linear?: WasmMemory | null;
 };
 
 /** Told after an access has slept in a userfault: the byte address, and when it began and ended (ms, performance.now). */
@@ -77,6 +92,8 @@ export interface PageView {
   readonly readable: (page: number) => number;
   /** The same, faulted in for writing anew: the caller writes the whole page, and its first word may be lost. */
   readonly writable: (page: number) => number;
+  /** Offset in linear memory, in bytes, from where the pages lie in order; absent if they do not lie there. */
+  readonly linear?: number;
 }
 
 /**
@@ -95,6 +112,8 @@ export interface Kernel {
    * stands still are best reserved in whole units of it.
    */
   readonly moveUnit: number;
+  /** null: compiled code does not reach this machine's memory. */
+  readonly linear: KernelLinear | null;
 
   userfaultfd(flags: number): number;
   /**

@@ -20,6 +20,11 @@ export class KernelUnavailableError extends Error {
   }
 }
 
+export interface KernelOptions extends SimOptions {
+  /** linux: whether ranges can be placed where compiled code reaches them (Kernel.linear; default false). */
+  readonly linear?: boolean;
+}
+
 /**
  * Opens a kernel for the calling thread: `'sim'` makes a machine of its own, `'linux'` uses this process's memory, a
  * handle attaches to the machine that the handle came from. Synchronous. The opener disposes of the machine; an
@@ -27,14 +32,15 @@ export class KernelUnavailableError extends Error {
  * @throws KernelUnavailableError if the real kernel is not to be had, with the reason and the remedy
  * @throws RangeError for sizes that no machine can have
  */
-export function openKernel(target: 'sim' | 'linux' | KernelHandle, options: SimOptions = {}): Kernel {
+export function openKernel(target: 'sim' | 'linux' | KernelHandle, options: KernelOptions = {}): Kernel {
   if (target === 'sim') return simKernel(createMachine(options), true);
-  if (target === 'linux') return openLinuxMachine(requireLibc());
+  if (target === 'linux') return openLinuxMachine(requireLibc(), options.linear ?? false);
   if (typeof target !== 'object' || target?.machine === undefined) {
     throw new TypeError("openKernel takes 'sim', 'linux' or the handle() of an open kernel");
   }
   if (target.minorfault === 'linux') {
-    return linuxKernel(requireLibc(), attachLinuxMachine(target.machine), false);
+    const libc = requireLibc();
+    return linuxKernel(libc, attachLinuxMachine(libc, target.machine, target.linear ?? null), false);
   }
   return simKernel(attachMachine(target.machine), false);
 }

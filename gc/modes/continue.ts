@@ -24,7 +24,7 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
-import { allBytes, checked, inSteps, mapFile, mapPrivate, movePages, watchedParts } from './mapping.ts';
+import { allBytes, checked, inSteps, mapFile, mapPrivate, movePages, placeForView, watchedParts } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
@@ -35,8 +35,9 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
   const fds = [0, 1].map((side) => makeFile(kernel, `heap-${side}`, spanBytes)) as [number, number];
   const nonMoving = nonMovingBytes === 0 ? -1 : makeFile(kernel, 'non-moving', spanBytes - heapBytes);
   const aliasOf = (fd: number): number => {
-    if (nonMoving < 0) return mapFile(kernel, 0, heapBytes, fd);
-    const alias = mapPrivate(kernel, allBytes(r));
+    const place = placeForView(kernel, allBytes(r));
+    if (nonMoving < 0) return mapFile(kernel, place, heapBytes, fd);
+    const alias = mapPrivate(kernel, allBytes(r), place);
     mapFile(kernel, alias, heapBytes, fd);
     mapFile(kernel, alias + heapBytes, nonMovingBytes, nonMoving);
     return alias;

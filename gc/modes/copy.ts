@@ -12,6 +12,7 @@ import {
   allBytes,
   keepOneMapping,
   mapPrivate,
+  placeForView,
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,
@@ -24,7 +25,12 @@ function bufferBytes({ threads, batch }: Reservation): number {
 }
 
 function reserve(kernel: Kernel, r: Reservation): Ranges {
-  return { ...reservePrivatePair(kernel, r), buffers: mapPrivate(kernel, bufferBytes(r)), batch: r.batch };
+  const bytes = bufferBytes(r);
+  return {
+    ...reservePrivatePair(kernel, r),
+    buffers: mapPrivate(kernel, bytes, placeForView(kernel, bytes)),
+    batch: r.batch,
+  };
 }
 
 function attach(context: ThreadContext): MappedThread {

@@ -34,6 +34,14 @@ export function mapPrivate(kernel: Kernel, length: number, addr = 0): number {
   return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, -1, 0), { addr, length });
 }
 
+/**
+ * An address for a range that GC threads have a view of: in linear memory, where compiled code reaches it; 0, for
+ * wherever the kernel likes, if there is no room.
+ */
+export function placeForView(kernel: Kernel, length: number): number {
+  return kernel.linear?.place(length) ?? 0;
+}
+
 /** A shared mapping of a whole file, at `addr` if that is not 0. @throws SyscallError */
 export function mapFile(kernel: Kernel, addr: number, length: number, fd: number): number {
   const flags = MAP_SHARED | (addr === 0 ? 0 : MAP_FIXED);
@@ -105,12 +113,13 @@ export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number
 
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
 export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
+  const space = () => mapPrivate(kernel, r.spanBytes, placeForView(kernel, r.spanBytes));
   return {
-    heap: mapPrivate(kernel, r.spanBytes),
+    heap: space(),
     heapBytes: r.heapBytes,
     nonMovingBytes: r.nonMovingBytes,
     spanBytes: r.spanBytes,
-    from: mapPrivate(kernel, r.spanBytes),
+    from: space(),
     ...reserveStage(kernel),
   };
 }

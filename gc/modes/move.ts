@@ -13,6 +13,7 @@ import {
   keepOneMapping,
   mapPrivate,
   movePages,
+  placeForView,
   rehearsePrivateFlip,
   reserveStage,
   watchedParts,
@@ -20,11 +21,12 @@ import {
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function reserve(kernel: Kernel, { heapBytes, nonMovingBytes, spanBytes }: Reservation): Ranges {
+  const space = () => mapPrivate(kernel, spanBytes, placeForView(kernel, spanBytes));
   return {
-    heap: mapPrivate(kernel, spanBytes),
+    heap: space(),
     ...{ heapBytes, nonMovingBytes, spanBytes },
-    space0: mapPrivate(kernel, spanBytes),
-    space1: mapPrivate(kernel, spanBytes),
+    space0: space(),
+    space1: space(),
     ...reserveStage(kernel),
   };
 }

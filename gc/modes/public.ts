@@ -14,6 +14,7 @@ export {
   mapFile,
   mapPrivate,
   movePages,
+  placeForView,
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,

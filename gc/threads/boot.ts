@@ -6,6 +6,7 @@ import { pinThread } from '../../uffd/linux/affinity.ts';
 import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
+import { openCompiled } from '../compiled.ts';
 import { CYCLE, noteAttached, openCycle } from '../cycle.ts';
 import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
 import { assertingFill } from '../invariants/page.ts';
@@ -23,7 +24,9 @@ export interface HeapLinks {
   readonly uffd: number;
   readonly terminationPage: number;
   readonly geometry: HeapGeometry;
-  readonly metadata: SharedArrayBuffer;
+  readonly metadata: Int32Array;
+  /** Whether it lies in linear memory, so that the inner loops can run compiled (compiled.ts). */
+  readonly compiled: boolean;
   readonly cycle: SharedArrayBuffer;
   readonly markPool: SharedArrayBuffer;
   readonly batch: number;
@@ -126,7 +129,8 @@ function makerOf(
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
   });
-  const maker = makeMaker({ mode, thread, tables, cycle, events, role });
+  const compiled = links.heap.compiled ? openCompiled(kernel, tables) : null;
+  const maker = makeMaker({ mode, thread, tables, cycle, events, role, compiled });
   if (!links.heap.assertPhases) return { ...attached, uffd, maker };
   return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, tables, maker.sources) } };
 }

@@ -73,7 +73,7 @@ export function probeAll():
   | { readonly probes?: never; readonly why: string } {
   const { libc, why } = loadLibc();
   if (libc === undefined) return { why };
-  const kernel = openLinuxMachine(libc);
+  const kernel = openLinuxMachine(libc, false);
   try {
     const registrations = MEMORIES.flatMap((memory) =>
       Object.keys(REGISTER_MODES).map((mode) => register(kernel, memory, mode as RegisterMode)),

@@ -4,9 +4,11 @@ import { _IOC_SIZE, POLLIN, UFFDIO_REGISTER, UFFDIO_UNREGISTER, uffdioRange } fr
 import { EFAULT, ENOMEM } from '../errno.ts';
 import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
 import { loadRelaxed } from '../sync.ts';
+import { createLinear } from '../linear.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
 import type { Extent } from './intervals.ts';
 import { type Libc, uninterrupted } from './libc.ts';
+import { kernelLinear } from './linear.ts';
 import {
   backAll,
   checkAlive,
@@ -29,9 +31,9 @@ import { openUserfaultfdFile } from './open-userfaultfd.ts';
 import { fdinfo, pagemap } from './proc.ts';
 import { mutatorView, pageView } from './views.ts';
 
-/** A new machine over this process's memory. */
-export function openLinuxMachine(libc: Libc): Kernel {
-  const machine = createMachine(libc);
+/** A new machine over this process's memory, with linear memory if that is wanted and can be had. */
+export function openLinuxMachine(libc: Libc, wantsLinear: boolean): Kernel {
+  const machine = createMachine(libc, wantsLinear ? createLinear() : null);
   quellAtExit(machine, libc);
   return linuxKernel(libc, machine, true);
 }
@@ -70,6 +72,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
   const kernel: Kernel = {
     kind: 'linux',
     moveUnit: MOVE_UNIT,
+    linear: kernelLinear(m),
     userfaultfd(flags) {
       alive();
       return noted(openUserfaultfdFile(libc, flags));
@@ -196,7 +199,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
       alive();
       return memoryUse(m, libc);
     },
-    handle: () => ({ minorfault: 'linux', machine: m.shared }),
+    handle: () => ({ minorfault: 'linux', machine: m.shared, linear: m.linear?.memory ?? null }),
     dispose() {
       const first = attached;
       attached = false;

@@ -13,6 +13,7 @@ interface Koffi {
   load(path: string | null): { func(name: string, result: string, args: readonly string[]): CFunction };
   errno(): number;
   view(address: bigint, bytes: number): ArrayBuffer;
+  address(bytes: Uint8Array): bigint;
   readonly version: string;
 }
 
@@ -59,6 +60,7 @@ export interface Libc {
   readonly copyIn: (address: number, from: Uint8Array, bytes: number) => void;
   /** `bytes` bytes of machine memory as an ArrayBuffer, without a copy. */
   readonly view: (address: number, bytes: number) => ArrayBuffer;
+  readonly addressOf: (bytes: Uint8Array) => number;
 }
 
 /** Why there is no libc to be had, or the libc. */
@@ -142,6 +144,7 @@ function declare(koffi: Koffi): Libc {
     copyOut: (into, address, bytes) => void copyOut(into, address, bytes),
     copyIn: (address, from, bytes) => void copyIn(address, from, bytes),
     view: (address, bytes) => koffi.view(BigInt(address), bytes),
+    addressOf: (bytes) => Number(koffi.address(bytes)),
   };
 }
 

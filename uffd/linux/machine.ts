@@ -21,6 +21,7 @@ import {
   uffdioRange,
 } from '../abi.ts';
 import { MachineGoneError } from '../kernel.ts';
+import { LINEAR_BYTES, type WasmMemory } from '../linear.ts';
 import { exchange, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
@@ -49,31 +50,57 @@ const STATE_WORDS = 10 + MAX_DESCRIPTORS;
 export interface LinuxMachine {
   readonly shared: SharedArrayBuffer;
   readonly state: SharedWords;
-  /** Mapped ranges; the tag is the descriptor they map, or −1. */
+  /** Mapped ranges; the tag is the descriptor they map, or one of TAG. */
   readonly ranges: Float64Array;
   /** Watched ranges; the tag is the userfaultfd. */
   readonly watches: Float64Array;
+  readonly linear: Linear | null;
 }
 
-export function createMachine(libc: Libc): LinuxMachine {
+/** The linear memory that ranges of the machine can be placed in, and its first address. */
+export interface Linear {
+  readonly memory: WasmMemory;
+  readonly start: number;
+}
+
+/** What a mapped range is of, if not of a file. */
+export const TAG = {
+  private: -1,
+  /** Linear memory that nobody has asked for, or given back. */
+  free: -2,
+  /** Linear memory that somebody has asked for. */
+  held: -3,
+} as const;
+
+/** @param memory linear memory that nothing else uses, or null */
+export function createMachine(libc: Libc, memory: WasmMemory | null): LinuxMachine {
   const rangesAt = 8 * Math.ceil((4 * STATE_WORDS) / 8);
   const numbers = table.intervalNumbers(MAX_RANGES) + table.intervalNumbers(MAX_WATCHES);
-  const machine = openViews(new SharedArrayBuffer(rangesAt + 8 * numbers));
+  const machine = openViews(libc, new SharedArrayBuffer(rangesAt + 8 * numbers), memory);
+  if (machine.linear !== null) {
+    const { start } = machine.linear;
+    // Viewed: it is V8's to unmap, so it must stay backed.
+    table.put(machine.ranges, { start, end: start + LINEAR_BYTES, tag: TAG.free, viewed: true });
+  }
   storeRelease(machine.state, STATE.magic, MAGIC);
   storeRelease(machine.state, STATE.wakeFd, libc.eventfd(0, O_CLOEXEC));
   return machine;
 }
 
 /** @throws TypeError if there is no such machine in `shared` */
-export function attachMachine(shared: SharedArrayBuffer): LinuxMachine {
-  const machine = openViews(shared);
+export function attachMachine(
+  libc: Libc,
+  shared: SharedArrayBuffer,
+  memory: WasmMemory | null,
+): LinuxMachine {
+  const machine = openViews(libc, shared, memory);
   if (machine.state[STATE.magic] !== MAGIC)
     throw new TypeError('openKernel: the handle holds no linux machine');
   storeRelease(machine.state, STATE.attached, 1);
   return machine;
 }
 
-function openViews(shared: SharedArrayBuffer): LinuxMachine {
+function openViews(libc: Libc, shared: SharedArrayBuffer, memory: WasmMemory | null): LinuxMachine {
   const rangesAt = 8 * Math.ceil((4 * STATE_WORDS) / 8);
   const rangeNumbers = table.intervalNumbers(MAX_RANGES);
   return {
@@ -81,6 +108,7 @@ function openViews(shared: SharedArrayBuffer): LinuxMachine {
     state: new Int32Array(shared, 0, STATE_WORDS),
     ranges: new Float64Array(shared, rangesAt, rangeNumbers),
     watches: new Float64Array(shared, rangesAt + 8 * rangeNumbers, table.intervalNumbers(MAX_WATCHES)),
+    linear: memory && { memory, start: libc.addressOf(new Uint8Array(memory.buffer)) },
   };
 }
 
@@ -161,6 +189,16 @@ export function backWithNothing(
   return libc.mmap(start, length, PROT_READ | PROT_WRITE, flags, -1, 0);
 }
 
+/** What of [start, end) lies in linear memory and is in no mapping any longer is free again. The caller keeps the book. */
+export function freeLinear(m: LinuxMachine, start: number, end: number): void {
+  if (isLinear(m.linear, start, end)) table.put(m.ranges, { start, end, tag: TAG.free, viewed: true });
+}
+
+/** Whether [start, end) lies in linear memory. */
+export function isLinear(linear: Linear | null, start: number, end: number): linear is Linear {
+  return linear !== null && linear.start <= start && end <= linear.start + LINEAR_BYTES;
+}
+
 /**
  * Marks the machine as ended and wakes everything asleep in it: in a fault, by ending every watch (and by WAKE,
  * since older kernels leave minor-fault sleepers asleep); in a poll, by the eventfd. Takes no lock that a dead
@@ -181,8 +219,10 @@ export function quell(m: LinuxMachine, libc: Libc): void {
  * asleep in a fault until just now. Answers the book of them, for {@link unmapBut}.
  */
 export function backAll(m: LinuxMachine, libc: Libc): Float64Array {
-  for (const { start, end } of table.intervals(m.ranges)) backWithNothing(libc, start, end - start);
+  for (const { start, end, tag } of table.intervals(m.ranges))
+    if (tag >= TAG.private) backWithNothing(libc, start, end - start);
   const kept = m.ranges.slice();
+  if (m.linear !== null) table.remove(kept, m.linear.start, m.linear.start + LINEAR_BYTES); // V8 gives it back
   m.ranges[0] = 0;
   m.watches[0] = 0;
   return kept;

@@ -13,7 +13,7 @@ import { PAGE_BYTES } from '../kernel.ts';
 import { fetchAdd } from '../sync.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
-import { backWithNothing, isOurs, keepingBook, type LinuxMachine, STATE } from './machine.ts';
+import { backWithNothing, freeLinear, isOurs, keepingBook, type LinuxMachine, STATE, TAG } from './machine.ts';
 
 /** mremap moves 1 GiB that is aligned and whole by one entry of the page tables, and flushes the TLB once. */
 export const MOVE_UNIT = 2 ** 30;
@@ -38,18 +38,23 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
   const fixed = (flags & MAP_FIXED) !== 0;
   const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
   if (fixed && !isOurs(m, addr, whole)) return -EINVAL;
-  const alignment = addr === 0 ? TABLE_BYTES.find((bytes) => length >= bytes) : undefined;
+  const alignment = alignmentOf(length);
   const start =
-    alignment !== undefined
+    addr === 0 && alignment > PAGE_BYTES
       ? mapAligned(libc, alignment, length, prot, flags, fd, offset)
       : libc.mmap(addr, length, prot, flags, fd, offset);
   if (start < 0) return start;
   keepingBook(m, () => {
     const viewed = table.remove(m.ranges, start, start + whole);
     table.remove(m.watches, start, start + whole);
-    table.put(m.ranges, { start, end: start + whole, tag: fd < 0 ? -1 : fd, viewed });
+    table.put(m.ranges, { start, end: start + whole, tag: fd < 0 ? TAG.private : fd, viewed });
   });
   return start;
+}
+
+/** What a range of that length is best aligned to: see {@link mapAligned}. */
+export function alignmentOf(length: number): number {
+  return TABLE_BYTES.find((bytes) => length >= bytes) ?? PAGE_BYTES;
 }
 
 /**
@@ -91,6 +96,7 @@ export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number)
   for (const { start, end, viewed } of parts) {
     const answer = viewed ? backWithNothing(libc, start, end - start) : libc.munmap(start, end - start);
     if (answer < 0) return answer;
+    keepingBook(m, () => freeLinear(m, start, end));
   }
   return 0;
 }
@@ -124,6 +130,7 @@ function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): voi
     if (!stays) {
       const left = table.remove(m.ranges, old, old + oldLength);
       if (left && start !== old) backWithNothing(libc, old, oldLength, MAP_FIXED_NOREPLACE);
+      freeLinear(m, old, old + oldLength);
     }
     table.remove(m.watches, old, old + oldLength);
     table.put(m.ranges, { start, end: start + newLength, tag, viewed: there });

@@ -4,7 +4,7 @@ import { type MemoryUse, PAGE_BYTES } from '../kernel.ts';
 import { loadAcquire, storeRelease } from '../sync.ts';
 import { intervals } from './intervals.ts';
 import type { Libc } from './libc.ts';
-import { type LinuxMachine, STATE } from './machine.ts';
+import { type LinuxMachine, STATE, TAG } from './machine.ts';
 
 /** fstat(2) counts in blocks of this size. */
 const BLOCK_BYTES = 512;
@@ -29,7 +29,7 @@ function countPages(m: LinuxMachine, libc: Libc): number {
   const files = new Set(ranges.map(({ tag }) => tag).filter((fd) => fd >= 0));
   let pages = 0;
   for (const fd of files) pages += fileBytes(fd) / PAGE_BYTES;
-  for (const { start, end, tag } of ranges) if (tag < 0) pages += residentPages(libc, start, end);
+  for (const { start, end, tag } of ranges) if (tag === TAG.private) pages += residentPages(libc, start, end);
   return pages;
 }
 

@@ -16,12 +16,12 @@ import {
 import { loadRelaxed, storeRelaxed } from '../sync.ts';
 import { markViewed } from './intervals.ts';
 import type { Libc } from './libc.ts';
-import { isOurs, isWatched, keepingBook, type LinuxMachine, STATE } from './machine.ts';
+import { isLinear, isOurs, isWatched, keepingBook, type LinuxMachine, STATE } from './machine.ts';
 
 /** The longest view, in bytes: past what Node allows the FFI ends the process, past 4 GiB word indices overflow. */
 export const MAX_VIEW_BYTES = Math.min(constants.MAX_LENGTH, 2 ** 32);
 
-/** All of [addr, addr + length) as words. @throws RangeError if it is not whole pages that are mapped */
+/** All of [addr, addr + length) as words; those of linear memory over its own buffer. @throws RangeError if it is not whole pages that are mapped */
 function wordsAt(m: LinuxMachine, libc: Libc, addr: number, length: number): Int32Array {
   if (!(addr > 0 && addr % PAGE_BYTES === 0 && length > 0 && length % PAGE_BYTES === 0)) {
     throw new RangeError(`a view is of whole pages: not of ${length} bytes at 0x${addr.toString(16)}`);
@@ -37,6 +37,9 @@ function wordsAt(m: LinuxMachine, libc: Libc, addr: number, length: number): Int
     );
   }
   keepingBook(m, () => markViewed(m.ranges, addr, addr + length));
+  const { linear } = m;
+  if (isLinear(linear, addr, addr + length))
+    return new Int32Array(linear.memory.buffer, addr - linear.start, length / 4);
   return new Int32Array(libc.view(addr, length));
 }
 
@@ -44,6 +47,7 @@ export function pageView(m: LinuxMachine, libc: Libc, addr: number, length: numb
   const words = wordsAt(m, libc, addr, length);
   return {
     words,
+    ...(isLinear(m.linear, addr, addr + length) ? { linear: words.byteOffset } : {}),
     readable: (page) => page << LOG_PAGE_WORDS, // the load itself faults it in
     writable: (page) => {
       // A page that is made of nothing but what was zero before must be there too, to be published.

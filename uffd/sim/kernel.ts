@@ -96,6 +96,7 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
   return {
     kind: 'sim',
     moveUnit: PAGE_BYTES,
+    linear: null,
     userfaultfd: systemCall((flags) => uffd.userfaultfd(m, flags)),
     ioctl: systemCall((fd, request, arg) => uffd.ioctl(m, task, fd, request, arg)),
     read: systemCall((fd, into) => uffd.read(m, fd, into)),

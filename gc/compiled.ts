@@ -1,0 +1,58 @@
+/**
+ * The inner loops, compiled (wasm/): for heaps whose tables and pages lie in linear memory (uffd/linear.ts). What they do
+ * is what page-loops.ts does; JavaScript has no 64-bit words, no vectors and no population count, and checks bounds.
+ */
+import { readFileSync } from 'node:fs';
+import type { HeapTables } from '../heap/layout.ts';
+import { nonMovingBegin } from '../heap/non-moving.ts';
+import type { Kernel } from '../uffd/kernel.ts';
+import { instantiate } from '../uffd/linear.ts';
+import type { PageLoops } from './fill-page.ts';
+import type { SlideBounds } from './forward.ts';
+
+/** What wasm/index.ts exports. Addresses are bytes of linear memory; as numbers they may be negative (32 bits). */
+interface Exports {
+  useTables(markBits: number, liveness: number, firstGranule: number, chunks: number, nonMoving: number): void;
+  useBounds(blackBegin: number, blackSlide: number): void;
+  copyLive(from: number, first: number, out: number, end: number): number;
+  forwardReferences(object: number, skip: number, begin: number, end: number): number;
+  updatePage(page: number, at: number): number;
+}
+
+/** The compiled loops of one thread. */
+export interface Compiled {
+  readonly pages: PageLoops;
+  /** The linear memory's buffer: memory that compiled code reaches is over it. */
+  readonly buffer: SharedArrayBuffer;
+  /** A collection begins, of these bounds, whose from-space lies there. */
+  readonly begin: (bounds: Readonly<SlideBounds>, from: number) => void;
+}
+
+/** The loops for a heap whose tables lie in `kernel`'s linear memory; null if it has none. */
+export function openCompiled(kernel: Kernel, tables: HeapTables): Compiled | null {
+  const memory = kernel.linear?.memory;
+  if (memory === undefined) return null;
+  const exports = instantiate<Exports>(readFileSync(new URL('./collector.wasm', import.meta.url)), memory);
+  const { markBits, liveness, firstGranule } = tables;
+  const offsets = [markBits, liveness, firstGranule].map(({ byteOffset }) => byteOffset);
+  exports.useTables(...(offsets as [number, number, number]), markBits.length, nonMovingBegin(tables));
+  return { buffer: memory.buffer, ...compiledPages(exports) };
+}
+
+function compiledPages({ useBounds, copyLive, forwardReferences, updatePage }: Exports): Omit<Compiled, 'buffer'> {
+  let space = 0; // where from-space begins
+  const place = (words: Int32Array, word: number) => words.byteOffset + 4 * word;
+  return {
+    begin({ blackBegin, blackSlide }, from) {
+      space = from;
+      useBounds(blackBegin, blackSlide);
+    },
+    pages: {
+      copyLive: (_from, first, words, base, end) =>
+        copyLive(space, first, place(words, base), place(words, end)) !== 0,
+      forwardReferences: (object, skip, words, base, end) =>
+        forwardReferences(space + 8 * object, 4 * skip, place(words, base), place(words, end)),
+      updateReferences: (page, words, base) => updatePage(page, place(words, base)),
+    },
+  };
+}

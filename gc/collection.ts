@@ -28,6 +28,7 @@ import {
   isNewHeight,
   type Reclaiming,
   reclaim,
+  reclaimAbove,
 } from './phases/reclaim.ts';
 import { type DeadHandles, processReferences } from './phases/references.ts';
 import { setTrigger, type TriggerPolicy } from './trigger.ts';
@@ -129,7 +130,7 @@ function flipStopped(c: Collector): Flipped {
 function planCompaction(c: Collector, black: Ref): CompactionPlan {
   phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
-    const compaction = prepare(c.tables, black);
+    const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black);
     c.maker.thread.ready?.(compaction.compactedPages);
     return compaction;
   });
@@ -144,7 +145,11 @@ function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
   const pages = phase(c, 'flip', () => flip(c.maker, plan, black));
   c.checker?.flipped?.(pages, black);
   const reclaiming = beginReclaiming(pages);
-  if (!c.maker.mode.concurrent) compactByAll(c, reclaiming);
+  if (!c.maker.mode.concurrent) {
+    c.sampleMemory();
+    compactByAll(c, reclaiming);
+    phase(c, 'release', () => reclaimAbove(c.maker, reclaiming, pages.used, c.checker?.beforeRelease));
+  }
   return { black, pages, reclaiming };
 }
 
@@ -196,7 +201,7 @@ function setLive({ maker, tables, cycle }: Collector, black: number): void {
 /** Moving pages first, whose sources can then be given back; then those of the non-moving space, if there is one. */
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
-  const releases = maker.thread.release !== undefined;
+  const releases = maker.mode.concurrent && maker.thread.release !== undefined;
   phase(c, 'compact', () => {
     startHelpers(cycle, helpers, JOB.compact);
     compactPages(maker, batch, () => {

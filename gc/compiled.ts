@@ -15,7 +15,7 @@ interface Exports {
   useTables(markBits: number, liveness: number, firstGranule: number, chunks: number, nonMoving: number): void;
   useBounds(blackBegin: number, blackSlide: number): void;
   copyLive(from: number, first: number, out: number, end: number): number;
-  forwardReferences(object: number, skip: number, begin: number, end: number): number;
+  forwardReferences(layout: number, begin: number, end: number): number;
   updatePage(page: number, at: number): number;
 }
 
@@ -50,8 +50,8 @@ function compiledPages({ useBounds, copyLive, forwardReferences, updatePage }: E
     pages: {
       copyLive: (_from, first, words, base, end) =>
         copyLive(space, first, place(words, base), place(words, end)) !== 0,
-      forwardReferences: (object, skip, words, base, end) =>
-        forwardReferences(space + 8 * object, 4 * skip, place(words, base), place(words, end)),
+      forwardReferences: (layout, words, base, end) =>
+        forwardReferences(layout, place(words, base), place(words, end)),
       updateReferences: (page, words, base) => updatePage(page, place(words, base)),
     },
   };

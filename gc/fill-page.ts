@@ -4,7 +4,7 @@
  * words are copied, in runs of live granules and with no regard to objects; then the objects that have come to lie
  * on the page are walked and their references forwarded, so that the look-ups, which miss the cache, overlap.
  *
- * The first and the last object may lie on the page in part; the layout of the first is read from from-space.
+ * The first and the last object may lie on the page in part (page-layout.ts).
  *
  * Two kinds of page: below the compacted end, live objects packed without gaps ("compacted"); above it, pages of
  * objects allocated since marking, which keep their gaps ("slid"). And a third one in the non-moving space, whose
@@ -17,9 +17,7 @@
 import { nextBit } from '../heap/bitmap.ts';
 import type { HeapTables } from '../heap/layout.ts';
 import {
-  ARRAY_HEADER_WORDS,
   fillerHeader,
-  isFiller,
   LOG_PAGE_GRANULES,
   PAGE_GRANULES,
   type Ref,
@@ -28,6 +26,7 @@ import { describeRef, HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import type { SlideBounds } from './forward.ts';
+import { layoutOfSlid, type PageLayout } from './page-layout.ts';
 import { makePageLoops } from './page-loops.ts';
 
 // Copies of imported constants: V8 compiles a module's own constants in as numbers.
@@ -42,6 +41,8 @@ export interface PageSources extends SlideBounds {
   compactedPages: number;
   /** Whether a page of the non-moving space is made where it is; if not, it is copied first. */
   readonly inPlace: boolean;
+  /** Whether pages are made in ascending order, over what they are made from. */
+  readonly inOrder: boolean;
   /** Whether from-space and the memory that pages are made in are within reach of compiled code. */
   compiled: boolean;
 }
@@ -51,17 +52,10 @@ export interface PageLoops {
   /** Copies live granules in address order, from `first` on, to words [base, end); false if there are too few. */
   readonly copyLive: (from: PageView, first: Ref, words: Int32Array, base: number, end: number) => boolean;
   /**
-   * Forwards the references of the objects that lie on words [base, end), of which the first is from-space's `object`
-   * from its word `skip` on. Answers SOUND; ENDS_BEFORE if that one has no more than `skip` words; or which granule of
-   * these words begins what is no object.
+   * Forwards the references of the objects that lie on words [base, end), of which the first goes on as `layout` says.
+   * Answers SOUND, or which granule of these words begins what is no object.
    */
-  readonly forwardReferences: (
-    object: Ref,
-    skip: number,
-    words: Int32Array,
-    base: number,
-    end: number,
-  ) => number;
+  readonly forwardReferences: (layout: PageLayout, words: Int32Array, base: number, end: number) => number;
   /**
    * Forwards the references on a page of the non-moving space: those of the marked objects that begin on it, and those of
    * the one that reaches onto it. What is not marked is dead, or was allocated after the flip: then the page was updated
@@ -71,7 +65,6 @@ export interface PageLoops {
 }
 
 export const SOUND = -1;
-export const ENDS_BEFORE = -2;
 
 /** Fills `words[base … base + 1024)` with a to-space page. The words may hold anything before, unless it is in place. */
 export type FillPage = (page: number, words: Int32Array, base: number) => void;
@@ -85,32 +78,31 @@ export function makeFillPage(
   sources: Readonly<PageSources>,
   compiled: PageLoops | null = null,
 ): FillPage {
-  const { firstGranule, firstObject } = tables;
+  const { firstGranule, firstObject, firstLayout } = tables;
   const plain = makePageLoops(tables, sources);
   const loops = () => (sources.compiled && compiled !== null ? compiled : plain);
 
   function compact(page: number, words: Int32Array, base: number): void {
     const { from, liveGranules } = sources;
     const { copyLive, forwardReferences } = loops();
-    const [object, granule] = [firstObject[page] as Ref, firstGranule[page] as number];
+    const granule = firstGranule[page] as number;
     const end = base + 2 * Math.min(GRANULES, liveGranules - (page << LOG_GRANULES));
     if (!copyLive(from, granule, words, base, end)) throw tooFewLive(granule);
-    const broken = forwardReferences(object, 2 * (granule - object), words, base, end);
-    if (broken !== SOUND) throw noObject(broken < 0 ? object : liveGranule(granule, broken));
+    const broken = forwardReferences(firstLayout[page] as PageLayout, words, base, end);
+    if (broken !== SOUND) throw noObject(liveGranule(granule, broken));
     fillTail(words, end, base + WORDS);
   }
 
   function slide(page: number, words: Int32Array, base: number): void {
-    const { from, blackSlide } = sources;
-    const object = firstObject[page] as Ref; // kept there by the flip
+    const { from, blackSlide, inOrder } = sources;
     const granule = (page << LOG_GRANULES) + blackSlide;
-    const { header, granules } = readObject(from, object);
-    // What filler covers is never read, and its pages may not even be there. (Its header may reach onto this page.)
-    const coversAll = object + ARRAY_HEADER_WORDS / 2 <= granule && object + granules >= granule + GRANULES;
-    if (isFiller(header) && coversAll) return;
+    // The object was kept there by the flip; its layout too, where its header may be gone by now.
+    const object = firstObject[page] as Ref;
+    const layout = inOrder ? (firstLayout[page] as PageLayout) : layoutOfSlid(from, object, granule);
+    if (layout === 0) return;
     copyPage(from, granule >>> LOG_GRANULES, words, base);
-    const broken = loops().forwardReferences(object, 2 * (granule - object), words, base, base + WORDS);
-    if (broken !== SOUND) throw noObject(broken < 0 ? object : granule + broken);
+    const broken = loops().forwardReferences(layout, words, base, base + WORDS);
+    if (broken !== SOUND) throw noObject(granule + broken);
   }
 
   function update(page: number, words: Int32Array, base: number): void {

@@ -38,6 +38,7 @@ export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
     blackSlide: 0,
     nonMoving: nonMovingBegin(parts.tables),
     inPlace: parts.mode.updatesInPlace,
+    inOrder: !parts.mode.concurrent,
     compiled: false,
   };
   return { ...parts, sources, fill: makeFillPage(parts.tables, sources, parts.compiled?.pages) };

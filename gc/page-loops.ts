@@ -14,10 +14,10 @@ import {
   recordGranules,
   recordReferences,
 } from '../heap/object.ts';
-import { readObject } from '../heap/walk.ts';
 import { PAGE_WORDS } from '../uffd/kernel.ts';
-import { ENDS_BEFORE, type PageLoops, type PageSources, SOUND } from './fill-page.ts';
+import { type PageLoops, type PageSources, SOUND } from './fill-page.ts';
 import { makeForward } from './forward.ts';
+import { firstReferenceOn, objectEnd, referencesEnd } from './page-layout.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
@@ -110,14 +110,11 @@ function makeForwardReferences(
   /** Where references lie: first all are found, then all forwarded. Four places are written at a time. */
   const places = new Int32Array(WORDS + 4);
 
-  return (object, skip, words, base, end) => {
-    const { granules, firstReference, references } = readObject(sources.from, object);
-    if (2 * granules <= skip) return ENDS_BEFORE;
-    const reference = base + firstReference - 2 * object - skip;
+  return (layout, words, base, end) => {
     let found = 0;
-    for (let at = Math.max(base, reference); at < Math.min(end, reference + references); at++)
-      places[found++] = at;
-    found = findReferences(words, base - skip + 2 * granules, end, places, found);
+    const stop = Math.min(end, base + referencesEnd(layout));
+    for (let at = base + firstReferenceOn(layout); at < stop; at++) places[found++] = at;
+    found = findReferences(words, base + objectEnd(layout), end, places, found);
     if (found < 0) return (~found - base) >>> 1;
     for (let i = 0; i < found; i++) {
       const at = places[i] as number;

@@ -20,13 +20,13 @@
  * | wanted → publishing | its compactor | as asked | nobody competes |
  * | faultProcessing → publishing | its fault thread | filled | nobody competes |
  * | publishing → published | who publishes | the page is mapped | nobody competes |
- * | processing → published | compactor, stop-the-world | made in its place | nobody competes |
+ * | processing → published | compactor, stop-the-world | made and put in its place | nobody competes |
  *
  * After ART's states (art-cmc.md, 3.6). Deviations: *wanted* also takes processed pages of COPY, since we batch
  * there too; ART's state 6 exists here in every mode; a partial ioctl is repeated by its caller, so that no page goes
  * back from *publishing* to *processed*.
  */
-import { cas, loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import { cas, loadAcquire, type SharedWords, sleepWhile } from '../uffd/sync.ts';
 
 export const PAGE = {
   unprocessed: 0,
@@ -72,6 +72,19 @@ export class IllegalMoveError extends Error {
 
 export function stateOf(states: SharedWords, page: number): number {
   return loadAcquire(states, page);
+}
+
+/** Looks at a page before a thread sleeps for it; and how long it sleeps (ms), since nobody wakes it. */
+const LOOKS = 2000;
+const NAP_MS = 0.05;
+
+/** Waits until another thread, which has claimed the page, has published it. */
+export function awaitMade(states: SharedWords, page: number): void {
+  for (let looks = 0; ; looks++) {
+    const state = stateOf(states, page);
+    if (state === PAGE.published) return;
+    if (looks >= LOOKS) sleepWhile(states, page, state, NAP_MS);
+  }
 }
 
 /** Tries a move for which threads compete: true if this thread made it. @throws IllegalMoveError */

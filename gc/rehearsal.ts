@@ -21,6 +21,7 @@ const PLAN = { liveGranules: 1, compactedPages: 1 };
 
 /** What rehearses the flip of `maker`'s heap by calls of `uffd`, uncounted; nothing of that heap is touched. */
 export function makeRehearsal({ mode, thread, role }: Maker, uffd: Userfaultfd): () => void {
+  if (!mode.concurrent) return () => {}; // the pause holds all of the compaction
   const tables = openTables(allocateMetadata(GEOMETRY), GEOMETRY);
   setTopPage(tables, tables.pages);
   tables.roots[0]?.set([1, 0]);

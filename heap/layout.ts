@@ -131,6 +131,8 @@ export interface HeapTables {
   readonly firstGranule: Int32Array;
   /** For each to-space page, the from-space object which that granule belongs to. */
   readonly firstObject: Int32Array;
+  /** For each to-space page, how that object goes on there (gc/page-layout). */
+  readonly firstLayout: Int32Array;
   /** For each to-space page, its state (gc/page-state). */
   readonly pageStates: Int32Array;
 }
@@ -159,6 +161,7 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
     ['objectAtPage', pages],
     ['firstGranule', pages + 1],
     ['firstObject', pages + 1],
+    ['firstLayout', pages + 1],
     ['pageStates', pages],
   ];
   let offset = 0;
@@ -210,6 +213,7 @@ export function openTables(metadata: Int32Array, geometry: HeapGeometry): HeapTa
     objectAtPage: table('objectAtPage'),
     firstGranule: table('firstGranule'),
     firstObject: table('firstObject'),
+    firstLayout: table('firstLayout'),
     pageStates: table('pageStates'),
   };
 }

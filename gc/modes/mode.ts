@@ -72,7 +72,8 @@ export interface MappedThread {
   readonly unwatch: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
-   * down, down to page 0, and begins while pages further down are still being read. Absent where they are kept.
+   * down, down to page 0, and begins while pages further down are still being read; with the world stopped it comes once,
+   * at the end, for the pages above all that were made. Absent where they are kept.
    */
   readonly release?: ((first: number, end: number) => void) | undefined;
   /** Gives the memory of pages [first, end) of the non-moving space back: above all objects. Absent: the flip has. */
@@ -87,7 +88,10 @@ export interface MappedThread {
 /** A mode, as the collector's policy sees it. */
 export interface MappingMode {
   readonly name: string;
-  /** false: pages are made while the world is stopped, in their place, and nobody faults. */
+  /**
+   * false: pages are made while the world is stopped, and nobody faults. They are made one by one from the bottom up, and
+   * each is published once all are made that are made from what lies at its own place: from-space may be the heap itself.
+   */
   readonly concurrent: boolean;
   /** Whether any thread can publish a page that another has made. */
   readonly anyonePublishes: boolean;

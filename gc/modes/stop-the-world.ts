@@ -1,36 +1,48 @@
 /**
- * Stop the world: the same algorithm without userfaults. Old pages move to from-space as in COPY, and all pages are
- * made in their place while the mutators are stopped (ART's fallback mode). What the other modes are measured
- * against, and what is left where there is no userfaultfd.
+ * Stop the world: the same algorithm without userfaults, in one space. Objects slide down in place while the mutators
+ * are stopped: a page is made in a buffer of its thread, in ascending order, and copied to where it belongs once nobody
+ * needs what it covers (phases/compact.ts). What the other modes are measured against, and what is left where there is no
+ * userfaultfd.
+ *
+ * Deviation from ART, whose fallback moves the old pages to from-space and makes new ones: that takes a fresh page for
+ * each, which costs more than the making.
  */
-import { PAGE_BYTES } from '../../uffd/kernel.ts';
-import {
-  allBytes,
-  dropPrivate,
-  movePages,
-  privatePair,
-  rehearsePrivateFlip,
-  reservePrivatePair,
-} from './mapping.ts';
-import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
+import { type Kernel, PAGE_BYTES, PAGE_WORDS } from '../../uffd/kernel.ts';
+import { allBytes, dropPrivate, mapPrivate, placeForView } from './mapping.ts';
+import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
-function attach(context: ThreadContext): MappedThread {
-  const { kernel, ranges } = context;
-  const { heap, heapBytes, nonMovingBytes, spanBytes } = ranges;
-  const pair = privatePair(context);
-  const living = pair.livingSpace();
+function reserve(kernel: Kernel, r: Reservation): Ranges {
+  const { heapBytes, nonMovingBytes, spanBytes } = r;
+  const space = (bytes: number) => mapPrivate(kernel, bytes, placeForView(kernel, bytes));
+  return {
+    ...{ heapBytes, nonMovingBytes, spanBytes },
+    heap: space(spanBytes),
+    buffers: space(r.threads * PAGE_BYTES),
+  };
+}
+
+function attach({ kernel, ranges, maker }: ThreadContext): MappedThread {
+  const { heap, heapBytes } = ranges;
+  const space = kernel.pageView(heap, allBytes(ranges));
+  const buffer = kernel.pageView((ranges.buffers as number) + maker * PAGE_BYTES, PAGE_BYTES);
   const moving = heapBytes / PAGE_BYTES;
   return {
-    ...pair,
-    // What does not move stays; then whole units of the page tables can no longer be moved.
-    flip: () => movePages(kernel, heap, ranges.from as number, nonMovingBytes > 0 ? heapBytes : spanBytes),
-    rehearseFlip: () => rehearsePrivateFlip(context),
-    target: () => living.words,
-    slot: (page) => (page < moving ? living.writable(page) : living.readable(page)),
-    publish: (_first, pages) => ({ done: pages, errno: 0 }),
+    livingSpace: () => space,
+    fromSpace: () => space,
+    flip: () => {},
+    rehearseFlip: () => {},
+    target: (page) => (page < moving ? buffer : space).words,
+    slot: (page) => (page < moving ? buffer.writable(0) : space.readable(page)),
+    publish(page, pages) {
+      if (page < moving) {
+        const made = buffer.readable(0);
+        space.words.set(buffer.words.subarray(made, made + PAGE_WORDS), space.writable(page));
+      }
+      return { done: pages * PAGE_BYTES, errno: 0 };
+    },
     unwatch: () => {},
+    release: (first, end) => dropPrivate(kernel, heap, first, end),
     releaseNonMoving: (first, end) => dropPrivate(kernel, heap, first, end),
-    settle: (old) => pair.settle?.(old, 0),
   };
 }
 
@@ -41,7 +53,10 @@ export const stopTheWorldMode: MappingMode = {
   untouchedStay: false,
   updatesInPlace: true,
   features: 0n,
-  needs: (r) => ({ memoryBytes: 2 * allBytes(r), addressBytes: 2 * allBytes(r) }),
-  reserve: reservePrivatePair,
+  needs: (r) => ({
+    memoryBytes: allBytes(r) + r.threads * PAGE_BYTES,
+    addressBytes: allBytes(r) + r.threads * PAGE_BYTES,
+  }),
+  reserve,
   attach,
 };

@@ -1,11 +1,15 @@
 /**
  * Compaction, by every compactor at once and beside the mutators: claims pages in batches from the top down (the
  * newest objects first, which mutators touch first), makes them, and publishes them as the policy says. Then the same
- * for the pages of the non-moving space, whose references are updated.
+ * for the pages of the non-moving space, whose references are updated. With the world stopped objects slide in place: from
+ * the bottom up, since they only ever move down.
  */
+import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
 import { beginCycle, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
-import { advance, PAGE, stateOf, tryAdvance } from '../page-state.ts';
+import { advance, awaitMade, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 
 /** Pages claimed at a time when nothing is published in batches. */
 const CLAIM_PAGES = 16;
@@ -17,13 +21,21 @@ const CLAIM_PAGES = 16;
  */
 export function compactPages(maker: Maker, batch: number, afterBatch?: () => void): void {
   beginCycle(maker);
-  makeAll(maker, batch, (most) => claimPages(maker.cycle, most), afterBatch);
+  makeAll(maker, batch, (most) => claimMoving(maker, most), afterBatch);
 }
 
 /** The same for the pages of the non-moving space. */
 export function updatePages(maker: Maker, batch: number): void {
   beginCycle(maker);
   makeAll(maker, batch, (most) => claimNonMoving(maker, most));
+}
+
+/** From the top down; or from the bottom up, where pages are made over their sources. */
+function claimMoving({ cycle, mode }: Maker, most: number): PageRange {
+  const { first, end } = claimPages(cycle, most);
+  if (mode.concurrent) return { first, end };
+  const used = loadAcquire(cycle, CYCLE.usedPages);
+  return { first: used - end, end: used - first };
 }
 
 function claimNonMoving({ cycle, tables }: Maker, most: number): PageRange {
@@ -40,22 +52,53 @@ function makeAll(
   for (;;) {
     const { first, end } = claim(batch === 0 ? CLAIM_PAGES : batch);
     if (first === end) return;
-    const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInPlace(maker, first, end);
+    const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInOrder(maker, first, end);
     noteMade(maker, first, made);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();
   }
 }
 
-/** World stopped: nobody competes, and a page is published by being made. */
-function compactInPlace(maker: Maker, first: number, end: number): number {
+/** World stopped: each page is put in its place before the next is made, from the bottom up. */
+function compactInOrder(maker: Maker, first: number, end: number): number {
   const { pageStates } = maker.tables;
-  for (let page = end - 1; page >= first; page--) {
+  for (let page = first; page < end; page++) {
     advance(pageStates, page, PAGE.unprocessed, PAGE.processing);
-    makePage(maker, page, first);
+    makePage(maker, page, page);
+    if (page < maker.tables.pages) awaitReaders(maker, page);
+    maker.thread.publish(page, 1, page);
     advance(pageStates, page, PAGE.processing, PAGE.published);
   }
   return end - first;
+}
+
+/**
+ * Waits until the pages below that are made from what lies at `page` are made: other compactors may be at them. They are
+ * two at the most, since a page's objects stay together. All threads wait for lower pages only, which have been claimed
+ * before: so the thread at the lowest page goes on.
+ */
+function awaitReaders(maker: Maker, page: number): void {
+  const { first, end } = readersOf(maker, page);
+  for (let reader = first; reader < Math.min(end, page); reader++) awaitMade(maker.tables.pageStates, reader);
+}
+
+/** The to-space pages that are made from what lies on a from-space page. */
+function readersOf({ tables, sources }: Maker, page: number): PageRange {
+  const { blackBegin, blackSlide, liveGranules } = sources;
+  const granule = page << LOG_PAGE_GRANULES;
+  const next = granule + PAGE_GRANULES;
+  if (granule >= blackBegin) {
+    const reader = page - (blackSlide >>> LOG_PAGE_GRANULES);
+    return { first: reader, end: reader + 1 };
+  }
+  const below = liveBelow(tables, granule);
+  const belowNext = next < blackBegin ? liveBelow(tables, next) : liveGranules;
+  if (below === belowNext) return { first: 0, end: 0 };
+  return { first: below >>> LOG_PAGE_GRANULES, end: ((belowNext - 1) >>> LOG_PAGE_GRANULES) + 1 };
+}
+
+function liveBelow({ liveness }: HeapTables, granule: number): number {
+  return liveness[(granule >>> LOG_CHUNK_GRANULES) * 2 + 1] as number;
 }
 
 /** Makes what fault threads have left of the batch: how many pages. */

@@ -14,6 +14,7 @@ import { CYCLE, openWork } from '../cycle.ts';
 import { EVENT } from '../events.ts';
 import { type Forward, makeForward } from '../forward.ts';
 import type { Maker } from '../maker.ts';
+import { layoutOfSlid } from '../page-layout.ts';
 import type { CompactionPlan } from './prepare.ts';
 
 /** Pages in use before and after. */
@@ -41,6 +42,7 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   forwardHandles(tables, forward);
   freeUnmarked(tables);
   moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
+  if (!mode.concurrent) keepLayouts(maker, plan.compactedPages, pages.used, blackBegin);
   setTopPage(tables, pages.used);
   storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
   storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));
@@ -95,5 +97,14 @@ function moveCrossings(tables: HeapTables, compactedPages: number, slidPages: nu
     const object = objectAtPage[blackPage + i] as Ref;
     firstObject[compactedPages + i] = object;
     objectAtPage[compactedPages + i] = object - slide;
+  }
+}
+
+/** How objects go on on the slid pages: their headers may be covered before those pages are made. */
+function keepLayouts({ tables, thread }: Maker, first: number, end: number, blackBegin: Ref): void {
+  const { firstObject, firstLayout } = tables;
+  for (let page = first; page < end; page++) {
+    const granule = blackBegin + ((page - first) << LOG_PAGE_GRANULES);
+    firstLayout[page] = layoutOfSlid(thread.livingSpace(), firstObject[page] as Ref, granule);
   }
 }

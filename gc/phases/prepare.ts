@@ -1,11 +1,14 @@
 /**
  * Preparing the compaction: one pass over the live bitmap, in proportion to the bitmap and not to the objects,
  * computes the offset vector (live granules below each chunk) and, for each to-space page, which granule lands on
- * it first and which object that belongs to. After it every page can be made alone.
+ * it first and which object that belongs to. Of these objects the headers are read, one a page. After it every page can
+ * be made alone.
  */
 import { nthBit, popcount, precedingBit } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
+import type { PageView } from '../../uffd/kernel.ts';
+import { layoutAt } from '../page-layout.ts';
 import { resetStates } from '../page-state.ts';
 
 /** What to-space will look like. */
@@ -17,8 +20,8 @@ export interface CompactionPlan {
 }
 
 /** @param blackBegin first granule that was not marked through; a page's first */
-export function prepare(tables: HeapTables, blackBegin: number): CompactionPlan {
-  const { liveness, markBits, firstGranule, firstObject, objectAtPage } = tables;
+export function prepare(space: PageView, tables: HeapTables, blackBegin: number): CompactionPlan {
+  const { liveness, markBits, firstGranule, firstObject, firstLayout, objectAtPage } = tables;
   const chunks = blackBegin >>> LOG_CHUNK_GRANULES;
   let live = 0;
   let page = 0;
@@ -34,6 +37,7 @@ export function prepare(tables: HeapTables, blackBegin: number): CompactionPlan 
       const object = precedingBit(markBits, granule);
       firstGranule[page] = granule;
       firstObject[page] = object;
+      firstLayout[page] = layoutAt(space, object, granule, 'while preparing');
       // The crossing map of to-space. Nobody reads the old one: allocation writes it above blackBegin only.
       objectAtPage[page] = boundary - (granule - object);
       page++;

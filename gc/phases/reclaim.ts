@@ -67,9 +67,16 @@ export function reclaim(maker: Maker, progress: Reclaiming, before?: (first: num
   progress.end = needed;
 }
 
+/** Gives back what is left above the pages that were made, of a heap that is its own from-space: nothing else is over. */
+export function reclaimAbove(maker: Maker, progress: Reclaiming, used: number, before?: (first: number) => void): void {
+  before?.(used);
+  if (used < progress.end) maker.thread.release?.(used, progress.end);
+  progress.end = 0;
+}
+
 /** Gives back all that is left; every page is made. */
 export function finishReclaiming({ thread }: Maker, progress: Reclaiming): void {
-  thread.release?.(0, progress.end);
+  if (progress.end > 0) thread.release?.(0, progress.end);
   progress.end = 0;
   thread.settle?.(progress.old, progress.nonMoving);
 }

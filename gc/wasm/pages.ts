@@ -61,19 +61,13 @@ function copyLast(from: usize, to: usize, end: usize): usize {
 }
 
 /**
- * Forwards the references of the objects that lie on [begin, end), of which the first is the one at `object` from its
- * byte `skip` on. Answers SOUND; −2 if that one ends before; else which granule of [begin, end) begins what is no object.
+ * Forwards the references of the objects that lie on [begin, end), of which the first goes on as `layout` says
+ * (gc/page-layout.ts). Answers SOUND, or which granule of [begin, end) begins what is no object.
  */
-export function forwardReferences(object: usize, skip: u32, begin: usize, end: usize): i32 {
-  const header = load<u32>(object);
-  const bytes = granulesOf(header, object) << LOG_GRANULE_BYTES;
-  if (bytes <= skip) return -2;
-  // Where the slots would be if all of the object lay at the page: that may be before address 0.
-  const slots = <i64>begin + headerBytes(header) - skip;
-  const first = max<i64>(slots, begin);
-  const stop = min<i64>(slots + (<i64>referencesOf(header, object) << 2), end);
-  if (stop > first) forwardAll(<usize>first, <usize>stop);
-  return forwardObjects(begin, begin + bytes - skip, end);
+export function forwardReferences(layout: u32, begin: usize, end: usize): i32 {
+  const stop = begin + (((layout >>> 3) & 0x7ff) << 2);
+  forwardAll(begin + ((layout & 7) << 2), min(stop, end));
+  return forwardObjects(begin, begin + ((layout >>> 14) << 2), end);
 }
 
 /** Forwards the references of the objects on [at, end), where one begins; granules are counted from `begin`. */

@@ -77,7 +77,7 @@ export function compactAndCheck(scenario: Scenario): Compacted {
   }
   setRoots(tables, 1, refsOf(blackRoots, all));
 
-  const plan = prepare(tables, blackBegin);
+  const plan = prepare(space.view, tables, blackBegin);
   const maker = makerOf(image, space);
   const pages = flip(maker, plan, blackBegin);
   const to = makeAllPages(maker, pages.used, seed);

@@ -33,7 +33,7 @@ function makePages(
     return space.view.readable(page);
   };
   const maker = makerOf(image, { view: { ...space.view, readable } });
-  const { used } = flip(maker, prepare(tables, black), black);
+  const { used } = flip(maker, prepare(space.view, tables, black), black);
   beginCycle(maker);
   maker.sources.liveGranules += uncounted;
   return () => {

@@ -113,8 +113,8 @@ describe('marking', () => {
 describe('preparing', () => {
   it('counts for each chunk the live granules below it (P1)', () => {
     check((marked) => {
-      const { tables } = marked;
-      const plan = prepare(tables, topPage(tables) * PAGE_GRANULES);
+      const { tables, space } = marked;
+      const plan = prepare(space.view, tables, topPage(tables) * PAGE_GRANULES);
       const live = liveGranules(marked);
       expect(plan).toEqual({
         liveGranules: live.length,
@@ -133,9 +133,9 @@ describe('preparing', () => {
 
   it('gives the live granules new places without a gap, in their order, and none above its old one (P2)', () => {
     check((marked) => {
-      const { tables } = marked;
+      const { tables, space } = marked;
       const blackBegin = topPage(tables) * PAGE_GRANULES;
-      prepare(tables, blackBegin);
+      prepare(space.view, tables, blackBegin);
       const forward = makeForward(tables.liveness, {
         blackBegin,
         blackSlide: 5 * PAGE_GRANULES,
@@ -152,8 +152,8 @@ describe('preparing', () => {
 
   it('finds for each page the granule and the object that land on it first (P3, P4)', () => {
     check((marked) => {
-      const { tables } = marked;
-      const { compactedPages } = prepare(tables, topPage(tables) * PAGE_GRANULES);
+      const { tables, space } = marked;
+      const { compactedPages } = prepare(space.view, tables, topPage(tables) * PAGE_GRANULES);
       const live = liveGranules(marked);
       for (let page = 0; page < compactedPages; page++) {
         const granule = live[page * PAGE_GRANULES] as number;
@@ -164,9 +164,9 @@ describe('preparing', () => {
   });
 
   it('is undone by clearing, for the next collection', () => {
-    check(({ tables }) => {
+    check(({ tables, space }) => {
       const blackBegin = topPage(tables) * PAGE_GRANULES;
-      prepare(tables, blackBegin);
+      prepare(space.view, tables, blackBegin);
       clearLiveness(tables, blackBegin);
       expect(tables.markBits.some((word) => word !== 0)).toBe(false);
       expect(tables.liveness.some((word) => word !== 0)).toBe(false);

@@ -107,7 +107,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
   }
   mark(thread.livingSpace(), tables);
   const black = topPage(tables) * 512;
-  const { used } = flip(compactor, prepare(tables, black), black);
+  const { used } = flip(compactor, prepare(thread.livingSpace(), tables, black), black);
   for (let page = 0; page < used; page++) made[page] = 0;
 
   let answered = 0;

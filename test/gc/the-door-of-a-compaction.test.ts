@@ -20,7 +20,7 @@ import { makeImage, thing } from './heap-image.ts';
 
 /** Flips a small heap; tells whether the door was open while the mapping was changed, and afterwards. */
 function flipped(concurrent: boolean): { during: boolean; after: boolean } {
-  const { tables } = makeImage([thing(1, 0, 9)], 2);
+  const { tables, space } = makeImage([thing(1, 0, 9)], 2);
   const cycle = openCycle(allocateCycle());
   const isOpen = () => {
     const entered = enterWork(cycle);
@@ -34,7 +34,7 @@ function flipped(concurrent: boolean): { during: boolean; after: boolean } {
     },
   };
   const maker = { tables, cycle, thread, mode: { concurrent }, events: { emit: () => {} } };
-  flip(maker as unknown as Maker, prepare(tables, 512), 512);
+  flip(maker as unknown as Maker, prepare(space.view, tables, 512), 512);
   return { during, after: isOpen() };
 }
 

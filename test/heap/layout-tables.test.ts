@@ -25,7 +25,7 @@ function rowsOf(tables: HeapTables): Row[] {
     bytes: view.byteLength,
   });
   const { control, roots, rootSnapshots, mutatorStates, cards, cardPages } = tables;
-  const { markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates } = tables;
+  const { markBits, liveness, objectAtPage, firstGranule, firstObject, firstLayout, pageStates } = tables;
   return [
     row('control', control),
     ...roots.map((view, mutator) => row(`roots ${mutator}`, view)),
@@ -33,9 +33,9 @@ function rowsOf(tables: HeapTables): Row[] {
     row('mutatorStates', mutatorStates),
     row('cards', cards),
     row('cardPages', cardPages),
-    ...Object.entries({ markBits, liveness, objectAtPage, firstGranule, firstObject, pageStates }).map(
-      ([name, view]) => row(name, view),
-    ),
+    ...Object.entries({
+      ...{ markBits, liveness, objectAtPage, firstGranule, firstObject, firstLayout, pageStates },
+    }).map(([name, view]) => row(name, view)),
   ];
 }
 
@@ -69,7 +69,7 @@ it.each(GEOMETRIES)('%i bytes, %i mutators, %i root slots: each table is as larg
   expect(tables.markBits.length * 32).toBe(granules);
   expect(tables.liveness.length).toBe(2 * (granules / 32));
   expect([tables.objectAtPage.length, tables.pageStates.length]).toEqual([pages, pages]);
-  for (const perPage of [tables.firstGranule, tables.firstObject]) {
+  for (const perPage of [tables.firstGranule, tables.firstObject, tables.firstLayout]) {
     expect(perPage.length).toBeGreaterThanOrEqual(pages);
   }
 });
@@ -120,6 +120,7 @@ liveness       36416  32768
 objectAtPage   69184   1024
 firstGranule   70208   1028
 firstObject    71296   1028
-pageStates     72384   1024
+firstLayout    72384   1028
+pageStates     73472   1024
 `);
 });

@@ -3,9 +3,9 @@
  * is what page-loops.ts does; JavaScript has no 64-bit words, no vectors and no population count, and checks bounds.
  */
 import { readFileSync } from 'node:fs';
-import type { HeapTables } from '../heap/layout.ts';
+import { type Allocate, allocateShared, type HeapTables } from '../heap/layout.ts';
 import { nonMovingBegin } from '../heap/non-moving.ts';
-import type { Kernel } from '../uffd/kernel.ts';
+import type { KernelLinear } from '../uffd/kernel.ts';
 import { instantiate } from '../uffd/linear.ts';
 import type { PageLoops } from './fill-page.ts';
 import type { SlideBounds } from './forward.ts';
@@ -17,6 +17,11 @@ interface Exports {
   copyLive(from: number, first: number, out: number, end: number): number;
   forwardReferences(layout: number, begin: number, end: number): number;
   updatePage(page: number, at: number): number;
+  useSpace(space: number, limit: number, alone: boolean): void;
+  scan(stack: number, depth: number, most: number, queue: number): number;
+  lastScanned(): number;
+  lastBrokenObject(): number;
+  lastBrokenReference(): number;
 }
 
 /** The compiled loops of one thread. */
@@ -26,20 +31,32 @@ export interface Compiled {
   readonly buffer: SharedArrayBuffer;
   /** A collection begins, of these bounds, whose from-space lies there. */
   readonly begin: (bounds: Readonly<SlideBounds>, from: number) => void;
+  readonly trace: TraceLoops;
+  /** Words of linear memory, for what compiled code shall reach; plain shared words if there is no room. */
+  readonly allocate: Allocate;
 }
 
-/** The loops for a heap whose tables lie in `kernel`'s linear memory; null if it has none. */
-export function openCompiled(kernel: Kernel, tables: HeapTables): Compiled | null {
-  const memory = kernel.linear?.memory;
-  if (memory === undefined) return null;
+/** The loop of marking. */
+export type TraceLoops = Pick<
+  Exports,
+  'useSpace' | 'scan' | 'lastScanned' | 'lastBrokenObject' | 'lastBrokenReference'
+>;
+
+/** The loops for a heap whose tables lie in linear memory. */
+export function openCompiled({ memory, allocate }: Pick<KernelLinear, 'memory' | 'allocate'>, tables: HeapTables): Compiled {
   const exports = instantiate<Exports>(readFileSync(new URL('./collector.wasm', import.meta.url)), memory);
   const { markBits, liveness, firstGranule } = tables;
   const offsets = [markBits, liveness, firstGranule].map(({ byteOffset }) => byteOffset);
   exports.useTables(...(offsets as [number, number, number]), markBits.length, nonMovingBegin(tables));
-  return { buffer: memory.buffer, ...compiledPages(exports) };
+  return {
+    buffer: memory.buffer,
+    ...compiledPages(exports),
+    trace: exports,
+    allocate: (bytes) => allocate(bytes) ?? allocateShared(bytes),
+  };
 }
 
-function compiledPages({ useBounds, copyLive, forwardReferences, updatePage }: Exports): Omit<Compiled, 'buffer'> {
+function compiledPages({ useBounds, copyLive, forwardReferences, updatePage }: Exports): Pick<Compiled, 'begin' | 'pages'> {
   let space = 0; // where from-space begins
   const place = (words: Int32Array, word: number) => words.byteOffset + 4 * word;
   return {

@@ -3,7 +3,7 @@
  * the one that sets an object's mark bit, by an atomic operation, pushes it: each object is pushed once. One marker
  * alone spares that, which costs a tenth of marking; but not in the non-moving space, where mutators mark new objects.
  */
-import type { HeapTables } from '../heap/layout.ts';
+import { allocateShared, type HeapTables } from '../heap/layout.ts';
 import { nonMovingBegin } from '../heap/non-moving.ts';
 import {
   LOG_PAGE_GRANULES,
@@ -17,6 +17,7 @@ import { noObjectAt, outsideHeap } from '../heap/verify.ts';
 import { readObject, readWord } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { fetchOr, storeRelaxed } from '../uffd/sync.ts';
+import type { Compiled } from './compiled.ts';
 import { addScanned, give, isPoolWanted, type MarkPool, take } from './mark-pool.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
@@ -28,7 +29,9 @@ export const NO_SPACE: PageView = { words: new Int32Array(0), readable: () => 0,
 
 export const NO_LIMIT = 0x7fff_ffff;
 /** Objects scanned between two looks at the pool. */
-const SCANS_A_LOOK = 64;
+const SCANS_A_LOOK = 512;
+/** Room for the compiled loop's queue, before the stack. */
+const QUEUE_WORDS = 16;
 
 /** One thread's part in marking. One a thread, for all collections. */
 export interface Tracer {
@@ -43,11 +46,20 @@ export interface Tracer {
 }
 
 /** @param alone whether no other marker ever traces in this heap */
-export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): Tracer {
+export function makeTracer(
+  tables: HeapTables,
+  pool: MarkPool,
+  alone: boolean,
+  compiled: Compiled | null = null,
+): Tracer {
   const { markBits } = tables;
   const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
-  const stack = new Int32Array(new SharedArrayBuffer((tables.endPage << LOG_GRANULES) * 4));
+  const allocate = compiled?.allocate ?? allocateShared;
+  const room = allocate(4 * (QUEUE_WORDS + (tables.endPage << LOG_GRANULES)));
+  const stack = room.subarray(QUEUE_WORDS);
+  const isReachable = stack.buffer === compiled?.buffer;
+  let usesCompiled = false;
   let space = NO_SPACE;
   let limit = 0;
   let depth = 0;
@@ -96,9 +108,21 @@ export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): 
   }
 
   function scanSome(most: number): boolean {
+    if (usesCompiled) return scanCompiled(most);
     let left = most;
     for (; depth > 0 && left > 0; left--) scan(stack[--depth] as number);
     objects += most - left;
+    return depth === 0;
+  }
+
+  function scanCompiled(most: number): boolean {
+    const { scan, lastScanned, lastBrokenObject, lastBrokenReference } = compiled!.trace;
+    depth = scan(stack.byteOffset, depth, most, room.byteOffset);
+    if (depth < 0) {
+      const [object, ref] = [lastBrokenObject(), lastBrokenReference()];
+      throw ref === 0 ? noObjectAt(object, 0, 'while marking') : outsideHeap(ref, 'while marking');
+    }
+    objects += lastScanned();
     return depth === 0;
   }
 
@@ -111,6 +135,8 @@ export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): 
     begin(livingSpace, below) {
       space = livingSpace;
       limit = below;
+      usesCompiled = isReachable && space.linear !== undefined;
+      if (usesCompiled) compiled?.trace.useSpace(space.linear as number, limit, alone);
     },
     visit,
     trace(most = NO_LIMIT) {

@@ -25,6 +25,7 @@ import { awaitHandshake, requestHandshake } from '../../heap/safepoint.ts';
 import { topPage } from '../../heap/spaces.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
+import type { Compiled } from '../compiled.ts';
 import { forgetScanned, type MarkPool, openPool, scanned } from '../mark-pool.ts';
 import { makeTracer, NO_LIMIT, NO_SPACE } from '../trace.ts';
 
@@ -74,9 +75,14 @@ export interface Helpers {
 }
 
 /** One a collector, for all its collections. The nil object at granule 0 is always live: reference 0 stays null. */
-export function makeMarking(tables: HeapTables, pool: MarkPool, alone: boolean): Marking {
+export function makeMarking(
+  tables: HeapTables,
+  pool: MarkPool,
+  alone: boolean,
+  compiled: Compiled | null = null,
+): Marking {
   const { markBits, objectAtPage } = tables;
-  const tracer = makeTracer(tables, pool, alone);
+  const tracer = makeTracer(tables, pool, alone, compiled);
   const { visit, trace } = tracer;
   const cards = makeCardTaker(tables);
   const found = new Int32Array(FOUND);

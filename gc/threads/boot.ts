@@ -1,7 +1,7 @@
 /** What every thread of a heap is started with, and how it finds its way into the shared machine. */
 import { parentPort } from 'node:worker_threads';
 import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
-import { type Kernel, type KernelHandle, MachineGoneError } from '../../uffd/kernel.ts';
+import { type Kernel, type KernelHandle, type KernelLinear, MachineGoneError } from '../../uffd/kernel.ts';
 import { pinThread } from '../../uffd/linux/affinity.ts';
 import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
@@ -129,7 +129,7 @@ function makerOf(
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
   });
-  const compiled = links.heap.compiled ? openCompiled(kernel, tables) : null;
+  const compiled = links.heap.compiled ? openCompiled(kernel.linear as KernelLinear, tables) : null;
   const maker = makeMaker({ mode, thread, tables, cycle, events, role, compiled });
   if (!links.heap.assertPhases) return { ...attached, uffd, maker };
   return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, tables, maker.sources) } };

@@ -21,7 +21,7 @@ const collector: Collector = {
   maker,
   tables,
   cycle,
-  marking: makeMarking(tables, openMarkPool(heap.markPool), heap.helpers === 0),
+  marking: makeMarking(tables, openMarkPool(heap.markPool), heap.helpers === 0, maker.compiled),
   helpers: heap.helpers,
   batch: heap.batch,
   verify: heap.verify,

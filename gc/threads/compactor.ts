@@ -11,7 +11,7 @@ import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 const links = workerData as ThreadLinks;
 const { kernel, tables, cycle, maker } = await attachMaker(links, ROLE.collector);
 const pool = openMarkPool(links.heap.markPool);
-const tracer = makeTracer(tables, pool, false);
+const tracer = makeTracer(tables, pool, false, maker.compiled);
 
 function helpMarking(): void {
   tracer.begin(maker.thread.livingSpace(), poolLimit(pool));

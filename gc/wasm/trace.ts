@@ -1,0 +1,110 @@
+// Tracing: the loop of gc/trace.ts, compiled. The stack is shared with JavaScript, which pushes roots onto it.
+import { granulesOf, headerBytes, LOG_GRANULE_BYTES, referencesOf } from './object';
+import { chunks, markBits, nonMoving } from './tables';
+
+let space: usize = 0;
+let limit: u32 = 0;
+let alone: bool = false;
+let scanned: u32 = 0;
+/** The object that scan() stopped at, and the reference in it that is outside the heap; 0 if it is the object itself. */
+let brokenObject: u32 = 0;
+let brokenReference: u32 = 0;
+
+/**
+ * From now on objects are read in the space at `spaceAt`, of the moving ones those below granule `below`.
+ * @param isAlone whether no other marker ever traces in this heap
+ */
+export function useSpace(spaceAt: usize, below: u32, isAlone: bool): void {
+  space = spaceAt;
+  limit = below;
+  alone = isAlone;
+}
+
+/** Objects that the last scan() has scanned. */
+export function lastScanned(): u32 {
+  return scanned;
+}
+
+export function lastBrokenObject(): u32 {
+  return brokenObject;
+}
+
+export function lastBrokenReference(): u32 {
+  return brokenReference;
+}
+
+/**
+ * Objects pass from the stack through a short queue, whose entry loads the header: while one object is scanned the headers
+ * of the next are on their way, and their cache misses overlap. (Cher, Hosking and Vitek, ASPLOS 2004: a prefetch queue in
+ * front of the mark stack.) An entry of the queue is the object's address and its header.
+ */
+const QUEUED: u32 = 8;
+const QUEUE_MASK: u32 = 7;
+const LOG_ENTRY_BYTES: u32 = 3;
+
+/**
+ * Scans what is on the stack at `stack`, `depth` words deep, and what that leads to: `most` objects at the most. Answers
+ * the stack's new depth; −1 if it came to something broken. `queue` has room for 8 entries of 8 bytes.
+ */
+export function scan(stack: usize, depth: u32, most: u32, queue: usize): i32 {
+  let top = stack + (depth << 2);
+  let left = most;
+  let first: u32 = 0; // entries [first, next) of the queue are taken, modulo its size
+  let next: u32 = 0;
+  while (left != 0) {
+    for (; top != stack && next - first < QUEUED; next++) {
+      top -= 4;
+      enqueue(queue + ((next & QUEUE_MASK) << LOG_ENTRY_BYTES), space + (load<u32>(top) << LOG_GRANULE_BYTES));
+    }
+    if (first == next) break;
+    const entry = queue + ((first++ & QUEUE_MASK) << LOG_ENTRY_BYTES);
+    top = scanObject(load<u32>(entry), load<u32>(entry, 4), top);
+    if (top == 0) return -1;
+    left--;
+  }
+  for (; first != next; first++, top += 4) {
+    const at = load<u32>(queue + ((first & QUEUE_MASK) << LOG_ENTRY_BYTES));
+    store<u32>(top, <u32>(at - space) >>> LOG_GRANULE_BYTES);
+  }
+  scanned = most - left;
+  return <i32>((top - stack) >>> 2);
+}
+
+function enqueue(entry: usize, at: usize): void {
+  store<u32>(entry, at);
+  store<u32>(entry, load<u32>(at), 4);
+}
+
+/** Marks and pushes what the object refers to. Answers the stack's new top; 0 if something is broken. */
+function scanObject(at: usize, header: u32, stackTop: usize): usize {
+  if (granulesOf(header, at) == 0) return fail(at, 0);
+  let top = stackTop;
+  const first = at + headerBytes(header);
+  const end = first + (referencesOf(header, at) << 2);
+  for (let slot = first; slot < end; slot += 4) {
+    const ref = load<u32>(slot);
+    if (ref == 0 || (ref >= limit && ref < nonMoving)) continue;
+    if (ref >>> 5 >= chunks) return fail(at, ref);
+    if (!setMark(ref)) continue;
+    store<u32>(top, ref);
+    top += 4;
+  }
+  return top;
+}
+
+/** Whether it was this marker that set it. Mutators mark new objects in the non-moving space: there it is atomic. */
+function setMark(ref: u32): bool {
+  const word = markBits + ((ref >>> 5) << 2);
+  const bit = <u32>1 << (ref & 31);
+  const bits = load<u32>(word);
+  if ((bits & bit) != 0) return false;
+  if (!alone || ref >= nonMoving) return (atomic.or<u32>(word, bit) & bit) == 0;
+  store<u32>(word, bits | bit);
+  return true;
+}
+
+function fail(at: usize, reference: u32): usize {
+  brokenObject = <u32>(at - space) >>> LOG_GRANULE_BYTES;
+  brokenReference = reference;
+  return 0;
+}

@@ -12,7 +12,13 @@ import type { SlideBounds } from './forward.ts';
 
 /** What wasm/index.ts exports. Addresses are bytes of linear memory; as numbers they may be negative (32 bits). */
 interface Exports {
-  useTables(markBits: number, liveness: number, firstGranule: number, chunks: number, nonMoving: number): void;
+  useTables(
+    markBits: number,
+    liveness: number,
+    firstGranule: number,
+    chunks: number,
+    nonMoving: number,
+  ): void;
   useBounds(blackBegin: number, blackSlide: number): void;
   copyLive(from: number, first: number, out: number, end: number): number;
   forwardReferences(layout: number, begin: number, end: number): number;
@@ -43,7 +49,10 @@ export type TraceLoops = Pick<
 >;
 
 /** The loops for a heap whose tables lie in linear memory. */
-export function openCompiled({ memory, allocate }: Pick<KernelLinear, 'memory' | 'allocate'>, tables: HeapTables): Compiled {
+export function openCompiled(
+  { memory, allocate }: Pick<KernelLinear, 'memory' | 'allocate'>,
+  tables: HeapTables,
+): Compiled {
   const exports = instantiate<Exports>(readFileSync(new URL('./collector.wasm', import.meta.url)), memory);
   const { markBits, liveness, firstGranule } = tables;
   const offsets = [markBits, liveness, firstGranule].map(({ byteOffset }) => byteOffset);
@@ -56,7 +65,12 @@ export function openCompiled({ memory, allocate }: Pick<KernelLinear, 'memory' |
   };
 }
 
-function compiledPages({ useBounds, copyLive, forwardReferences, updatePage }: Exports): Pick<Compiled, 'begin' | 'pages'> {
+function compiledPages({
+  useBounds,
+  copyLive,
+  forwardReferences,
+  updatePage,
+}: Exports): Pick<Compiled, 'begin' | 'pages'> {
   let space = 0; // where from-space begins
   const place = (words: Int32Array, word: number) => words.byteOffset + 4 * word;
   return {

@@ -16,12 +16,7 @@
  */
 import { nextBit } from '../heap/bitmap.ts';
 import type { HeapTables } from '../heap/layout.ts';
-import {
-  fillerHeader,
-  LOG_PAGE_GRANULES,
-  PAGE_GRANULES,
-  type Ref,
-} from '../heap/object.ts';
+import { fillerHeader, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../heap/object.ts';
 import { describeRef, HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';

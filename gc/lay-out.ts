@@ -48,7 +48,10 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     ...{ heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles },
     tlabPages: TLAB_PAGES,
   };
-  const metadata = allocateMetadata(geometry, (bytes) => kernel.linear?.allocate(bytes) ?? allocateShared(bytes));
+  const metadata = allocateMetadata(
+    geometry,
+    (bytes) => kernel.linear?.allocate(bytes) ?? allocateShared(bytes),
+  );
   layNil(kernel, ranges.heap);
   const tables = openTables(metadata, geometry);
   setTopPage(tables, 1);
@@ -88,7 +91,11 @@ function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: R
   const { populate } = options;
   if (options.kernel === 'linux') requireRoom(mode, reservation);
   try {
-    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate, linear: options.compiled });
+    return openKernel(options.kernel, {
+      ...machineSize(mode, reservation),
+      populate,
+      linear: options.compiled,
+    });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw pastNode(options.heapBytes, largestHeap(mode, reservation), mode.name);

@@ -24,7 +24,16 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
-import { allBytes, checked, inSteps, mapFile, mapPrivate, movePages, placeForView, watchedParts } from './mapping.ts';
+import {
+  allBytes,
+  checked,
+  inSteps,
+  mapFile,
+  mapPrivate,
+  movePages,
+  placeForView,
+  watchedParts,
+} from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;

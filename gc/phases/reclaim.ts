@@ -68,7 +68,12 @@ export function reclaim(maker: Maker, progress: Reclaiming, before?: (first: num
 }
 
 /** Gives back what is left above the pages that were made, of a heap that is its own from-space: nothing else is over. */
-export function reclaimAbove(maker: Maker, progress: Reclaiming, used: number, before?: (first: number) => void): void {
+export function reclaimAbove(
+  maker: Maker,
+  progress: Reclaiming,
+  used: number,
+  before?: (first: number) => void,
+): void {
   before?.(used);
   if (used < progress.end) maker.thread.release?.(used, progress.end);
   progress.end = 0;

@@ -1,5 +1,5 @@
 // The collector's inner loops, compiled: for memory that lies in linear memory. The same loops in JavaScript serve where
 // it does not, and say what these must do; a test holds the two together (test/gc/compiled-is-the-same.test.ts).
 export { copyLive, forwardReferences, updatePage } from './pages';
-export { lastBrokenObject, lastBrokenReference, lastScanned, scan, useSpace } from './trace';
 export { useBounds, useTables } from './tables';
+export { lastBrokenObject, lastBrokenReference, lastScanned, scan, useSpace } from './trace';

@@ -22,17 +22,22 @@ const BLOCK: u32 = 32;
 export function copyLive(from: usize, first: u32, out: usize, end: usize): bool {
   let put = out;
   let chunk = first >>> 5;
-  let live = load<u32>(liveness + (chunk << 3)) & (<u32>-1 << (first & 31));
+  let live = load<u32>(liveness + (chunk << 3)) & ((<u32>-1) << (first & 31));
   while (true) {
-    while (live != 0) {
+    while (live !== 0) {
       // Adding a run's lowest bit clears the run, and sets the bit above it, which was not set.
       const begin = <u32>ctz<u32>(live);
-      const carried = live + (<u32>1 << begin);
+      const carried = live + ((<u32>1) << begin);
       const above = carried & ~live;
       live &= carried;
-      const granules = (above == 0 ? 32 : <u32>ctz<u32>(above)) - begin;
-      put = copyRun(from + ((chunk << 5) + begin << LOG_GRANULE_BYTES), put, granules << LOG_GRANULE_BYTES, end);
-      if (put == end) return true;
+      const granules = (above === 0 ? 32 : <u32>ctz<u32>(above)) - begin;
+      put = copyRun(
+        from + (((chunk << 5) + begin) << LOG_GRANULE_BYTES),
+        put,
+        granules << LOG_GRANULE_BYTES,
+        end,
+      );
+      if (put === end) return true;
     }
     if (++chunk >= chunks) return false;
     live = load<u32>(liveness + (chunk << 3));
@@ -80,7 +85,7 @@ function forwardObjects(begin: usize, first: usize, end: usize): i32 {
     if (isArray(header) && at + ARRAY_HEADER_BYTES >= end) return SOUND;
     const granules = granulesOf(header, at);
     const references = referencesOf(header, at);
-    if (granules == 0 || references > 2 * granules) return <i32>(at - begin) >>> LOG_GRANULE_BYTES;
+    if (granules === 0 || references > 2 * granules) return <i32>(at - begin) >>> LOG_GRANULE_BYTES;
     forwardAll(slots, min(slots + (references << 2), end));
     at += granules << LOG_GRANULE_BYTES;
   }
@@ -93,13 +98,13 @@ function forwardObjects(begin: usize, first: usize, end: usize): i32 {
  */
 export function updatePage(page: u32, at: usize): i32 {
   const reaching = <i32>(load<u32>(firstGranule + (page << 2)) - (page << 10));
-  if (reaching > 0) forwardAll(at, at + (<u32>min<i32>(reaching, 1024) << 2));
+  if (reaching > 0) forwardAll(at, at + ((<u32>min<i32>(reaching, 1024)) << 2));
   for (let chunk = page << 4; chunk < (page + 1) << 4; chunk++) {
-    for (let bits = load<u32>(markBits + (chunk << 2)); bits != 0; bits &= bits - 1) {
+    for (let bits = load<u32>(markBits + (chunk << 2)); bits !== 0; bits &= bits - 1) {
       const object = (chunk << 5) + <u32>ctz<u32>(bits);
       const place = at + ((object & 511) << LOG_GRANULE_BYTES);
       const header = load<u32>(place);
-      if (header == 0) return object;
+      if (header === 0) return object;
       const slots = place + headerBytes(header);
       forwardAll(slots, min(slots + (referencesOf(header, place) << 2), at + PAGE_BYTES));
     }

@@ -51,19 +51,22 @@ export function scan(stack: usize, depth: u32, most: u32, queue: usize): i32 {
   let left = most;
   let first: u32 = 0; // entries [first, next) of the queue are taken, modulo its size
   let next: u32 = 0;
-  while (left != 0) {
-    for (; top != stack && next - first < QUEUED; next++) {
+  while (left !== 0) {
+    for (; top !== stack && next - first < QUEUED; next++) {
       top -= 4;
-      enqueue(queue + ((next & QUEUE_MASK) << LOG_ENTRY_BYTES), space + (load<u32>(top) << LOG_GRANULE_BYTES));
+      enqueue(
+        queue + ((next & QUEUE_MASK) << LOG_ENTRY_BYTES),
+        space + (load<u32>(top) << LOG_GRANULE_BYTES),
+      );
     }
-    if (first == next) break;
+    if (first === next) break;
     const entry = queue + ((first++ & QUEUE_MASK) << LOG_ENTRY_BYTES);
     top = scanObject(load<u32>(entry), load<u32>(entry, 4), top);
-    if (top == 0) return -1;
+    if (top === 0) return -1;
     left--;
   }
-  for (; first != next; first++, top += 4) {
-    const at = load<u32>(queue + ((first & QUEUE_MASK) << LOG_ENTRY_BYTES));
+  for (; first !== next; first++, top += 4) {
+    const at: usize = load<u32>(queue + ((first & QUEUE_MASK) << LOG_ENTRY_BYTES));
     store<u32>(top, <u32>(at - space) >>> LOG_GRANULE_BYTES);
   }
   scanned = most - left;
@@ -77,13 +80,13 @@ function enqueue(entry: usize, at: usize): void {
 
 /** Marks and pushes what the object refers to. Answers the stack's new top; 0 if something is broken. */
 function scanObject(at: usize, header: u32, stackTop: usize): usize {
-  if (granulesOf(header, at) == 0) return fail(at, 0);
+  if (granulesOf(header, at) === 0) return fail(at, 0);
   let top = stackTop;
   const first = at + headerBytes(header);
   const end = first + (referencesOf(header, at) << 2);
   for (let slot = first; slot < end; slot += 4) {
     const ref = load<u32>(slot);
-    if (ref == 0 || (ref >= limit && ref < nonMoving)) continue;
+    if (ref === 0 || (ref >= limit && ref < nonMoving)) continue;
     if (ref >>> 5 >= chunks) return fail(at, ref);
     if (!setMark(ref)) continue;
     store<u32>(top, ref);
@@ -95,10 +98,10 @@ function scanObject(at: usize, header: u32, stackTop: usize): usize {
 /** Whether it was this marker that set it. Mutators mark new objects in the non-moving space: there it is atomic. */
 function setMark(ref: u32): bool {
   const word = markBits + ((ref >>> 5) << 2);
-  const bit = <u32>1 << (ref & 31);
+  const bit = (<u32>1) << (ref & 31);
   const bits = load<u32>(word);
-  if ((bits & bit) != 0) return false;
-  if (!alone || ref >= nonMoving) return (atomic.or<u32>(word, bit) & bit) == 0;
+  if ((bits & bit) !== 0) return false;
+  if (!alone || ref >= nonMoving) return (atomic.or<u32>(word, bit) & bit) === 0;
   store<u32>(word, bits | bit);
   return true;
 }

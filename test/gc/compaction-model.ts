@@ -1,10 +1,13 @@
 /**
  * A whole compaction, done twice: by the collector's own phases on an image of a heap, and by sliding a list of
- * objects (what Lisp 2 did). Both must come to the same words.
+ * objects (what Lisp 2 did). Both must come to the same words. The collector does it in each of its ways: into another
+ * space or in place, and with its loops in JavaScript or compiled.
  */
 import { expect } from 'vitest';
+import type { Compiled } from '../../dist/gc/compiled.js';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { beginCycle, type Maker, makeMaker } from '../../dist/gc/maker.js';
+import { compactPages } from '../../dist/gc/phases/compact.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { recordHeader } from '../../dist/heap/object.js';
@@ -35,6 +38,7 @@ import {
   wordsOf,
   writeItem,
 } from './heap-image.ts';
+import { ARRAYS, type HeapMemory, linearMemory } from './heap-memory.ts';
 
 /** One collection: what the heap holds when marking begins, and what mutators do before the flip. */
 export interface Scenario {
@@ -59,14 +63,30 @@ export interface Compacted {
   readonly slide: number;
 }
 
-/** Compacts by the collector's phases, makes every page, and checks all of it against the model. */
+/** Compacts by the collector's phases, makes every page, and checks all of it against the model: in every way. */
 export function compactAndCheck(scenario: Scenario): Compacted {
+  const before = (scenario.stores ?? []).map(({ from, slot }) => from.references[slot] as Item | null);
+  const undoStores = () => {
+    for (const [i, { from, slot }] of (scenario.stores ?? []).entries())
+      pointTo(from, slot, before[i] as Item | null);
+  };
+  const done = [ARRAYS, linearMemory()].flatMap((memory) =>
+    [false, true].map((inPlace) => {
+      undoStores();
+      return compactOnce(scenario, memory, inPlace);
+    }),
+  );
+  return done[0] as Compacted;
+}
+
+function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): Compacted {
   const { old, roots, black = [], blackRoots = [], stores = [], seed = 1 } = scenario;
-  const image = makeImage(old, pagesFor(endOf(placeAll(black, 0), 0)) + 1, seed);
+  const image = makeImage(old, pagesFor(endOf(placeAll(black, 0), 0)) + 1, seed, memory);
   const { tables, space } = image;
+  const compiled = memory.compiled(tables);
   const live = reachable(roots);
   setRoots(tables, 0, refsOf(roots, image.places));
-  const found = mark(space.view, tables);
+  const found = mark(space.view, tables, compiled);
   expect(found.objects).toBe(1 + live.size);
   expect(found.granules).toBe(1 + [...live].reduce((sum, item) => sum + sizeOf(item), 0));
   const blackBegin = topPage(tables) * PAGE_GRANULES;
@@ -78,9 +98,11 @@ export function compactAndCheck(scenario: Scenario): Compacted {
   setRoots(tables, 1, refsOf(blackRoots, all));
 
   const plan = prepare(space.view, tables, blackBegin);
-  const maker = makerOf(image, space);
+  const maker = inPlace ? slidingMaker(image, memory, compiled) : makerOf(image, space, compiled);
   const pages = flip(maker, plan, blackBegin);
-  const to = makeAllPages(maker, pages.used, seed);
+  if (inPlace) compactPages(maker, 3);
+  const to = inPlace ? space : makeAllPages(maker, pages.used, seed, memory);
+  expect(maker.sources.compiled).toBe(memory.isLinear);
 
   const model = slideByHand({ old, live, black, blackBegin });
   expect([plan.liveGranules, plan.compactedPages]).toEqual([
@@ -121,13 +143,41 @@ function addBlack(image: Image, black: readonly Item[], blackBegin: number): Map
 }
 
 /** A thread that makes pages from those of `from`. */
-export function makerOf({ tables }: Pick<Image, 'tables'>, from: Pick<Space, 'view'>): Maker {
-  const thread = { fromSpace: () => from.view, flip: () => {} };
+export function makerOf(
+  { tables }: Pick<Image, 'tables'>,
+  from: Pick<Space, 'view'>,
+  compiled: Compiled | null = null,
+): Maker {
+  const thread = { fromSpace: () => from.view, target: () => from.view.words, flip: () => {} };
+  return makerOn(tables, thread, true, compiled);
+}
+
+/** A thread that makes pages in a buffer, and puts them over what they are made from. */
+function slidingMaker({ tables, space }: Image, memory: HeapMemory, compiled: Compiled | null): Maker {
+  const buffer = memory.allocate(PAGE_WORDS * 4);
+  const thread = {
+    livingSpace: () => space.view,
+    fromSpace: () => space.view,
+    target: () => buffer,
+    slot: () => 0,
+    flip: () => {},
+    publish: (page: number) => void space.view.words.set(buffer, space.view.writable(page)),
+  };
+  return makerOn(tables, thread, false, compiled);
+}
+
+function makerOn(
+  tables: Image['tables'],
+  thread: object,
+  concurrent: boolean,
+  compiled: Compiled | null,
+): Maker {
   const parts = {
     tables,
     thread,
+    compiled,
     cycle: openCycle(allocateCycle()),
-    mode: { concurrent: true },
+    mode: { concurrent, updatesInPlace: true },
     events: { emit: () => {}, emitAt: () => {} },
     role: 0,
   };
@@ -135,8 +185,8 @@ export function makerOf({ tables }: Pick<Image, 'tables'>, from: Pick<Space, 'vi
 }
 
 /** Makes all pages, in an order that has no meaning. */
-function makeAllPages(maker: Maker, used: number, seed: number): Space {
-  const to = makeSpace(used, seed + 1);
+function makeAllPages(maker: Maker, used: number, seed: number, memory: HeapMemory): Space {
+  const to = makeSpace(used, seed + 1, memory);
   beginCycle(maker);
   const order = [...Array(used).keys()].sort(
     (a, b) => Math.imul(a + seed, 0x9e3779b1) - Math.imul(b + seed, 0x9e3779b1),

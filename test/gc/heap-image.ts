@@ -2,6 +2,7 @@
  * Heaps as arrays of words, laid out by the simplest code there is: what the collector's arithmetic is tested on.
  * The pages of a heap lie scattered in its array, so that nobody can step from one to the next.
  */
+import type { Compiled } from '../../dist/gc/compiled.js';
 import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
 import { setLiveBits } from '../../dist/gc/phases/liveness.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
@@ -9,6 +10,7 @@ import { allocateMetadata, type HeapTables, openTables } from '../../dist/heap/l
 import { arrayHeader, fillerHeader, fitsRecord, granulesFor, recordHeader } from '../../dist/heap/object.js';
 import { setTopPage, topPage } from '../../dist/heap/spaces.js';
 import type { PageView } from '../../dist/uffd/kernel.js';
+import { ARRAYS, type HeapMemory } from './heap-memory.ts';
 
 export const PAGE_GRANULES = 512;
 export const PAGE_WORDS = 1024;
@@ -64,17 +66,17 @@ export function wordsOf(item: Thing, place: (target: Item) => number): number[] 
   return words;
 }
 
-/** A heap of whole pages in an array, scattered. */
+/** A heap of whole pages, scattered where its memory is arrays. */
 export interface Space {
   readonly view: PageView;
   readonly write: (word: number, value: number) => void;
   readonly read: (word: number) => number;
 }
 
-export function makeSpace(pages: number, seed: number): Space {
-  const words = new Int32Array(pages * PAGE_WORDS).fill(POISON);
+export function makeSpace(pages: number, seed: number, memory: HeapMemory = ARRAYS): Space {
+  const words = memory.allocate(pages * PAGE_WORDS * 4).fill(POISON);
   const places = [...Array(pages).keys()];
-  for (let i = pages - 1; i > 0; i--) {
+  for (let i = memory.isLinear ? 0 : pages - 1; i > 0; i--) {
     const j = Math.abs(Math.imul(seed + i, 0x85ebca6b) >> 3) % (i + 1);
     [places[i], places[j]] = [places[j] as number, places[i] as number];
   }
@@ -85,7 +87,10 @@ export function makeSpace(pages: number, seed: number): Space {
   };
   const at = (word: number) => base(word >>> 10) + (word & 1023);
   return {
-    view: { words, readable: base, writable: base },
+    view: {
+      ...{ words, readable: base, writable: base },
+      ...(memory.isLinear ? { linear: words.byteOffset } : {}),
+    },
     write: (word, value) => {
       words[at(word)] = value;
     },
@@ -122,14 +127,19 @@ export function pagesFor(granules: number): number {
 }
 
 /** What a heap of those items is opened with: the nil object first, filler up to the end of the last page. */
-export function makeImage(items: readonly Item[], sparePages: number, seed = 1): Image {
+export function makeImage(
+  items: readonly Item[],
+  sparePages: number,
+  seed = 1,
+  memory: HeapMemory = ARRAYS,
+): Image {
   const places = placeAll(items, 1);
   const used = endOf(places, 1);
   const pages = pagesFor(used);
   const capacity = pages + sparePages;
   const geometry = { heapBytes: capacity * 4096, mutators: 2, rootSlots: 4096, tlabPages: 8 };
-  const tables = openTables(allocateMetadata(geometry), geometry);
-  const image = { space: makeSpace(capacity, seed), tables, places, pages };
+  const tables = openTables(allocateMetadata(geometry, memory.allocate), geometry);
+  const image = { space: makeSpace(capacity, seed, memory), tables, places, pages };
   image.space.write(0, recordHeader(0, 0, 1));
   image.space.write(1, 0);
   for (const item of items) writeItem(image, item, places);
@@ -174,8 +184,12 @@ export function reachable(roots: readonly Item[]): Set<Item> {
 }
 
 /** Marks at once, with nobody to run beside it. */
-export function mark(view: PageView, tables: HeapTables): { objects: number; granules: number } {
-  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
+export function mark(
+  view: PageView,
+  tables: HeapTables,
+  compiled: Compiled | null = null,
+): { objects: number; granules: number } {
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true, compiled);
   marking.begin(view);
   marking.finish();
   const objects = marking.objects();

@@ -13,7 +13,15 @@ import { PAGE_BYTES } from '../kernel.ts';
 import { fetchAdd } from '../sync.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
-import { backWithNothing, freeLinear, isOurs, keepingBook, type LinuxMachine, STATE, TAG } from './machine.ts';
+import {
+  backWithNothing,
+  freeLinear,
+  isOurs,
+  keepingBook,
+  type LinuxMachine,
+  STATE,
+  TAG,
+} from './machine.ts';
 
 /** mremap moves 1 GiB that is aligned and whole by one entry of the page tables, and flushes the TLB once. */
 export const MOVE_UNIT = 2 ** 30;

@@ -90,6 +90,7 @@ function heapOptions({ config, mode, nonMovingBytes }: Plan): HeapOptions {
     minFreeBytes: Math.min(config.minFree, config.heap - nonMovingBytes),
     maxFreeBytes: Math.min(config.maxFree, config.heap - nonMovingBytes),
     periodMs: config.period,
+    loops: config.loops,
     verify: config.verify,
     ...(config.pin === null ? {} : { pin: config.pin }),
     populate: true, // a figure should not hold the host's page faults
@@ -137,6 +138,7 @@ function describeRun(
     warmupCycles: cycles.length - measured.length,
     mutators: mutators.map((mutator) => describeMutator(mutator, base)),
     memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
+    loops: heap.loops,
     lostEvents: heap.lostEvents(),
     verified: config.verify !== false ? verdict(failure) : null,
   };

@@ -41,6 +41,7 @@ export interface RawOptions {
   readonly period?: string;
   readonly page?: string;
   readonly pin?: string;
+  readonly loops?: string;
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
@@ -90,6 +91,10 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
   ['--page <size>', 'size of a page: 4KiB'],
   ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
+  [
+    '--loops <how>',
+    "auto: the collector's inner loops compiled (WebAssembly) where its memory is in reach; js: never (default: auto)",
+  ],
   ['--seed <n>', 'seed of all that is random (default: 1)'],
   ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
@@ -123,6 +128,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     batch: integer('--batch', raw.batch ?? '16', [0, 65_536]),
     ...triggerOptions(raw, heap),
     page: pageBytes(raw.page ?? '4KiB'),
+    loops: loopsOption(raw.loops ?? 'auto'),
     pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
     verify: verification(raw.verify),
@@ -196,6 +202,14 @@ function pageBytes(text: string): number {
   const bytes = named('--page', () => parseSize(text));
   if (bytes !== PAGE_BYTES) throw new UsageError(`--page ${text}: the only page size so far is 4KiB`);
   return bytes;
+}
+
+const LOOPS = ['auto', 'js'] as const;
+
+function loopsOption(how: string): Config['loops'] {
+  const known = LOOPS.find((name) => name === how);
+  if (known !== undefined) return known;
+  throw new UsageError(`--loops ${how}: must be auto or js${suggestion(how, LOOPS)}`);
 }
 
 /** What a bare --verify means (program.ts). */

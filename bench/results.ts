@@ -81,6 +81,8 @@ export const RunSchema = record({
   warmupCycles: Count,
   mutators: Type.Array(MutatorSchema),
   memory: record({ peakBytes: Count, heapBytes: Count }),
+  /** The collector's inner loops: compiled (WebAssembly), or in JavaScript. */
+  loops: Type.Union([Type.Literal('wasm'), Type.Literal('js')]),
   /** Events that found their ring full: figures lack them. */
   lostEvents: Count,
   /** Whether every check of the whole heap held; null if none was asked for. */
@@ -131,6 +133,8 @@ export const ConfigSchema = record({
       faults: Type.Optional(Count),
     }),
   ]),
+  /** How the collector's inner loops were asked to run; each run says how they did. */
+  loops: Type.Union([Type.Literal('auto'), Type.Literal('js')]),
   seed: Count,
   verify: Type.Union([Type.Boolean(), Type.Literal('phases')]),
 });

@@ -18,7 +18,7 @@ export function renderResults(results: Results, colour: boolean): string {
   const { config, runs, summary } = results;
   const ratios = Object.entries(summary.copyOverContinue);
   return [
-    ...headline(config).map((line, i) => (i === 0 ? paint('bold', line) : line)),
+    ...headline(config, runs).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
     renderTable(config, runs, paint),
     ...lostEvents(runs),
@@ -36,7 +36,7 @@ function lostEvents(runs: readonly Run[]): string[] {
     : ['', `${lost} events were lost: a ring overflowed, and counts and stalls are too low`];
 }
 
-function headline(config: ResultsConfig): string[] {
+function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
   const parameters = Object.entries(config.parameters)
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name}=${value}`);
@@ -47,6 +47,7 @@ function headline(config: ResultsConfig): string[] {
     plural(config.faultThreads, 'fault thread'),
     `batch ${config.batch}`,
     `seed ${config.seed}`,
+    `loops in ${loopsOf(runs)}`,
     ...(config.verify === false ? [] : ['heap verified after every collection']),
     ...(config.verify === 'phases'
       ? ["invariants asserted between phases: pauses are not the collector's"]
@@ -59,6 +60,14 @@ function headline(config: ResultsConfig): string[] {
     `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, 'collection')}` +
       (compared ? '; in parentheses the ratio to COPY' : ''),
   ];
+}
+
+/** How the collector's inner loops ran: of some modes they may be out of reach. */
+function loopsOf(runs: readonly Run[]): string {
+  const names = { wasm: 'WebAssembly', js: 'JavaScript' };
+  const compiled = runs.filter(({ loops }) => loops === 'wasm').map(({ mode }) => mode);
+  if (compiled.length === runs.length || compiled.length === 0) return names[runs[0]?.loops ?? 'js'];
+  return `${names.wasm} (${[...new Set(compiled)].join(', ')}) and ${names.js}`;
 }
 
 function plural(count: number, noun: string): string {

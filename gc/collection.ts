@@ -148,6 +148,7 @@ function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
   if (!c.maker.mode.concurrent) {
     c.sampleMemory();
     compactByAll(c, reclaiming);
+    c.checker?.compacted?.(pages);
     phase(c, 'release', () => reclaimAbove(c.maker, reclaiming, pages.used, c.checker?.beforeRelease));
   }
   return { black, pages, reclaiming };

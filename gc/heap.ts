@@ -38,6 +38,8 @@ export interface Heap {
   collect(): Promise<CycleRecord>;
   /** Records of the finished collections, in order. */
   readonly cycles: readonly CycleRecord[];
+  /** How the collector's inner loops run: compiled (WebAssembly), or in JavaScript. */
+  readonly loops: 'wasm' | 'js';
   /** Events that found their ring full: figures lack them if this is not 0. */
   lostEvents(): number;
   /** Memory in use, and its peak; of a closed heap, what it was last. */
@@ -161,8 +163,10 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     return closing;
   }
 
+  let loops: Heap['loops'];
   try {
-    await Promise.all(own.map((thread) => thread.heard('ready')));
+    const [ready] = await Promise.all(own.map((thread) => thread.heard('ready')));
+    loops = ready?.loops === 'wasm' ? 'wasm' : 'js';
   } catch (error) {
     await close();
     throw error;
@@ -192,6 +196,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
       return Promise.race([record, threads.failure, threads.end]);
     },
     cycles,
+    loops,
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,

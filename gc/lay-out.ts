@@ -94,7 +94,7 @@ function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: R
     return openKernel(options.kernel, {
       ...machineSize(mode, reservation),
       populate,
-      linear: options.compiled,
+      linear: options.loops === 'auto',
     });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -45,16 +45,21 @@ export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
 }
 
 /** Takes over the figures of the collection under way. The caller is inside enterWork, or is a compactor. */
-export function beginCycle({ cycle, sources, thread, tables, compiled }: Maker): void {
+export function beginCycle(maker: Maker): void {
+  const { cycle, sources, thread, compiled } = maker;
   sources.from = thread.fromSpace();
   sources.liveGranules = loadAcquire(cycle, CYCLE.liveGranules);
   sources.compactedPages = loadAcquire(cycle, CYCLE.compactedPages);
   sources.blackBegin = loadAcquire(cycle, CYCLE.blackBegin);
   sources.blackSlide = loadAcquire(cycle, CYCLE.blackSlide);
-  const { linear } = sources.from;
+  sources.compiled = isWithinReach(maker);
+  if (sources.compiled) compiled?.begin(sources, sources.from.linear as number);
+}
+
+/** Whether compiled loops reach the pages that this thread reads and those that it makes. */
+export function isWithinReach({ compiled, thread, tables }: Maker): boolean {
   const isWithin = (page: number) => thread.target(page).buffer === compiled?.buffer;
-  sources.compiled = linear !== undefined && isWithin(0) && isWithin(tables.endPage - 1);
-  if (sources.compiled) compiled?.begin(sources, linear as number);
+  return thread.fromSpace().linear !== undefined && isWithin(0) && isWithin(tables.endPage - 1);
 }
 
 /** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */

@@ -43,9 +43,9 @@ export interface HeapOptions {
   readonly verify?: boolean | 'phases';
   /**
    * Runs the collector's inner loops compiled (WebAssembly) where its memory is within reach of that: on the real kernel,
-   * for heaps of somewhat above 1 GiB at the most. false: always in JavaScript (default true).
+   * for heaps of somewhat above 1 GiB at the most. 'js': always in JavaScript (default 'auto').
    */
-  readonly compiled?: boolean;
+  readonly loops?: 'auto' | 'js';
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
 }
@@ -81,7 +81,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     weakHandles: 1024,
     verify: false,
     populate: false,
-    compiled: true,
+    loops: 'auto',
     pin: {},
     utilization: null,
     minFreeBytes: Math.min(defaultMinFree(options.heapBytes), options.maxFreeBytes ?? options.heapBytes),
@@ -101,6 +101,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('weakHandles', resolved.weakHandles, 0, 2 ** 24, 'handles');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
   requireTrigger(resolved);
+  if (!['auto', 'js'].includes(resolved.loops))
+    throw new RangeError(`loops: ${resolved.loops} is unknown; it takes auto or js`);
   return resolved;
 }
 

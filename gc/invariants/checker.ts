@@ -6,7 +6,7 @@
 import { nonMovingTop } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { topPage } from '../../heap/spaces.ts';
-import type { Kernel } from '../../uffd/kernel.ts';
+import type { Kernel, PageView } from '../../uffd/kernel.ts';
 import type { Maker } from '../maker.ts';
 import { ModeError } from '../modes/load.ts';
 import type { FlipPages } from '../phases/flip.ts';
@@ -22,6 +22,7 @@ import {
 } from './flipped.ts';
 import { assertCards, assertMarked } from './marked.ts';
 import { assertThat } from './named.ts';
+import { assertMade, copyOf } from './page.ts';
 import { assertPrepared, type Places } from './prepared.ts';
 
 /** The boundaries, in the order of a collection. @throws InvariantError, each of them */
@@ -34,6 +35,8 @@ export interface Checker {
   /** The world is stopped, and the flip is next. */
   readonly beforeFlip: () => void;
   readonly flipped: (pages: FlipPages, black: Ref) => void;
+  /** All moving pages are made, the world still stopped since the flip. */
+  readonly compacted: (pages: FlipPages) => void;
   /** From-space pages from `first` on are given back next. */
   readonly beforeRelease: (first: number) => void;
   /** All pages are made, and the watch ends next. */
@@ -47,6 +50,7 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
   const { tables, thread, mode, cycle } = maker;
   let places: Places = { objects: [], places: [] };
   let before: Before = { roots: [], hashes: new Map() };
+  let from: PageView | null = null; // a copy, where pages are made over it
 
   return {
     beforeRemark: () => assertCards(thread.livingSpace(), tables),
@@ -64,6 +68,11 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       assertRoots(tables, before, places, { black, slide });
       assertToSpace(kernel, heap, mode, tables, pages);
       assertFromSpace(thread.fromSpace(), tables, before, (page) => isInFromSpace(maker, page));
+      if (!mode.concurrent) from = copyOf(thread.fromSpace(), pages.old);
+    },
+    compacted({ used }) {
+      if (from !== null) assertMade(thread.livingSpace(), tables, { ...maker.sources, from }, used);
+      from = null;
     },
     beforeRelease: (first) => assertUnneeded(maker, first),
     beforeUnwatch(pages) {

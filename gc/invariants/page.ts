@@ -1,12 +1,13 @@
 /**
  * D7: what a to-space page must hold, made a second time, object by object and word by word instead of by runs of live
- * granules. Each maker asserts it of each page before it publishes it.
+ * granules. Each maker asserts it of each page before it publishes it; where pages are made over what they are made from,
+ * the checker does of all of them, from a copy.
  */
 import { nextBit } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
 import { fillerHeader, isFiller, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
-import { PAGE_WORDS } from '../../uffd/kernel.ts';
+import { PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
 import type { FillPage, PageSources } from '../fill-page.ts';
 import { makeForward } from '../forward.ts';
 import { forMarked } from './marked.ts';
@@ -16,18 +17,54 @@ import { assertThat } from './named.ts';
 export function assertingFill(fill: FillPage, tables: HeapTables, sources: Readonly<PageSources>): FillPage {
   const model = makeModel(tables, sources);
   return (page, words, base) => {
+    if (sources.inOrder && page < tables.pages) {
+      fill(page, words, base);
+      return; // what it was made from may be gone: see assertMade
+    }
     // A page that is updated in place is gone afterwards.
     const before = sources.inPlace && page >= tables.pages ? words.slice(base, base + PAGE_WORDS) : null;
     const expected = before === null ? null : model.updated(page, before);
     fill(page, words, base);
     const wanted =
       expected ?? (page < tables.pages ? model.moved(page) : model.updated(page, pageOf(sources, page)));
-    for (const [i, value] of wanted) {
-      const found = words[base + i] as number;
-      const where = () => `page ${page}, word ${i}: it is ${found}, and ${value} in the model`;
-      assertThat('D7', found === value, where);
-    }
+    assertWords(page, wanted, words, base);
   };
+}
+
+/** The same of moving pages [0, used), which lie in `heap` by now; `sources.from` is a copy of what they are made from. */
+export function assertMade(
+  heap: PageView,
+  tables: HeapTables,
+  sources: Readonly<PageSources>,
+  used: number,
+): void {
+  const model = makeModel(tables, sources);
+  for (let page = 0; page < used; page++)
+    assertWords(page, model.moved(page), heap.words, heap.readable(page));
+}
+
+function assertWords(
+  page: number,
+  wanted: ReadonlyMap<number, number>,
+  words: Int32Array,
+  base: number,
+): void {
+  for (const [i, value] of wanted) {
+    const found = words[base + i] as number;
+    const where = () => `page ${page}, word ${i}: it is ${found}, and ${value} in the model`;
+    assertThat('D7', found === value, where);
+  }
+}
+
+/** Pages [0, pages) of a space, as they are now. */
+export function copyOf({ words, readable }: PageView, pages: number): PageView {
+  const copy = new Int32Array(pages * PAGE_WORDS);
+  for (let page = 0; page < pages; page++) {
+    const at = readable(page);
+    copy.set(words.subarray(at, at + PAGE_WORDS), page * PAGE_WORDS);
+  }
+  const base = (page: number): number => page * PAGE_WORDS;
+  return { words: copy, readable: base, writable: base };
 }
 
 function pageOf({ from }: Readonly<PageSources>, page: number): Int32Array {

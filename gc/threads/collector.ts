@@ -8,6 +8,7 @@ import { type Collector, collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { makeChecker, makeModeCheck } from '../invariants/checker.ts';
+import { isWithinReach } from '../maker.ts';
 import { openMarkPool } from '../mark-pool.ts';
 import { isUserMode } from '../modes/index.ts';
 import { makeMarking } from '../phases/mark.ts';
@@ -37,7 +38,7 @@ function checkerOf(): Collector['checker'] {
 }
 
 untilGone(kernel, () => {
-  parentPort?.postMessage({ kind: 'ready' });
+  parentPort?.postMessage({ kind: 'ready', loops: isWithinReach(maker) ? 'wasm' : 'js' });
   for (;;) {
     const next = newestAt(tables.control, 'finished') + 1;
     if (!awaitStage(tables.control, 'requested', next, heap.periodMs ?? Infinity))

@@ -35,6 +35,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
     const heap: Partial<Record<keyof Heap, unknown>> = {
       cycles: [1, 2, 3, 4].map((number) => sampleCycle({ number })),
       failure: new Promise<never>(() => {}),
+      loops: 'js',
       lostEvents: () => 0,
       memory: () => ({ bytes: 10, peakBytes: 20 }),
       spawn: () => ({ index: index++, done }),
@@ -59,6 +60,7 @@ it('keeps the measured collections, and closes the heap', async () => {
   expect(run.cycles.map((cycle) => cycle.number)).toEqual([3, 4]);
   expect(run).toMatchObject({
     warmupCycles: 2,
+    loops: 'js',
     lostEvents: 0,
     verified: true,
     memory: { peakBytes: 20, heapBytes: config.heap },

@@ -40,6 +40,7 @@ export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
     invocation: 1,
     cycles: [sampleCycle({ number: 1 })],
     warmupCycles: 0,
+    loops: 'js',
     lostEvents: 0,
     mutators: [
       {

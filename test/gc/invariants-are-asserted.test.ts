@@ -263,3 +263,11 @@ it.each(Object.keys(MODES) as ModeName[])('%s: nothing is broken', (mode) => {
   collectChecked(mode, {});
   collectChecked(mode, {}, allocateSome);
 });
+
+// Of pages that were made over what they are made from, D7 is asserted when all of them are.
+it.each([1, 6])('stw: D7, a word of page %i', (broken) => {
+  const fill = damageWord((page) => page === broken);
+  expect(() => collectChecked('stw', { fill }, allocateSome)).toThrow(
+    expect.objectContaining({ code: 'INVARIANT_VIOLATED', invariant: 'D7' }),
+  );
+});

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
 import { allocateMarkPool, forgetScanned, openMarkPool, openPool, scanned } from '../../dist/gc/mark-pool.js';
-import { allocateMetadata, openTables } from '../../dist/heap/layout.js';
+import { allocateMetadata, allocateShared, openTables } from '../../dist/heap/layout.js';
 import { recordHeader } from '../../dist/heap/object.js';
+import { createLinear, type WasmMemory } from '../../dist/uffd/linear.js';
 import { within } from './stress.js';
 
 const OBJECTS = 60_000;
@@ -50,10 +51,10 @@ function reachable(words: Int32Array, roots: readonly number[]): Set<number> {
   return found;
 }
 
-async function startMarkers(count: number, shared: object): Promise<Worker[]> {
-  const markers = Array.from(
-    { length: count },
-    () => new Worker(new URL('./marking-thread.mjs', import.meta.url), { workerData: shared }),
+async function startMarkers(shared: object, linears: readonly (object | null)[]): Promise<Worker[]> {
+  const markers = linears.map(
+    (linear) =>
+      new Worker(new URL('./marking-thread.mjs', import.meta.url), { workerData: { ...shared, linear } }),
   );
   onTestFinished(async () => {
     await Promise.all(markers.map((worker) => worker.terminate()));
@@ -62,13 +63,34 @@ async function startMarkers(count: number, shared: object): Promise<Worker[]> {
   return markers;
 }
 
-it.each([2, 3])('%i markers', async (count) => {
-  const metadata = allocateMetadata(geometry);
+const memory = createLinear() as WasmMemory;
+
+/** Pieces of linear memory, each behind the other. */
+function linearRooms() {
+  let next = 1 << 20;
+  return (bytes: number) => {
+    const words = new Int32Array(memory.buffer, next, Math.ceil(bytes / 4)).fill(0);
+    next += Math.ceil(bytes / 4096) * 4096;
+    return words;
+  };
+}
+
+const places = ['in arrays', 'compiled'] as const;
+const cases = places.flatMap((how) => [2, 3].map((count) => [count, how] as const));
+
+it.each(cases)('%i markers, %s', async (count, how) => {
+  const allocate = how === 'compiled' ? linearRooms() : allocateShared;
+  const metadata = allocateMetadata(geometry, allocate);
   const tables = openTables(metadata, geometry);
-  const words = new Int32Array(new SharedArrayBuffer(geometry.heapBytes));
+  const words = allocate(geometry.heapBytes);
   const markPool = allocateMarkPool();
   const pool = openMarkPool(markPool);
-  const markers = await startMarkers(count, { metadata, geometry, words, markPool });
+  const rooms = how === 'compiled' ? allocate : () => null;
+  const linears = Array.from({ length: count }, () => {
+    const room = rooms(4 * (PAGES * 512 + 64));
+    return room && { memory, room };
+  });
+  const markers = await startMarkers({ metadata, geometry, words, markPool }, linears);
   for (let round = 0; round < 60; round++) {
     const [name, graph] = Object.entries(GRAPHS)[round % Object.keys(GRAPHS).length] as [string, Graph];
     lay(graph, words, round);

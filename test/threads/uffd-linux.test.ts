@@ -1,7 +1,9 @@
 /** The real kernel behind the seam: what it answers, and what it refuses before C sees it. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 
 const P = u.PAGE_BYTES;
@@ -175,6 +177,108 @@ it('memory is what the files and private mappings hold, and its peak', () => {
   k.fallocate(fd, u.FALLOC_FL_PUNCH_HOLE | u.FALLOC_FL_KEEP_SIZE, 0, 2 * P);
   k.madvise(addr, 4 * P, u.MADV_DONTNEED);
   expect(k.memory()).toEqual({ bytes: 2 * P, peakBytes: 8 * P });
+});
+
+it('an ioctl finds its argument where it is, also when V8 has moved it', () => {
+  const k = openLinux();
+  const fd = k.userfaultfd(u.O_NONBLOCK | u.UFFD_USER_MODE_ONLY);
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const small = u.uffdioApi.encode({ api: u.UFFD_API, features: 0n });
+  expect(k.ioctl(fd, u.UFFDIO_API, small)).toBe(0);
+  const wakes = Array.from({ length: 20 }, () => {
+    const arg = new Uint8Array(16); // small enough to lie in V8's own heap
+    arg.set(u.uffdioRange.encode({ start: 4096, len: 4096 }));
+    const first = k.ioctl(fd, u.UFFDIO_WAKE, arg);
+    collectGarbage();
+    const again = k.ioctl(fd, u.UFFDIO_WAKE, arg);
+    arg[8] = 1; // a length that is no whole page
+    return [first, again, k.ioctl(fd, u.UFFDIO_WAKE, arg)];
+  });
+  expect(wakes).toEqual(wakes.map(() => [0, 0, -u.EINVAL]));
+});
+
+describe('linear memory', () => {
+  const opened = () => {
+    const k = u.openKernel('linux', { linear: true });
+    onTestFinished(() => k.dispose());
+    return { k, linear: k.linear as NonNullable<u.Kernel['linear']> };
+  };
+  const map = (k: u.Kernel, addr: number, length: number) =>
+    k.mmap(addr, length, RW, PRIVATE | u.MAP_FIXED, -1, 0);
+
+  it('is there when it was asked for', () => {
+    expect(openLinux().linear).toBeNull();
+    expect(u.openKernel('sim').linear).toBeNull();
+  });
+
+  it('shows what is mapped over it, in every thread', async () => {
+    const { k, linear } = opened();
+    const fd = k.memfd_create('test', 0);
+    k.ftruncate(fd, 4 * P);
+    const addr = linear.place(4 * P);
+    expect(k.mmap(addr, 4 * P, RW, u.MAP_SHARED | u.MAP_FIXED, fd, 0)).toBe(addr);
+    const view = k.pageView(addr, 4 * P);
+    view.words[1024] = 7;
+    const whole = new Int32Array(linear.memory.buffer);
+    expect(whole[(view.linear as number) / 4 + 1024]).toBe(7);
+    const elsewhere = k.mmap(0, 4 * P, RW, u.MAP_SHARED, fd, 0);
+    expect(k.pageView(elsewhere, 4 * P).linear).toBeUndefined();
+    expect(k.load32(elsewhere + P)).toBe(7);
+    const look =
+      '(k, u, { addr }) => { const v = k.pageView(addr, 4 * 4096); return [v.linear, v.words[1024]]; }';
+    expect(await inThread(k, look, { addr })).toEqual([view.linear, 7]);
+  });
+
+  it('has words beside the mappings, all zero, which can be posted and are no memory of the machine', async () => {
+    const { k, linear } = opened();
+    const words = linear.allocate(64 << 20) as Int32Array;
+    expect(words.length).toBe(16 << 20);
+    expect(words.every((word) => word === 0)).toBe(true);
+    words.fill(3);
+    expect(k.memory().bytes).toBe(0);
+    expect(await inThread(k, '(k, u, { words }) => words[5]', { words })).toBe(3);
+    const addr = linear.place(P);
+    map(k, addr, P);
+    k.store32(addr, 1);
+    expect(k.memory().bytes).toBe(P);
+    expect(words[0]).toBe(3);
+  });
+
+  it('is given out once, aligned for mremap, until there is no room', () => {
+    const { linear } = opened();
+    const GIB = 2 ** 30;
+    const starts = [0, 1, 2, 3, 4].map(() => linear.place(GIB));
+    expect(starts.filter((start) => start > 0).length).toBe(3);
+    expect(starts.every((start) => start % GIB === 0)).toBe(true);
+    expect(new Set(starts).size).toBe(4); // the three, and 0
+    expect(linear.allocate(2 * GIB)).toBeNull();
+    expect(linear.allocate(P)).not.toBeNull();
+  });
+
+  it('what is unmapped there reads as zero, and is given out again', () => {
+    const { k, linear } = opened();
+    const first = linear.place(3 * 2 ** 30);
+    map(k, first, 3 * 2 ** 30);
+    k.store32(first + P, 5);
+    const { words } = k.pageView(first, P * 2);
+    expect(k.munmap(first, 3 * 2 ** 30)).toBe(0);
+    expect(words[1024]).toBe(0);
+    expect(linear.place(3 * 2 ** 30)).toBe(first);
+  });
+
+  it('stays when the machine has ended: it is not ours to unmap', () => {
+    const { k, linear } = opened();
+    const addr = linear.place(P);
+    map(k, addr, P);
+    const { words } = k.pageView(addr, P);
+    words[0] = 9;
+    k.dispose();
+    k.dispose();
+    expect(words[0]).toBe(0);
+    words[0] = 4;
+    expect(new Int32Array(linear.memory.buffer)[words.byteOffset / 4]).toBe(4);
+  });
 });
 
 it('a short argument is EFAULT, in the order in which the kernel finds it', () => {

@@ -43,6 +43,9 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
   let attached = true;
   const views: Extent[] = []; // that were handed out to this thread
   let kept: Float64Array | null = null; // addresses that stay backed for other threads
+  // The last argument of an ioctl: whoever publishes uses one again and again.
+  let lastArg: Uint8Array | null = null;
+  let lastAddress = 0;
   const word = new Uint32Array(1);
   const wordBytes = new Uint8Array(word.buffer);
   const poller = makePoller(libc, m);
@@ -50,6 +53,12 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
   function alive(): void {
     checkAlive(m);
     if (!attached) throw new MachineGoneError('this thread has detached from the machine (dispose)');
+  }
+
+  /** A small array may lie in V8's heap, which moves it; not once it has a buffer. (One that is transferred is too short.) */
+  function remember(arg: Uint8Array): void {
+    lastArg = arg;
+    lastAddress = libc.addressOf(new Uint8Array(arg.buffer, arg.byteOffset, arg.byteLength));
   }
 
   function noted(fd: number): number {
@@ -84,7 +93,11 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
       // The kernel finds the null in its own order of errors.
       const given = arg !== null && arg.byteLength < _IOC_SIZE(number) ? null : arg;
       // Signed, V8 need not box it; Linux reads 32 bits of it.
-      const answer = libc.ioctl(fd, request | 0, given);
+      const answer =
+        given !== null && given === lastArg
+          ? libc.ioctlAt(fd, request | 0, lastAddress)
+          : libc.ioctl(fd, request | 0, given);
+      if (given !== null && given !== lastArg) remember(given);
       if (answer === 0 && given !== null && isWatchRequest(number)) {
         const { start, len } = uffdioRange.decode(given);
         noteWatch(m, fd, start, len, number === UFFDIO_REGISTER);

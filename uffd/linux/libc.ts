@@ -22,6 +22,8 @@ export interface Libc {
   readonly ffi: string;
   readonly syscall: (number: number, argument: number) => number;
   readonly ioctl: (fd: number, request: number, arg: Uint8Array | null) => number;
+  /** The same by the argument's address, which spares the FFI looking it up. */
+  readonly ioctlAt: (fd: number, request: number, address: number) => number;
   readonly ioctlValue: (fd: number, request: number, value: number) => number;
   readonly open: (path: string, flags: number) => number;
   readonly read: (fd: number, into: Uint8Array, bytes: number) => number;
@@ -107,6 +109,7 @@ function declare(koffi: Koffi): Libc {
     };
   };
   const ioctl = library.func('ioctl', 'int', ['int', 'ulong', 'void *']);
+  const ioctlAt = library.func('ioctl', 'int', ['int', 'ulong', 'int64']);
   const copyOut = library.func('memcpy', 'int64', ['void *', 'int64', 'size_t']);
   const copyIn = library.func('memcpy', 'int64', ['int64', 'void *', 'size_t']);
   const setAffinity = call('sched_setaffinity', ['int', 'size_t', 'void *']);
@@ -114,8 +117,9 @@ function declare(koffi: Koffi): Libc {
   return {
     ffi: `koffi ${koffi.version}`,
     syscall: call('syscall', ['long', 'long'], 'long'),
-    // The hot one: without the argument array of `call`.
+    // The hot ones: without the argument array of `call`.
     ioctl: (fd, request, arg) => (ioctl(fd, request, arg) === -1 ? -koffi.errno() : 0),
+    ioctlAt: (fd, request, address) => (ioctlAt(fd, request, address) === -1 ? -koffi.errno() : 0),
     ioctlValue: call('ioctl', ['int', 'ulong', 'long']),
     open: call('open', ['str', 'int']),
     read: call('read', ['int', 'void *', 'size_t'], 'long'),

@@ -117,11 +117,12 @@ export function makeTracer(
 
   function scanCompiled(most: number): boolean {
     const { scan, lastScanned, lastBrokenObject, lastBrokenReference } = compiled!.trace;
-    depth = scan(stack.byteOffset, depth, most, room.byteOffset);
-    if (depth < 0) {
+    const left = scan(stack.byteOffset, depth, most, room.byteOffset);
+    if (left < 0) {
       const [object, ref] = [lastBrokenObject(), lastBrokenReference()];
       throw ref === 0 ? noObjectAt(object, 0, 'while marking') : outsideHeap(ref, 'while marking');
     }
+    depth = left;
     objects += lastScanned();
     return depth === 0;
   }

@@ -44,9 +44,9 @@ export interface KernelLinear {
   readonly memory: WasmMemory;
   /**
    * Address of `length` bytes of it that hold nothing, to be mapped over with MAP_FIXED: a view of them then says where
-   * they lie in linear memory. 0 if there is no room.
+   * they lie in linear memory. A multiple of `alignment` (default: one page). 0 if there is no room.
    */
-  place(length: number): number;
+  place(length: number, alignment?: number): number;
   /** Words of it beside all mappings, all zero, that never fault; null if there is no room. They are never given back. */
   allocate(bytes: number): Int32Array | null;
 }

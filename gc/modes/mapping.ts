@@ -36,10 +36,15 @@ export function mapPrivate(kernel: Kernel, length: number, addr = 0): number {
 
 /**
  * An address for a range that GC threads have a view of: in linear memory, where compiled code reaches it; 0, for
- * wherever the kernel likes, if there is no room.
+ * wherever the kernel likes, if there is no room. A range that mremap moves is aligned to what that moves in one step.
  */
-export function placeForView(kernel: Kernel, length: number): number {
-  return kernel.linear?.place(length) ?? 0;
+export function placeForView(kernel: Kernel, length: number, alignment = PAGE_BYTES): number {
+  return kernel.linear?.place(length, alignment) ?? 0;
+}
+
+/** Private memory that GC threads have a view of, and that mremap moves from or to. */
+export function mapMoved(kernel: Kernel, length: number): number {
+  return mapPrivate(kernel, length, placeForView(kernel, length, kernel.moveUnit));
 }
 
 /** A shared mapping of a whole file, at `addr` if that is not 0. @throws SyscallError */
@@ -113,13 +118,12 @@ export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number
 
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
 export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
-  const space = () => mapPrivate(kernel, r.spanBytes, placeForView(kernel, r.spanBytes));
   return {
-    heap: space(),
+    heap: mapMoved(kernel, r.spanBytes),
     heapBytes: r.heapBytes,
     nonMovingBytes: r.nonMovingBytes,
     spanBytes: r.spanBytes,
-    from: space(),
+    from: mapMoved(kernel, r.spanBytes),
     ...reserveStage(kernel),
   };
 }

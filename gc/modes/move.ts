@@ -11,9 +11,9 @@ import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   allBytes,
   keepOneMapping,
+  mapMoved,
   mapPrivate,
   movePages,
-  placeForView,
   rehearsePrivateFlip,
   reserveStage,
   watchedParts,
@@ -21,12 +21,11 @@ import {
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function reserve(kernel: Kernel, { heapBytes, nonMovingBytes, spanBytes }: Reservation): Ranges {
-  const space = () => mapPrivate(kernel, spanBytes, placeForView(kernel, spanBytes));
   return {
-    heap: space(),
+    heap: mapMoved(kernel, spanBytes),
     ...{ heapBytes, nonMovingBytes, spanBytes },
-    space0: space(),
-    space1: space(),
+    space0: mapMoved(kernel, spanBytes),
+    space1: mapMoved(kernel, spanBytes),
     ...reserveStage(kernel),
   };
 }

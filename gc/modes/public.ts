@@ -12,6 +12,7 @@ export {
   inSteps,
   keepOneMapping,
   mapFile,
+  mapMoved,
   mapPrivate,
   movePages,
   placeForView,

@@ -16,7 +16,7 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
   const space = (bytes: number) => mapPrivate(kernel, bytes, placeForView(kernel, bytes));
   return {
     ...{ heapBytes, nonMovingBytes, spanBytes },
-    heap: space(spanBytes),
+    heap: space(allBytes(r)),
     buffers: space(r.threads * PAGE_BYTES),
   };
 }

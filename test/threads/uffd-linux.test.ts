@@ -248,7 +248,7 @@ describe('linear memory', () => {
   it('is given out once, aligned for mremap, until there is no room', () => {
     const { linear } = opened();
     const GIB = 2 ** 30;
-    const starts = [0, 1, 2, 3, 4].map(() => linear.place(GIB));
+    const starts = [0, 1, 2, 3, 4].map(() => linear.place(GIB, GIB));
     expect(starts.filter((start) => start > 0).length).toBe(3);
     expect(starts.every((start) => start % GIB === 0)).toBe(true);
     expect(new Set(starts).size).toBe(4); // the three, and 0

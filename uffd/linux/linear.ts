@@ -5,7 +5,6 @@
 import { type KernelLinear, PAGE_BYTES } from '../kernel.ts';
 import * as table from './intervals.ts';
 import { keepingBook, type LinuxMachine, TAG } from './machine.ts';
-import { alignmentOf } from './mappings.ts';
 
 export function kernelLinear(m: LinuxMachine): KernelLinear | null {
   const { linear } = m;
@@ -13,7 +12,7 @@ export function kernelLinear(m: LinuxMachine): KernelLinear | null {
   const { memory } = linear;
   return {
     memory,
-    place: (length) => hold(m, length, alignmentOf(length)),
+    place: (length, alignment = PAGE_BYTES) => hold(m, length, alignment),
     allocate(bytes) {
       const start = hold(m, bytes, PAGE_BYTES);
       return start === 0 ? null : new Int32Array(memory.buffer, start - linear.start, Math.ceil(bytes / 4));

@@ -61,7 +61,7 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
 }
 
 /** What a range of that length is best aligned to: see {@link mapAligned}. */
-export function alignmentOf(length: number): number {
+function alignmentOf(length: number): number {
   return TABLE_BYTES.find((bytes) => length >= bytes) ?? PAGE_BYTES;
 }
 

@@ -24,7 +24,7 @@ interface Exports {
   forwardReferences(layout: number, begin: number, end: number): number;
   updatePage(page: number, at: number): number;
   useSpace(space: number, limit: number, alone: boolean): void;
-  scan(stack: number, depth: number, most: number, queue: number): number;
+  scan(stack: number, depth: number, most: number, queue: number, queued: number): number;
   lastScanned(): number;
   lastBrokenObject(): number;
   lastBrokenReference(): number;

@@ -30,8 +30,9 @@ export const NO_SPACE: PageView = { words: new Int32Array(0), readable: () => 0,
 export const NO_LIMIT = 0x7fff_ffff;
 /** Objects scanned between two looks at the pool. */
 const SCANS_A_LOOK = 512;
-/** Room for the compiled loop's queue, before the stack. */
-const QUEUE_WORDS = 16;
+/** Entries of the compiled loop's queue, and room for them before the stack. */
+const QUEUED = 8;
+const QUEUE_WORDS = 2 * QUEUED;
 
 /** One thread's part in marking. One a thread, for all collections. */
 export interface Tracer {
@@ -117,7 +118,7 @@ export function makeTracer(
 
   function scanCompiled(most: number): boolean {
     const { scan, lastScanned, lastBrokenObject, lastBrokenReference } = compiled!.trace;
-    const left = scan(stack.byteOffset, depth, most, room.byteOffset);
+    const left = scan(stack.byteOffset, depth, most, room.byteOffset, QUEUED);
     if (left < 0) {
       const [object, ref] = [lastBrokenObject(), lastBrokenReference()];
       throw ref === 0 ? noObjectAt(object, 0, 'while marking') : outsideHeap(ref, 'while marking');

@@ -38,21 +38,21 @@ export function lastBrokenReference(): u32 {
  * of the next are on their way, and their cache misses overlap. (Cher, Hosking and Vitek, ASPLOS 2004: a prefetch queue in
  * front of the mark stack.) An entry of the queue is the object's address and its header.
  */
-const QUEUED: u32 = 8;
 const QUEUE_MASK: u32 = 7;
 const LOG_ENTRY_BYTES: u32 = 3;
 
 /**
  * Scans what is on the stack at `stack`, `depth` words deep, and what that leads to: `most` objects at the most. Answers
- * the stack's new depth; −1 if it came to something broken. `queue` has room for 8 entries of 8 bytes.
+ * the stack's new depth; −1 if it came to something broken. `queue` has room for 8 entries of 8 bytes, of which `queued` are
+ * used: 1 is a plain stack.
  */
-export function scan(stack: usize, depth: u32, most: u32, queue: usize): i32 {
+export function scan(stack: usize, depth: u32, most: u32, queue: usize, queued: u32): i32 {
   let top = stack + (depth << 2);
   let left = most;
   let first: u32 = 0; // entries [first, next) of the queue are taken, modulo its size
   let next: u32 = 0;
   while (left !== 0) {
-    for (; top !== stack && next - first < QUEUED; next++) {
+    for (; top !== stack && next - first < queued; next++) {
       top -= 4;
       enqueue(
         queue + ((next & QUEUE_MASK) << LOG_ENTRY_BYTES),

@@ -1,0 +1,135 @@
+/**
+ * The collector's inner loops alone, no kernel involved: marking a random graph and making its to-space pages, in
+ * JavaScript and compiled, and marking compiled without the queue in front of its stack. Turn about, in one run.
+ *
+ *     node dist/bench/loops.js [MiB = 64] [rounds = 9]
+ */
+import { median } from 'simple-statistics';
+import { type Compiled, openCompiled } from '../gc/compiled.ts';
+import { makeFillPage, type PageSources } from '../gc/fill-page.ts';
+import { allocateMarkPool, openMarkPool } from '../gc/mark-pool.ts';
+import { setLiveBits } from '../gc/phases/liveness.ts';
+import { makeMarking } from '../gc/phases/mark.ts';
+import { clearLiveness, prepare } from '../gc/phases/prepare.ts';
+import { type Allocate, allocateMetadata, type HeapTables, openTables } from '../heap/layout.ts';
+import { GRANULE_BYTES, LOG_PAGE_GRANULES, recordHeader, recordReferences } from '../heap/object.ts';
+import { setTopPage, topPage } from '../heap/spaces.ts';
+import { LOG_PAGE_WORDS, PAGE_BYTES, type PageView } from '../uffd/kernel.ts';
+import { createLinear, type WasmMemory } from '../uffd/linear.ts';
+import { createRandom } from './workloads/random.ts';
+
+const ROOTS = 1024;
+const SHAPE = 1;
+const [mib = 64, rounds = 9] = process.argv.slice(2).map(Number);
+const memory = createLinear();
+if (memory === null || !(mib >= 1 && mib <= 1024 && rounds >= 1)) {
+  console.error('usage: node dist/bench/loops.js [MiB, 1 to 1024] [rounds]; it takes 4 GiB of addresses');
+  process.exit(2);
+}
+
+function allocator({ buffer }: WasmMemory): Allocate {
+  let next = PAGE_BYTES;
+  return (bytes) => {
+    const words = new Int32Array(buffer, next, Math.ceil(bytes / 4));
+    next += Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+    return words;
+  };
+}
+
+/** Fills the heap with objects of 8 to 64 bytes, every other one live: 0 to 3 references to random live ones. */
+function fill(words: Int32Array, tables: HeapTables): void {
+  const random = createRandom(1);
+  const live: number[] = [];
+  words[0] = recordHeader(0, 0, 1);
+  for (let object = 1; object + 8 <= words.length / 2; ) {
+    const granules = 1 + random.below(8);
+    words[2 * object] = recordHeader(SHAPE, Math.min(random.below(4), 2 * granules - 2), granules);
+    if (random.below(2) === 0) live.push(object);
+    object += granules;
+  }
+  const any = (): number => live[random.below(live.length)] as number;
+  for (const object of live) {
+    const references = recordReferences(words[2 * object] as number);
+    for (let i = 1; i <= references; i++) words[2 * object + i] = any();
+  }
+  tables.roots[0]?.set([ROOTS, ...Array.from({ length: ROOTS }, any)]);
+  setTopPage(tables, words.length >>> LOG_PAGE_WORDS);
+}
+
+const allocate = allocator(memory);
+const geometry = { heapBytes: mib * 2 ** 20, mutators: 1, rootSlots: ROOTS, tlabPages: 8 };
+const tables = openTables(allocateMetadata(geometry, allocate), geometry);
+const words = allocate(geometry.heapBytes);
+fill(words, tables);
+const base = (page: number) => page << LOG_PAGE_WORDS;
+const space: PageView = { words, readable: base, writable: base, linear: words.byteOffset };
+const compiled = openCompiled({ memory, allocate }, tables);
+const { trace } = compiled;
+const plainStack: Compiled = {
+  ...compiled,
+  trace: { ...trace, scan: (stack, depth, most, queue) => trace.scan(stack, depth, most, queue, 1) },
+};
+const pool = openMarkPool(allocateMarkPool());
+const markers = {
+  JavaScript: makeMarking(tables, pool, true),
+  'compiled, a plain stack': makeMarking(tables, pool, true, plainStack),
+  'compiled, with its queue': makeMarking(tables, pool, true, compiled),
+};
+
+/** Milliseconds that `run` takes. */
+function timed(run: () => void): number {
+  const began = performance.now();
+  run();
+  return performance.now() - began;
+}
+
+const black = topPage(tables) << LOG_PAGE_GRANULES;
+const marking = new Map(Object.keys(markers).map((name) => [name, [] as number[]]));
+const filling = new Map(['JavaScript', 'compiled'].map((name) => [name, [] as number[]]));
+const out = allocate(PAGE_BYTES);
+let objects = 0;
+let liveBytes = 0;
+for (let round = 0; round < rounds; round++) {
+  for (const [name, marker] of Object.entries(markers)) {
+    tables.markBits.fill(0);
+    marker.begin(space);
+    marking.get(name)?.push(timed(marker.finish));
+    objects = marker.objects();
+  }
+  setLiveBits(space, tables, black >>> 5);
+  const plan = prepare(space, tables, black);
+  liveBytes = plan.liveGranules * GRANULE_BYTES;
+  const sources: PageSources = {
+    ...{ from: space, ...plan, blackBegin: black, blackSlide: 0, nonMoving: black },
+    ...{ inPlace: true, inOrder: false, compiled: false },
+  };
+  const fillPage = makeFillPage(tables, sources, compiled.pages);
+  compiled.begin(sources, words.byteOffset);
+  for (const name of filling.keys()) {
+    sources.compiled = name === 'compiled';
+    const all = () => {
+      for (let page = plan.compactedPages - 1; page >= 0; page--) fillPage(page, out, 0);
+    };
+    filling.get(name)?.push(timed(all));
+  }
+  clearLiveness(tables, black);
+}
+
+/** Medians of a rate per second, and how many times the first one it is. */
+function print(
+  title: string,
+  unit: string,
+  amount: number,
+  all: ReadonlyMap<string, readonly number[]>,
+): void {
+  console.log(title);
+  const [[, first]] = [...all] as [[string, readonly number[]]];
+  for (const [name, ms] of all) {
+    const gain = median(first.map((other, i) => other / (ms[i] as number)));
+    const rate = (amount / 1e3 / median([...ms])).toPrecision(4);
+    console.log(`  ${name.padEnd(26)}${rate.padStart(8)} ${unit}${gain.toFixed(2).padStart(8)} ×`);
+  }
+}
+
+print(`marking ${objects} live objects of ${mib} MiB`, 'million objects/s', objects, marking);
+print(`making ${Math.round(liveBytes / 1e6)} MB of to-space pages`, 'MB/s', liveBytes, filling);

@@ -86,6 +86,7 @@ function heapOptions({ config, mode, nonMovingBytes }: Plan): HeapOptions {
     gcThreads: config.gcThreads,
     faultThreads: config.faultThreads,
     batch: config.batch,
+    order: config.order,
     utilization: config.utilization,
     minFreeBytes: Math.min(config.minFree, config.heap - nonMovingBytes),
     maxFreeBytes: Math.min(config.maxFree, config.heap - nonMovingBytes),

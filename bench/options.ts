@@ -42,6 +42,7 @@ export interface RawOptions {
   readonly page?: string;
   readonly pin?: string;
   readonly loops?: string;
+  readonly order?: string;
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
@@ -91,6 +92,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
   ['--page <size>', 'size of a page: 4KiB'],
   ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
+  ['--order <way>', 'pages are compacted from the top down, or up (default: down; stw: up)'],
   [
     '--loops <how>',
     "auto: the collector's inner loops compiled (WebAssembly) where its memory is in reach; js: never (default: auto)",
@@ -128,7 +130,8 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     batch: integer('--batch', raw.batch ?? '16', [0, 65_536]),
     ...triggerOptions(raw, heap),
     page: pageBytes(raw.page ?? '4KiB'),
-    loops: loopsOption(raw.loops ?? 'auto'),
+    order: oneOf('--order', raw.order ?? 'down', ['down', 'up'] as const),
+    loops: oneOf('--loops', raw.loops ?? 'auto', ['auto', 'js'] as const),
     pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
     verify: verification(raw.verify),
@@ -204,12 +207,10 @@ function pageBytes(text: string): number {
   return bytes;
 }
 
-const LOOPS = ['auto', 'js'] as const;
-
-function loopsOption(how: string): Config['loops'] {
-  const known = LOOPS.find((name) => name === how);
+function oneOf<Name extends string>(option: string, text: string, names: readonly Name[]): Name {
+  const known = names.find((name) => name === text);
   if (known !== undefined) return known;
-  throw new UsageError(`--loops ${how}: must be auto or js${suggestion(how, LOOPS)}`);
+  throw new UsageError(`${option} ${text}: must be ${names.join(' or ')}${suggestion(text, names)}`);
 }
 
 /** What a bare --verify means (program.ts). */

@@ -118,6 +118,7 @@ export const ConfigSchema = record({
   cycles: Type.Integer({ minimum: 1 }),
   invocations: Type.Integer({ minimum: 1 }),
   batch: Count,
+  order: Type.Union([Type.Literal('down'), Type.Literal('up')]),
   /** What decides when collections begin by themselves: null, or sizes in bytes and a period in ms. */
   utilization: Type.Union([Type.Null(), Type.Number()]),
   minFree: Count,

@@ -77,6 +77,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     markPool: allocateMarkPool(),
     // Where a page that nobody publishes is lost, "on demand only" is one page a call.
     batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
+    order: options.order,
     helpers,
     verify: options.verify !== false,
     assertPhases: options.verify === 'phases',

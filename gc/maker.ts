@@ -25,11 +25,16 @@ export interface Maker {
   readonly fill: FillPage;
   /** What `fill` reads; {@link beginCycle} renews it. */
   readonly sources: PageSources;
+  /** Whether pages are claimed from the bottom up. */
+  readonly ascends: boolean;
   /** Absent or null: its loops run in JavaScript. */
   readonly compiled?: Compiled | null;
 }
 
-export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
+/** @param parts `ascends` is for concurrent modes to say (default false) */
+export function makeMaker(
+  parts: Omit<Maker, 'fill' | 'sources' | 'ascends'> & { readonly ascends?: boolean },
+): Maker {
   const sources: PageSources = {
     from: parts.thread.fromSpace(),
     liveGranules: 0,
@@ -41,7 +46,8 @@ export function makeMaker(parts: Omit<Maker, 'fill' | 'sources'>): Maker {
     inOrder: !parts.mode.concurrent,
     compiled: false,
   };
-  return { ...parts, sources, fill: makeFillPage(parts.tables, sources, parts.compiled?.pages) };
+  const ascends = !parts.mode.concurrent || (parts.ascends ?? false);
+  return { ...parts, ascends, sources, fill: makeFillPage(parts.tables, sources, parts.compiled?.pages) };
 }
 
 /** Takes over the figures of the collection under way. The caller is inside enterWork, or is a compactor. */

@@ -20,6 +20,11 @@ export interface HeapOptions {
   readonly faultThreads?: number;
   /** Pages a publishing ioctl (default 16); 0: on demand only. */
   readonly batch?: number;
+  /**
+   * The order in which compactors take pages: from the top down, so that from-space can be given back as they go and what
+   * is newest comes first; or from the bottom up, as `stw` always does (default `down`).
+   */
+  readonly order?: 'down' | 'up';
   /** Root slots of each mutator, its shadow stack included (default 65 536). */
   readonly rootSlots?: number;
   /** Weak references, finalizers and ephemerons that each mutator can have at a time (default 1024). */
@@ -76,6 +81,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     gcThreads: 1,
     faultThreads: 1,
     batch: 16,
+    order: 'down',
     rootSlots: DEFAULT_ROOT_SLOTS,
     nonMovingBytes: 0,
     weakHandles: 1024,
@@ -101,8 +107,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('weakHandles', resolved.weakHandles, 0, 2 ** 24, 'handles');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
   requireTrigger(resolved);
-  if (!['auto', 'js'].includes(resolved.loops))
-    throw new RangeError(`loops: ${resolved.loops} is unknown; it takes auto or js`);
+  requireOneOf('loops', resolved.loops, ['auto', 'js']);
+  requireOneOf('order', resolved.order, ['down', 'up']);
   return resolved;
 }
 
@@ -126,6 +132,11 @@ function requireTrigger({
   requireWhole('minFreeBytes', minFreeBytes, 1, heapBytes, 'bytes');
   requireWhole('maxFreeBytes', maxFreeBytes, minFreeBytes, heapBytes, 'bytes');
   if (periodMs !== null) requireWhole('periodMs', periodMs, 1, MAX_PERIOD_MS, 'ms');
+}
+
+function requireOneOf(name: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new RangeError(`${name}: ${value} is unknown; it takes ${known.join(' or ')}`);
 }
 
 function requireWhole(name: string, value: number, least: number, most: number, unit: string): void {

@@ -30,10 +30,10 @@ export function updatePages(maker: Maker, batch: number): void {
   makeAll(maker, batch, (most) => claimNonMoving(maker, most));
 }
 
-/** From the top down; or from the bottom up, where pages are made over their sources. */
-function claimMoving({ cycle, mode }: Maker, most: number): PageRange {
+/** From the top down; or from the bottom up, as it must be where pages are made over their sources. */
+function claimMoving({ cycle, ascends }: Maker, most: number): PageRange {
   const { first, end } = claimPages(cycle, most);
-  if (mode.concurrent) return { first, end };
+  if (!ascends) return { first, end };
   const used = loadAcquire(cycle, CYCLE.usedPages);
   return { first: used - end, end: used - first };
 }

@@ -30,6 +30,8 @@ export interface HeapLinks {
   readonly cycle: SharedArrayBuffer;
   readonly markPool: SharedArrayBuffer;
   readonly batch: number;
+  /** The order in which compactors take pages. */
+  readonly order: 'down' | 'up';
   readonly helpers: number;
   /** Whether the whole heap is checked after every collection, and invariants are between its phases. */
   readonly verify: boolean;
@@ -130,7 +132,16 @@ function makerOf(
     side: () => loadAcquire(cycle, CYCLE.side),
   });
   const compiled = links.heap.compiled ? openCompiled(kernel.linear as KernelLinear, tables) : null;
-  const maker = makeMaker({ mode, thread, tables, cycle, events, role, compiled });
+  const maker = makeMaker({
+    mode,
+    thread,
+    tables,
+    cycle,
+    events,
+    role,
+    compiled,
+    ascends: links.heap.order === 'up',
+  });
   if (!links.heap.assertPhases) return { ...attached, uffd, maker };
   return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, tables, maker.sources) } };
 }

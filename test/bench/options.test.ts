@@ -27,6 +27,7 @@ describe('defaults', () => {
         maxFree: 64 * 1024 ** 2,
         period: null,
         page: 4096,
+        order: 'down',
         loops: 'auto',
         pin: null,
         seed: 1,

@@ -50,6 +50,8 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
   ['run --verify=phase', /--verify=phase: must be --verify or --verify=phases/],
   ['run --period 0', /--period 0: must be a whole number/],
   ['run --live half', /--live half: must be a fraction/],
+  ['run --loops ja', /--loops ja: must be auto or js \(did you mean js\?\)/],
+  ['run --order sideways', /--order sideways: must be down or up/],
   ['run --mutators 0', /--mutators 0: must be a whole number from 1/],
   ['run --mutators two', /--mutators two: must be a whole number/],
   ['run --gc-threads 0', /--gc-threads 0:/],

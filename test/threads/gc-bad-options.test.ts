@@ -28,6 +28,8 @@ const RANGES: readonly (readonly [string, object, RegExp])[] = [
   ['minFreeBytes', { minFreeBytes: 0 }, /^minFreeBytes: 0 bytes is out of range/],
   ['minFreeBytes', { minFreeBytes: 2 * MIB }, /^minFreeBytes: 2097152 bytes/],
   ['maxFreeBytes', { minFreeBytes: 8192, maxFreeBytes: 4096 }, /^maxFreeBytes: 4096 .* from 8192 to/],
+  ['loops', { loops: 'c' as 'js' }, /^loops: c is unknown; it takes auto or js/],
+  ['order', { order: 'left' as 'up' }, /^order: left is unknown; it takes down or up/],
   ['periodMs', { periodMs: 0 }, /^periodMs: 0 ms/],
   [
     'mode',

@@ -17,7 +17,8 @@ const settings = GIVING_BACK.flatMap((mode) => [1, 2].map((gcThreads) => ({ mode
 
 // With a second compactor the window is as wide as the scheduler lets one of them lag behind.
 it.each(GIVING_BACK)('%s takes no more memory than the old objects and a window', async (mode) => {
-  await withHeap({ mode, gcThreads: 1, heapBytes: 16 * MIB }, async (heap) => {
+  // Large enough that no collection begins by itself: the mutator would allocate beside it.
+  await withHeap({ mode, gcThreads: 1, heapBytes: 32 * MIB }, async (heap) => {
     const data = { rounds: 3, fullBytes: 12 * MIB, liveBytes: 6 * MIB, seed: 1, granules: [1, 8] };
     await heap.spawn(compactionProgram, data).done;
     const cycles = await recordsOf(heap);
@@ -34,7 +35,7 @@ it.each(GIVING_BACK)('%s takes no more memory than the old objects and a window'
 
 // Pages at the bottom are made from what lies above them: from-space is needed to its top until the last ones.
 it.each(['continue', 'copy'] as const)('%s, from the bottom up: both spaces are in memory', async (mode) => {
-  await withHeap({ mode, order: 'up', heapBytes: 16 * MIB }, async (heap) => {
+  await withHeap({ mode, order: 'up', heapBytes: 32 * MIB }, async (heap) => {
     const data = { rounds: 3, fullBytes: 12 * MIB, liveBytes: 6 * MIB, seed: 1, granules: [1, 8] };
     await heap.spawn(compactionProgram, data).done;
     const oldBytes = Math.max(...(await recordsOf(heap)).map(oldBytesOf));

@@ -47,7 +47,7 @@ export function makeTracer(tables: HeapTables, pool: MarkPool, alone: boolean): 
   const { markBits } = tables;
   const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
-  const stack = new Int32Array(new SharedArrayBuffer((tables.endPage << LOG_GRANULES) * 4));
+  const stack = new Int32Array(new SharedArrayBuffer(tables.mostObjects * 4));
   let space = NO_SPACE;
   let limit = 0;
   let depth = 0;

@@ -1,8 +1,12 @@
 /**
- * Updating one page of the non-moving space, from the page itself and metadata alone: its objects stay where they are,
+ * Updating one page that does not move, from the page itself and metadata alone: its objects stay where they are,
  * and what they refer to has moved. In the page where the mode can publish that; else in a copy of it.
+ *
+ * A page that holds no object is made zero: somebody has allocated there since the flip, and faults. Its memory may not
+ * even be there.
  */
 import type { HeapTables } from '../heap/layout.ts';
+import { isKept } from '../heap/non-moving.ts';
 import {
   ARRAY_HEADER_WORDS,
   ARRAY_REFERENCES_WORD,
@@ -26,10 +30,14 @@ const WORDS = PAGE_WORDS;
 
 const SOUND = -1;
 
-/** A function that updates any page of the non-moving space; `words[base …]` is the page, or room for a copy. */
+/** A function that updates any page that does not move; `words[base …]` is the page, or room for a copy. */
 export function makeUpdatePage(tables: HeapTables, sources: Readonly<PageSources>): FillPage {
   const updateReferences = makeUpdateReferences(tables, sources);
   return (page, words, base) => {
+    if (!isKept(tables, page)) {
+      words.fill(0, base, base + WORDS);
+      return;
+    }
     if (!sources.inPlace) {
       const at = sources.from.readable(page);
       words.set(sources.from.words.subarray(at, at + WORDS), base);

@@ -3,15 +3,16 @@
  * the world stopped, and no collection between its flip and its end.
  *
  * Invariants (facts page, E6): the heap parses without a gap; every reference, of an object, a root or a weak handle, is null or
- * the start of an object; the crossing map names the object that covers each page's first granule. In the non-moving
- * space the same holds of each run of granules in use.
+ * the start of an object; the crossing map names the object that covers each page's first granule. Where objects do not
+ * move the same holds of each run of units in use.
  *
  * Cannot check: whether a reference is the *right* one. Workloads carry payload checksums for that.
  */
 import type { PageView } from '../uffd/kernel.ts';
 import { nextBit, nextClear } from './bitmap.ts';
+import type { FixedSpace } from './fixed-spaces.ts';
 import type { HeapTables } from './layout.ts';
-import { nonMovingBegin, nonMovingTop, usedNow } from './non-moving.ts';
+import { topOf, usedNow } from './non-moving.ts';
 import {
   FILLER_SHAPE,
   GRANULE_BYTES,
@@ -53,7 +54,10 @@ export function verifyHeap(view: PageView, tables: HeapTables, when: string): He
   const problems: string[] = [];
   const top = topPage(tables) << LOG_PAGE_GRANULES;
   const starts = new Uint8Array(tables.endPage << (LOG_PAGE_GRANULES - 3));
-  const runs = [{ first: 0, end: top }, ...runsInUse(tables)];
+  const runs = [
+    { first: 0, end: top, unit: 1 },
+    ...tables.fixed.flatMap((space) => runsInUse(tables, space)),
+  ];
   const survey = { objects: 0, objectBytes: 0, fillerBytes: 0, references: 0 };
   for (const run of runs) walkObjects(view, tables, run, { starts, survey, problems });
   if (problems.length === 0) {
@@ -65,23 +69,31 @@ export function verifyHeap(view: PageView, tables: HeapTables, when: string): He
   return survey;
 }
 
-/** Granules [first, end) in which one object follows the other. */
+/** Granules [first, end) in which one object follows the other, each in whole units. */
 interface Run {
   readonly first: Ref;
   readonly end: number;
+  readonly unit: number;
 }
 
-/** The runs of the non-moving space that are in use. */
-function runsInUse(tables: HeapTables): readonly Run[] {
-  const base = nonMovingBegin(tables);
-  const [use, end] = [usedNow(tables), (nonMovingTop(tables) << LOG_PAGE_GRANULES) - base];
+/** The runs of a space that are in use. */
+function runsInUse(tables: HeapTables, space: FixedSpace): readonly Run[] {
+  const { first: firstPage, logUnit } = space;
+  const base = firstPage << LOG_PAGE_GRANULES;
+  const use = usedNow(tables, space);
+  const end = ((topOf(tables, space) - firstPage) << LOG_PAGE_GRANULES) >>> logUnit;
   const runs: Run[] = [];
   for (let first = nextBit(use, 1, 0, end); first < end; ) {
     const stop = nextClear(use, first, end);
-    runs.push({ first: base + first, end: base + stop });
+    runs.push({ first: base + (first << logUnit), end: base + (stop << logUnit), unit: 1 << logUnit });
     first = nextBit(use, 1, stop, end);
   }
   return runs;
+}
+
+/** Where the object after one of that size begins. */
+function after(object: Ref, granules: number, unit: number): Ref {
+  return object + Math.ceil(granules / unit) * unit;
 }
 
 /** How an object is named in a message: its reference and the address from the heap's base. */
@@ -103,7 +115,7 @@ export function outsideHeap(ref: Ref, when: string): HeapCorruptError {
 function walkObjects(
   view: PageView,
   tables: HeapTables,
-  { first, end }: Run,
+  { first, end, unit }: Run,
   { starts, survey, problems }: { starts: Uint8Array; survey: Mutable<HeapSurvey>; problems: string[] },
 ): void {
   for (let object = first; object < end; ) {
@@ -122,7 +134,7 @@ function walkObjects(
       survey.objectBytes += parts.granules * GRANULE_BYTES;
       survey.references += parts.references;
     }
-    object += parts.granules;
+    object = after(object, parts.granules, unit);
   }
 }
 
@@ -152,7 +164,12 @@ function checkCrossings(tables: HeapTables, object: Ref, granules: number, probl
   }
 }
 
-function checkReferences(view: PageView, { first, end }: Run, starts: Uint8Array, problems: string[]): void {
+function checkReferences(
+  view: PageView,
+  { first, end, unit }: Run,
+  starts: Uint8Array,
+  problems: string[],
+): void {
   for (let object = first; object < end; ) {
     const parts = readObject(view, object);
     for (let i = 0; i < parts.references; i++) {
@@ -160,7 +177,7 @@ function checkReferences(view: PageView, { first, end }: Run, starts: Uint8Array
       if (isObject(target, starts)) continue;
       report(problems, `${describeRef(object)}: reference ${i} is ${target}, where no object begins`);
     }
-    object += parts.granules;
+    object = after(object, parts.granules, unit);
   }
 }
 

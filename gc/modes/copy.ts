@@ -9,7 +9,8 @@
 import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
-  allBytes,
+  dropRaw,
+  hiddenBytes,
   keepOneMapping,
   mapPrivate,
   privatePair,
@@ -47,6 +48,7 @@ function attach(context: ThreadContext): MappedThread {
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>
       uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
+    releaseNonMoving: dropRaw(kernel, ranges),
     unwatch(used, nonMoving) {
       for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
     },
@@ -61,8 +63,8 @@ export const copyMode: MappingMode = {
   updatesInPlace: false,
   features: 0n,
   needs: (r) => ({
-    memoryBytes: 2 * allBytes(r) + bufferBytes(r),
-    addressBytes: 2 * allBytes(r) + bufferBytes(r),
+    memoryBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
+    addressBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
   }),
   reserve,
   attach,

@@ -34,10 +34,10 @@ export function mapPrivate(kernel: Kernel, length: number, addr = 0): number {
   return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, -1, 0), { addr, length });
 }
 
-/** A shared mapping of a whole file, at `addr` if that is not 0. @throws SyscallError */
-export function mapFile(kernel: Kernel, addr: number, length: number, fd: number): number {
+/** A shared mapping of a file, from `offset` on, at `addr` if that is not 0. @throws SyscallError */
+export function mapFile(kernel: Kernel, addr: number, length: number, fd: number, offset = 0): number {
   const flags = MAP_SHARED | (addr === 0 ? 0 : MAP_FIXED);
-  return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, fd, 0), { addr, length, fd });
+  return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, fd, offset), { addr, length, fd });
 }
 
 /** Moves the pages of one range to another, page tables and all, and leaves the first empty. @throws SyscallError */
@@ -73,9 +73,14 @@ export function watchedParts(
   return [moving, [heap + heapBytes, nonMovingPages * PAGE_BYTES]];
 }
 
-/** Bytes of both spaces. */
-export function allBytes({ heapBytes, nonMovingBytes }: Ranges | Reservation): number {
+/** Bytes of what the flip hides from mutators. */
+export function hiddenBytes({ heapBytes, nonMovingBytes }: Ranges | Reservation): number {
   return heapBytes + nonMovingBytes;
+}
+
+/** Bytes from the heap's first to its last: what mutators see. */
+export function allBytes(r: Ranges | Reservation): number {
+  return r.rawBytes > 0 ? r.spanBytes + r.rawBytes : hiddenBytes(r);
 }
 
 /** Calls `release` for pages [first, end) in steps, from the top down. */
@@ -98,6 +103,16 @@ export function dropPrivate(kernel: Kernel, base: number, first: number, end: nu
   });
 }
 
+/** {@link MappedThread.releaseNonMoving} where all but raw data has been moved away by the flip, and not come back. */
+export function dropRaw(
+  kernel: Kernel,
+  { heap, spanBytes }: Ranges,
+): NonNullable<MappedThread['releaseNonMoving']> {
+  return (first, end) => {
+    if (first * PAGE_BYTES >= spanBytes) dropPrivate(kernel, heap, first, end);
+  };
+}
+
 /** Two pages set aside, to rehearse the flip on: in the place of the heap, and of where its old pages are moved to. */
 export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number } {
   return { stage: mapPrivate(kernel, PAGE_BYTES), stageFrom: mapPrivate(kernel, PAGE_BYTES) };
@@ -106,10 +121,11 @@ export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
 export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
   return {
-    heap: mapPrivate(kernel, r.spanBytes),
+    heap: mapPrivate(kernel, r.spanBytes + r.rawBytes),
     heapBytes: r.heapBytes,
     nonMovingBytes: r.nonMovingBytes,
     spanBytes: r.spanBytes,
+    rawBytes: r.rawBytes,
     from: mapPrivate(kernel, r.spanBytes),
     ...reserveStage(kernel),
   };
@@ -131,7 +147,7 @@ export function privatePair(
   const { heap, heapBytes } = ranges;
   const from = ranges.from as number;
   const living = kernel.pageView(heap, allBytes(ranges));
-  const old = kernel.pageView(from, allBytes(ranges));
+  const old = kernel.pageView(from, hiddenBytes(ranges));
   return {
     livingSpace: () => living,
     fromSpace: () => old,

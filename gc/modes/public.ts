@@ -9,6 +9,8 @@ export {
   allBytes,
   checked,
   dropPrivate,
+  dropRaw,
+  hiddenBytes,
   inSteps,
   keepOneMapping,
   mapFile,

@@ -3,10 +3,9 @@
  * made in their place while the mutators are stopped (ART's fallback mode). What the other modes are measured
  * against, and what is left where there is no userfaultfd.
  */
-import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
-  allBytes,
   dropPrivate,
+  hiddenBytes,
   movePages,
   privatePair,
   rehearsePrivateFlip,
@@ -19,14 +18,13 @@ function attach(context: ThreadContext): MappedThread {
   const { heap, heapBytes, nonMovingBytes, spanBytes } = ranges;
   const pair = privatePair(context);
   const living = pair.livingSpace();
-  const moving = heapBytes / PAGE_BYTES;
   return {
     ...pair,
     // What does not move stays; then whole units of the page tables can no longer be moved.
     flip: () => movePages(kernel, heap, ranges.from as number, nonMovingBytes > 0 ? heapBytes : spanBytes),
     rehearseFlip: () => rehearsePrivateFlip(context),
     target: () => living.words,
-    slot: (page) => (page < moving ? living.writable(page) : living.readable(page)),
+    slot: (page, _batchFirst, isAnew) => (isAnew ? living.writable(page) : living.readable(page)),
     publish: (_first, pages) => ({ done: pages, errno: 0 }),
     unwatch: () => {},
     releaseNonMoving: (first, end) => dropPrivate(kernel, heap, first, end),
@@ -41,7 +39,10 @@ export const stopTheWorldMode: MappingMode = {
   untouchedStay: false,
   updatesInPlace: true,
   features: 0n,
-  needs: (r) => ({ memoryBytes: 2 * allBytes(r), addressBytes: 2 * allBytes(r) }),
+  needs: (r) => {
+    const bytes = 2 * hiddenBytes(r) + r.rawBytes;
+    return { memoryBytes: bytes, addressBytes: bytes };
+  },
   reserve: reservePrivatePair,
   attach,
 };

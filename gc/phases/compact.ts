@@ -1,8 +1,9 @@
 /**
  * Compaction, by every compactor at once and beside the mutators: claims pages in batches from the top down (the
  * newest objects first, which mutators touch first), makes them, and publishes them as the policy says. Then the same
- * for the pages of the non-moving space, whose references are updated.
+ * for the pages that do not move, whose references are updated.
  */
+import { isMade } from '../../heap/non-moving.ts';
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
 import { beginCycle, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
 import { advance, PAGE, stateOf, tryAdvance } from '../page-state.ts';
@@ -20,7 +21,7 @@ export function compactPages(maker: Maker, batch: number, afterBatch?: () => voi
   makeAll(maker, batch, (most) => claimPages(maker.cycle, most), afterBatch);
 }
 
-/** The same for the pages of the non-moving space. */
+/** The same for the pages that do not move and are watched. */
 export function updatePages(maker: Maker, batch: number): void {
   beginCycle(maker);
   makeAll(maker, batch, (most) => claimNonMoving(maker, most));
@@ -41,7 +42,7 @@ function makeAll(
     const { first, end } = claim(batch === 0 ? CLAIM_PAGES : batch);
     if (first === end) return;
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInPlace(maker, first, end);
-    noteMade(maker, first, made);
+    if (made > 0) noteMade(maker, first, made);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();
   }
@@ -50,12 +51,20 @@ function makeAll(
 /** World stopped: nobody competes, and a page is published by being made. */
 function compactInPlace(maker: Maker, first: number, end: number): number {
   const { pageStates } = maker.tables;
+  let made = 0;
   for (let page = end - 1; page >= first; page--) {
+    if (isFree(maker, page)) continue;
     advance(pageStates, page, PAGE.unprocessed, PAGE.processing);
     makePage(maker, page, first);
     advance(pageStates, page, PAGE.processing, PAGE.published);
+    made++;
   }
-  return end - first;
+  return made;
+}
+
+/** A page that does not move and holds nothing: only who allocates there needs it, and faults for it. */
+function isFree({ tables }: Maker, page: number): boolean {
+  return page >= tables.pages && !isMade(tables, page);
 }
 
 /** Makes what fault threads have left of the batch: how many pages. */
@@ -63,6 +72,7 @@ function compactBatch(maker: Maker, first: number, end: number): number {
   const { pageStates } = maker.tables;
   let made = 0;
   for (let page = end - 1; page >= first; page--) {
+    if (isFree(maker, page)) continue;
     // The loser leaves the page to the fault thread that took it.
     if (!tryAdvance(pageStates, page, PAGE.unprocessed, PAGE.processing)) continue;
     makePage(maker, page, first);

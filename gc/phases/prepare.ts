@@ -40,7 +40,7 @@ export function prepare(tables: HeapTables, blackBegin: number): CompactionPlan 
     }
     live = next;
   }
-  resetStates(tables.pageStates, tables.endPage);
+  resetStates(tables.pageStates, tables.watchedEnd);
   return { liveGranules: live, compactedPages: (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES };
 }
 

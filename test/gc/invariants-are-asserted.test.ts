@@ -186,7 +186,11 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
     'a mark in the non-moving space is lost',
     { beforeFlip: (h) => flipBit(h.tables.markBits, h.pinned) },
   ],
-  ['N1', 'a place is kept for nobody', { beforeFlip: (h) => put(usedNext(h.tables), 25, 1) }],
+  [
+    'N1',
+    'a place is kept for nobody',
+    { beforeFlip: (h) => put(usedNext(h.tables, h.tables.fixed[0]), 25, 1) },
+  ],
   [
     'C1',
     'a root forwarded twice',

@@ -41,7 +41,7 @@ export function makeFixedAllocator(
     return at >= 0 ? at : clearRun(use, 0, Math.min(units, next + count - 1), count, align);
   }
 
-  /** Takes so many units, where the search for the last object left off; −1 if there are none in one piece. */
+  /** Takes so many units, of small ones where the search for the last object left off; −1 if there are none in one piece. */
   function take(count: number, align: number): number {
     lock(control, words.lock);
     const at = findRoom(count, align);
@@ -53,7 +53,8 @@ export function makeFixedAllocator(
 
   function noteTaken(at: number, count: number): void {
     setBits(usedNow(tables, space), 1, at, at + count);
-    storeRelaxed(control, words.next, at + count);
+    // Whole pages are few enough to look through from the beginning, which leaves longer runs free.
+    if (logUnit === 0) storeRelaxed(control, words.next, at + count);
     storeRelease(control, words.used, loadAcquire(control, words.used) + (count << logUnit));
     const end = (first + ((at + count) << logUnit) + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
     if (end > topOf(tables, space)) storeRelease(control, words.top, end);

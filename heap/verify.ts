@@ -53,7 +53,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 export function verifyHeap(view: PageView, tables: HeapTables, when: string): HeapSurvey {
   const problems: string[] = [];
   const top = topPage(tables) << LOG_PAGE_GRANULES;
-  const starts = new Uint8Array(tables.endPage << (LOG_PAGE_GRANULES - 3));
+  const starts = makeStarts(tables);
   const runs = [
     { first: 0, end: top, unit: 1 },
     ...tables.fixed.flatMap((space) => runsInUse(tables, space)),
@@ -116,7 +116,7 @@ function walkObjects(
   view: PageView,
   tables: HeapTables,
   { first, end, unit }: Run,
-  { starts, survey, problems }: { starts: Uint8Array; survey: Mutable<HeapSurvey>; problems: string[] },
+  { starts, survey, problems }: { starts: Starts; survey: Mutable<HeapSurvey>; problems: string[] },
 ): void {
   for (let object = first; object < end; ) {
     const parts = readObject(view, object);
@@ -129,7 +129,7 @@ function walkObjects(
     if (shapeOf(parts.header) === FILLER_SHAPE && object > 0) {
       survey.fillerBytes += parts.granules * GRANULE_BYTES;
     } else {
-      starts[object >>> 3] = (starts[object >>> 3] as number) | (1 << (object & 7));
+      starts.add(object);
       survey.objects++;
       survey.objectBytes += parts.granules * GRANULE_BYTES;
       survey.references += parts.references;
@@ -167,7 +167,7 @@ function checkCrossings(tables: HeapTables, object: Ref, granules: number, probl
 function checkReferences(
   view: PageView,
   { first, end, unit }: Run,
-  starts: Uint8Array,
+  starts: Starts,
   problems: string[],
 ): void {
   for (let object = first; object < end; ) {
@@ -181,7 +181,7 @@ function checkReferences(
   }
 }
 
-function checkRoots(tables: HeapTables, starts: Uint8Array, problems: string[]): void {
+function checkRoots(tables: HeapTables, starts: Starts, problems: string[]): void {
   tables.roots.forEach((slots, mutator) => {
     const count = slots[0] as number;
     for (let i = 1; i <= count; i++) {
@@ -192,20 +192,43 @@ function checkRoots(tables: HeapTables, starts: Uint8Array, problems: string[]):
   });
 }
 
-function checkHandles(tables: HeapTables, starts: Uint8Array, problems: string[]): void {
+function checkHandles(tables: HeapTables, starts: Starts, problems: string[]): void {
   forHandleTargets(tables, (target, where) => {
     if (!isObject(target, starts)) report(problems, `${where()} refers to ${target}, where no object begins`);
   });
 }
 
 /** Null, or the start of an object that is no filler. */
-function isObject(target: Ref, starts: Uint8Array): boolean {
-  if (target === 0) return true;
-  return (
-    target > 0 &&
-    target >>> 3 < starts.length &&
-    ((starts[target >>> 3] as number) & (1 << (target & 7))) !== 0
-  );
+function isObject(target: Ref, starts: Starts): boolean {
+  return target === 0 || (target > 0 && starts.has(target));
+}
+
+/** Where objects begin: a bit a granule, of those that any space has. */
+interface Starts {
+  readonly add: (object: Ref) => void;
+  readonly has: (target: Ref) => boolean;
+}
+
+function makeStarts({ watchedEnd, endPage, fixed: [, , raw] }: HeapTables): Starts {
+  const end = watchedEnd << LOG_PAGE_GRANULES;
+  const gap = (raw.first - watchedEnd) << LOG_PAGE_GRANULES;
+  const bits = new Uint8Array((watchedEnd + raw.end - raw.first) << (LOG_PAGE_GRANULES - 3));
+  const place = (object: Ref) => (object < end ? object : object - gap);
+  return {
+    add(object) {
+      const at = place(object);
+      bits[at >>> 3] = (bits[at >>> 3] as number) | (1 << (at & 7));
+    },
+    has(target) {
+      const at = place(target);
+      const isInHeap = target < end || at >= end;
+      return (
+        isInHeap &&
+        target < endPage << LOG_PAGE_GRANULES &&
+        ((bits[at >>> 3] as number) & (1 << (at & 7))) !== 0
+      );
+    },
+  };
 }
 
 function report(problems: string[], problem: string): void {

@@ -1,6 +1,6 @@
 /** What must hold while from-space is given back (D5), when the watch has ended (D2, E1, E2), and at the end (E5). */
 import { isSet } from '../../heap/bitmap.ts';
-import type { HeapTables } from '../../heap/layout.ts';
+import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
@@ -11,6 +11,8 @@ import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
 import { assertThat } from './named.ts';
+
+const LOG_PAGE_CHUNKS = LOG_PAGE_GRANULES - LOG_CHUNK_GRANULES;
 
 /** D5: from-space pages from `first` on are about to be given back. */
 export function assertUnneeded({ tables, sources, cycle }: Maker, first: number): void {
@@ -90,9 +92,16 @@ export function firstUnpublished(
 }
 
 /** E5. Nothing is marked before the next collection begins, and no object of the non-moving space either. */
-export function assertClear({ markBits, liveness }: HeapTables): void {
-  const mark = markBits.findIndex((word) => word !== 0);
-  assertThat('E5', mark < 0, () => `a mark bit of granules ${mark * 32} to ${mark * 32 + 31} is set`);
+export function assertClear({ markBits, liveness, watchedEnd, fixed: [, , raw] }: HeapTables): void {
+  assertUnmarked(markBits, 0, watchedEnd);
+  assertUnmarked(markBits, raw.first, raw.end);
   const live = liveness.findIndex((word) => word !== 0);
   assertThat('E5', live < 0, () => `chunk ${live >>> 1} has live bits, or an offset, left`);
+}
+
+function assertUnmarked(markBits: Int32Array, first: number, end: number): void {
+  const words = markBits.subarray(first << LOG_PAGE_CHUNKS, end << LOG_PAGE_CHUNKS);
+  const mark = words.findIndex((word) => word !== 0) + (first << LOG_PAGE_CHUNKS);
+  const where = () => `a mark bit of granules ${mark * 32} to ${mark * 32 + 31} is set`;
+  assertThat('E5', mark < first << LOG_PAGE_CHUNKS, where);
 }

@@ -25,7 +25,16 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
-import { allBytes, checked, inSteps, mapFile, mapPrivate, movePages, watchedParts } from './mapping.ts';
+import {
+  allBytes,
+  checked,
+  inSteps,
+  mapFile,
+  mapPrivate,
+  movePages,
+  unwatchAll,
+  watchedParts,
+} from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
@@ -115,12 +124,7 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
     target: () => current().words,
     slot: (page, _batchFirst, isAnew) => (isAnew ? current().writable(page) : current().readable(page)),
     publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch(used, nonMoving) {
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) {
-        uffd.unregister(addr, length);
-        uffd.wake(addr, length); // older kernels leave minor-fault sleepers asleep at UNREGISTER
-      }
-    },
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     release(first, end) {
       const fd = fds[(1 - side()) as 0 | 1];
       inSteps(first, end, (offset, length) => {

@@ -16,6 +16,7 @@ import {
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
@@ -49,9 +50,7 @@ function attach(context: ThreadContext): MappedThread {
     publish: (first, pages, batchFirst) =>
       uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
     releaseNonMoving: dropRaw(kernel, ranges),
-    unwatch(used, nonMoving) {
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
-    },
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
   };
 }
 

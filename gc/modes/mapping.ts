@@ -73,6 +73,23 @@ export function watchedParts(
   return [moving, [heap + heapBytes, nonMovingPages * PAGE_BYTES]];
 }
 
+/**
+ * {@link MappedThread.unwatch}. Kernels to 5.x leave who has slept in a minor fault asleep at UNREGISTER; and Linux 6.18 who
+ * comes to sleep while it runs: it wakes first and changes the mapping then, and a fault takes no lock but the mapping's
+ * own meanwhile (seen once in some hundred collections, in a free page that a mutator had just allocated).
+ */
+export function unwatchAll(
+  uffd: Userfaultfd,
+  ranges: Ranges,
+  usedPages: number,
+  nonMovingPages: number,
+): void {
+  for (const [addr, length] of watchedParts(ranges, usedPages, nonMovingPages)) {
+    uffd.unregister(addr, length);
+    uffd.wake(addr, length);
+  }
+}
+
 /** Bytes of what the flip hides from mutators. */
 export function hiddenBytes({ heapBytes, nonMovingBytes }: Ranges | Reservation): number {
   return heapBytes + nonMovingBytes;

@@ -18,6 +18,7 @@ import {
   movePages,
   rehearsePrivateFlip,
   reserveStage,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
@@ -62,9 +63,7 @@ function attach(context: ThreadContext): MappedThread {
     },
     publish: (first, pages) =>
       uffd.move(heap + first * PAGE_BYTES, spaces[sourceOf(first)] + first * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch(used, nonMoving) {
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
-    },
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     releaseNonMoving: dropRaw(kernel, ranges),
     // No release: from-space is the next pool. But for what did not move and has not come back: it is dead.
     settle() {

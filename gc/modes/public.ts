@@ -20,6 +20,7 @@ export {
   rehearsePrivateFlip,
   reservePrivatePair,
   reserveStage,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 export type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';

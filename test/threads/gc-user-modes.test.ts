@@ -46,6 +46,17 @@ describe('the example: pages published by mmap', () => {
     expect(cycles.length).toBeGreaterThanOrEqual(6);
   });
 
+  it('large objects: free pages are left out, and are the file’s afterwards', async () => {
+    await withHeap({ ...options, largeBytes: 4 * MIB, mutators: 2 }, async (heap) => {
+      const graph = { program: 'graph', small: 1500, large: 24, rounds: 60, collections: 6, seed: 2 };
+      const mutators = [0, 1].map(() => heap.spawn(fixture('large-programs'), graph));
+      for (const { done } of mutators) expect((await done).result).toMatchObject({ wrong: [] });
+      const records = await recordsOf(heap);
+      expect(records.some(({ releasedPages }) => releasedPages > 0)).toBe(true);
+      expect(records.some(({ nonMoving }) => nonMoving.pages > 20)).toBe(true);
+    });
+  });
+
   it('no page is left, and none is copied', async () => {
     await withHeap(options, async (heap) => {
       await heap.spawn(fixture('programs'), { program: 'list', length: 3000, collections: 2 }).done;

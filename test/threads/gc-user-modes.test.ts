@@ -57,6 +57,16 @@ describe('the example: pages published by mmap', () => {
     });
   });
 
+  it('large garbage: pages that were free are used again after the collection', async () => {
+    const few = { ...options, verify: true, largeBytes: 67 * 4096, mutators: 3 };
+    await withHeap(few, async (heap) => {
+      const garbage = { program: 'garbage', arrays: 150, references: 3000, words: 4000 };
+      const mutators = [0, 1, 2].map(() => heap.spawn(fixture('large-programs'), garbage));
+      for (const { done } of mutators) expect((await done).result).toEqual([]);
+      await recordsOf(heap);
+    });
+  });
+
   it('no page is left, and none is copied', async () => {
     await withHeap(options, async (heap) => {
       await heap.spawn(fixture('programs'), { program: 'list', length: 3000, collections: 2 }).done;

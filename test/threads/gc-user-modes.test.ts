@@ -98,6 +98,16 @@ describe('what a module lacks is named before anything is mapped', () => {
     });
   });
 
+  it('that knows of no raw data runs, but not in a heap with large-object space', async () => {
+    const mode = broken('knows of no raw data');
+    await (await open(mode)).close();
+    const error = await rejection(withHeap({ mode, largeBytes: MIB }, async () => {}));
+    expect(error).toMatchObject({ name: 'ModeError', code: 'MODE_BROKEN' });
+    expect(error.message).toMatch(
+      /reserve\(\) must map 1048576 bytes of raw data behind the first \d+, and answer `rawBytes`/,
+    );
+  });
+
   it('no such file', async () => {
     const error = await rejection(open('./no-such-mode.js'));
     expect(error).toMatchObject({ code: 'MODE_NOT_LOADED' });

@@ -28,8 +28,8 @@ export async function measureCommand(call: Call): Promise<number> {
     progress.watch(() => `preparing ${workload.name}`);
     const prepared = await unlessInterrupted(signal, prepare(workload, call));
     if (call.note) progress.note(call.note);
-    const { data, nonMovingBytes = 0 } = prepared;
-    const program = { module: workload.module, data, nonMovingBytes };
+    const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
+    const program = { module: workload.module, data, nonMovingBytes, largeBytes };
     const comparison = await compareModes(call.config, program, { openHeap, signal, progress });
     progress.end();
     return report(call, comparison, resultsOf(call.config, prepared, comparison, host));

@@ -13,6 +13,8 @@ export interface Program {
   readonly data: unknown;
   /** How much of the heap is non-moving space. */
   readonly nonMovingBytes: number;
+  /** How much of it is large-object space. */
+  readonly largeBytes: number;
 }
 
 export interface CompareSurroundings {

@@ -36,6 +36,7 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
     ...stallRows(),
     ...pageRows(),
     ...(cycles.some(({ nonMoving }) => nonMoving.pages > 0) ? nonMovingRows() : []),
+    ...(cycles.some(({ large }) => large.pages + large.rawPages > 0) ? largeRows() : []),
     ...ioctls.flatMap(ioctlRows),
     row(
       'copied to publish, per collection',
@@ -153,6 +154,23 @@ function nonMovingRows(): readonly Row[] {
       '  copied to publish',
       of(({ copiedBytes }) => copiedBytes),
       formatBytes,
+    ),
+  ];
+}
+
+function largeRows(): readonly Row[] {
+  return [
+    row(
+      'large pages with references',
+      medianCycle((cycle) => [cycle.large.pages]),
+    ),
+    row(
+      '  raw: not touched',
+      medianCycle((cycle) => [cycle.large.rawPages]),
+    ),
+    row(
+      '  given back',
+      medianCycle((cycle) => [cycle.releasedPages]),
     ),
   ];
 }

@@ -20,6 +20,8 @@ export interface Plan {
   readonly data: unknown;
   /** How much of the heap is non-moving space. */
   readonly nonMovingBytes: number;
+  /** How much of it is large-object space. */
+  readonly largeBytes: number;
 }
 
 /** What a run needs from outside. */
@@ -76,20 +78,20 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   }
 }
 
-function heapOptions({ config, mode, nonMovingBytes }: Plan): HeapOptions {
+function heapOptions({ config, mode, nonMovingBytes, largeBytes }: Plan): HeapOptions {
+  const heapBytes = config.heap - nonMovingBytes - largeBytes;
   return {
     kernel: config.kernel,
     mode,
-    heapBytes: config.heap - nonMovingBytes,
-    nonMovingBytes,
+    ...{ heapBytes, nonMovingBytes, largeBytes },
     mutators: config.mutators,
     gcThreads: config.gcThreads,
     faultThreads: config.faultThreads,
     batch: config.batch,
     order: config.order,
     utilization: config.utilization,
-    minFreeBytes: Math.min(config.minFree, config.heap - nonMovingBytes),
-    maxFreeBytes: Math.min(config.maxFree, config.heap - nonMovingBytes),
+    minFreeBytes: Math.min(config.minFree, heapBytes),
+    maxFreeBytes: Math.min(config.maxFree, heapBytes),
     periodMs: config.period,
     loops: config.loops,
     verify: config.verify,

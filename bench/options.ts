@@ -72,7 +72,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
   ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}, or a module of yours, as ./my-mode.js`],
   ['--modes <modes>', 'several of them, as copy,continue'],
-  ['--heap <size>', 'size of the heap (default: 64MiB)'],
+  ['--heap <size>', 'size of the heap, all its spaces together (default: 64MiB)'],
   ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
   ['--mutators <n>', 'mutator threads (default: 1)'],
   ['--gc-threads <n>', 'collector threads (default: 1)'],

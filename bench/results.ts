@@ -35,7 +35,7 @@ export const CycleSchema = record({
     publishedByFault: Count,
     untouched: Count,
   }),
-  /** Pages of the non-moving space, whose references were updated: how they were published. */
+  /** Pages that do not move and whose references were updated: how they were published. */
   nonMoving: record({
     pages: Count,
     liveBytes: Count,
@@ -45,6 +45,10 @@ export const CycleSchema = record({
     calls: Count,
     copiedBytes: Count,
   }),
+  /** The large-object space: pages with references, which are among those above, and raw ones, which cost nothing. */
+  large: record({ pages: Count, liveBytes: Count, rawPages: Count, rawBytes: Count }),
+  /** Pages that do not move, were free, and gave their memory back. */
+  releasedPages: Count,
   ioctls: Type.Record(Type.String(), record({ calls: Count, pages: Count })),
   faults: record({ missing: Count, minor: Count }),
 });

@@ -3,7 +3,7 @@
  * here and one file in phases/.
  */
 import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES, REASON } from '../heap/layout.ts';
-import { clearMarks, noteRoom, releaseAbove, setNonMovingTrigger } from '../heap/non-moving.ts';
+import { clearMarks, isMade, noteRoom, releaseFree, setNonMovingTriggers } from '../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../heap/object.ts';
 import { isLastResort, newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
@@ -84,12 +84,13 @@ export function collect(c: Collector): void {
   });
   c.checker?.unwatched?.(pages);
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
+  noteUpdated(c, pages);
   phase(c, 'release', () => {
     finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
-    const oldEnd = tables.pages + pages.oldNonMoving;
-    clearMarks(tables, oldEnd);
-    if (thread.releaseNonMoving) releaseAbove(tables, oldEnd, thread.releaseNonMoving);
+    clearMarks(tables, pages.oldTops);
+    const released = thread.releaseNonMoving ? releaseFree(tables, thread.releaseNonMoving) : 0;
+    maker.events.emit(EVENT.released, released, number);
   });
   c.checker?.cleared?.();
   if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
@@ -193,13 +194,15 @@ function noteReferences({ maker, cycle }: Collector, { cleared, finalized }: Dea
 function setLive({ maker, tables, cycle }: Collector, black: number): void {
   const space = maker.thread.livingSpace();
   const granules = setLiveBits(space, tables, black >>> LOG_CHUNK_GRANULES);
-  const nonMoving = keepNonMoving(space, tables);
+  const [pinned, large, raw] = keepNonMoving(space, tables);
   storeRelease(tables.control, CONTROL.liveGranules, granules);
-  storeRelease(tables.control, CONTROL.nonMovingLive, nonMoving);
-  maker.events.emit(EVENT.live, granules + nonMoving, loadAcquire(cycle, CYCLE.number), nonMoving);
+  storeRelease(tables.control, CONTROL.nonMovingLive, pinned);
+  const number = loadAcquire(cycle, CYCLE.number);
+  maker.events.emit(EVENT.live, granules + pinned + large + raw, number, pinned);
+  maker.events.emit(EVENT.liveLarge, large, number, raw);
 }
 
-/** Moving pages first, whose sources can then be given back; then those of the non-moving space, if there is one. */
+/** Moving pages first, whose sources can then be given back; then those that do not move, if there are any. */
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
   const releases = maker.mode.concurrent && maker.thread.release !== undefined;
@@ -225,19 +228,35 @@ function verifyStopped({ maker, tables }: Collector, number: number): void {
   resumeTheWorld(tables.control);
 }
 
+/** Pages that do not move: those with an object, and those that were free and have been touched. */
+function noteUpdated({ maker, tables, cycle }: Collector, { nonMoving }: FlipPages): void {
+  const [first, end] = [tables.pages, tables.pages + nonMoving];
+  let pages = 0;
+  for (let page = first; page < end; page++)
+    if (isMade(tables, page) || stateOf(tables.pageStates, page) !== PAGE.unprocessed) pages++;
+  const number = loadAcquire(cycle, CYCLE.number);
+  maker.events.emit(EVENT.plannedNonMoving, pages, number);
+  maker.events.emit(EVENT.untouchedNonMoving, untouchedIn(tables, first, end), number);
+  const [, large, raw] = tables.fixed.map(({ words }) => loadAcquire(tables.control, words.live)) as [
+    number,
+    number,
+    number,
+  ];
+  maker.events.emit(EVENT.largePages, large >>> LOG_PAGE_GRANULES, number, raw >>> LOG_PAGE_GRANULES);
+}
+
+/** Pages of [first, end) that are made and were not published. */
+function untouchedIn({ pageStates }: HeapTables, first: number, end: number): number {
+  let pages = 0;
+  for (let page = first; page < end; page++) if (stateOf(pageStates, page) === PAGE.processed) pages++;
+  return pages;
+}
+
 function end({ maker, tables, trigger }: Collector, number: number, before: number, pages: FlipPages): void {
-  const untouched = (first: number, count: number): number => {
-    let pages = 0;
-    for (let page = first; page < first + count; page++)
-      if (stateOf(tables.pageStates, page) === PAGE.processed) pages++;
-    return pages;
-  };
-  maker.events.emit(EVENT.plannedNonMoving, pages.nonMoving, number);
-  maker.events.emit(EVENT.untouchedNonMoving, untouched(tables.pages, pages.nonMoving), number);
-  maker.events.emit(EVENT.cycleEnd, untouched(0, pages.used), number);
+  maker.events.emit(EVENT.cycleEnd, untouchedIn(tables, 0, pages.used), number);
   const usedPages = topPage(tables);
   const allocatedPages = pages.old - before + usedPages - pages.used;
-  setNonMovingTrigger(tables);
+  setNonMovingTriggers(tables);
   setTrigger(tables, trigger, { livePages: pages.used, usedPages, allocatedPages });
   reachStage(tables.control, 'finished', number);
 }

@@ -17,6 +17,7 @@ interface Exports {
     liveness: number,
     firstGranule: number,
     chunks: number,
+    livenessChunks: number,
     nonMoving: number,
   ): void;
   useBounds(blackBegin: number, blackSlide: number): void;
@@ -56,7 +57,12 @@ export function openCompiled(
   const exports = instantiate<Exports>(readFileSync(new URL('./collector.wasm', import.meta.url)), memory);
   const { markBits, liveness, firstGranule } = tables;
   const offsets = [markBits, liveness, firstGranule].map(({ byteOffset }) => byteOffset);
-  exports.useTables(...(offsets as [number, number, number]), markBits.length, nonMovingBegin(tables));
+  exports.useTables(
+    ...(offsets as [number, number, number]),
+    markBits.length,
+    liveness.length / 2,
+    nonMovingBegin(tables),
+  );
   return {
     buffer: memory.buffer,
     ...compiledPages(exports),

@@ -26,12 +26,15 @@ export const EVENT = {
   wait: 15, // µs, cycle 0, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
   cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
-  live: 18, // granules of the marked objects, cycle, and of those the ones that do not move
-  plannedNonMoving: 19, // pages of the non-moving space, cycle
+  live: 18, // granules of the marked objects, cycle, and of those the ones in the non-moving space
+  plannedNonMoving: 19, // pages to update that do not move, cycle
   updated: 20, // of these, pages, cycle, role of the thread
   publishedNonMoving: 21, // the same; an event for each ioctl
   untouchedNonMoving: 22, // pages, cycle
   references: 23, // weak handles that were cleared, cycle, and finalizers whose objects have died
+  liveLarge: 24, // granules of the marked objects in the large-object space: with references, cycle, and raw
+  largePages: 25, // the pages of all that are kept: with references, cycle, and raw
+  released: 26, // free pages that do not move whose memory was given back, cycle
 } as const;
 
 /** Who filled or published. */

@@ -9,13 +9,15 @@
  * Two kinds of page: below the compacted end, live objects packed without gaps ("compacted"); above it, pages of
  * objects allocated since marking, which keep their gaps ("slid"). And a third one in the non-moving space, whose
  * objects stay where they are and only what they refer to has moved: its references are forwarded in the page itself
- * where the mode can publish that, else in a copy of it.
+ * where the mode can publish that, else in a copy of it. One that holds no object is made zero: somebody has allocated
+ * there since the flip, and faults. Its memory may not even be there.
  *
  * The loops over words run in JavaScript (page-loops.ts), or compiled (compiled.ts) where all memory that they touch is
  * within reach of that.
  */
 import { nextBit } from '../heap/bitmap.ts';
 import type { HeapTables } from '../heap/layout.ts';
+import { isKept } from '../heap/non-moving.ts';
 import { fillerHeader, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../heap/object.ts';
 import { describeRef, HeapCorruptError, noObjectAt } from '../heap/verify.ts';
 import { readObject } from '../heap/walk.ts';
@@ -101,6 +103,10 @@ export function makeFillPage(
   }
 
   function update(page: number, words: Int32Array, base: number): void {
+    if (!isKept(tables, page)) {
+      words.fill(0, base, base + WORDS);
+      return;
+    }
     if (!sources.inPlace) copyPage(sources.from, page, words, base);
     const broken = loops().updateReferences(page, words, base);
     if (broken !== SOUND) throw noObjectAt(broken, 0, 'while updating');

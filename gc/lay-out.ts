@@ -5,15 +5,16 @@ import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
 import { O_CLOEXEC, O_NONBLOCK, UFFD_USER_MODE_ONLY, UFFDIO_REGISTER_MODE_MISSING } from '../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
-import { openKernel } from '../uffd/open.ts';
+import { MAX_VIEW_BYTES, openKernel } from '../uffd/open.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
 import { largestHeap, machineSize, pastNode, requireRoom } from './machine-size.ts';
 import { allocateMarkPool } from './mark-pool.ts';
 import { modeNamed } from './modes/index.ts';
-import { mapPrivate } from './modes/mapping.ts';
-import type { MappingMode, Reservation } from './modes/mode.ts';
+import { ModeError } from './modes/load.ts';
+import { allBytes, mapPrivate } from './modes/mapping.ts';
+import type { MappingMode, Ranges, Reservation } from './modes/mode.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { HeapLinks } from './threads/boot.ts';
 import { setFirstTrigger, type TriggerPolicy } from './trigger.ts';
@@ -23,12 +24,14 @@ const TLAB_PAGES = 8;
 
 /** The machine, the mode's mappings in it, and an empty heap. */
 export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapLinks } {
-  const { heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles } = options;
+  const { heapBytes, nonMovingBytes, largeBytes, largeObjectBytes, mutators, rootSlots, weakHandles } =
+    options;
   const mode = modeNamed(options.mode);
   const helpers = options.gcThreads - 1;
   const needed: Reservation = {
-    ...{ heapBytes, nonMovingBytes },
-    spanBytes: heapBytes + nonMovingBytes,
+    // Each part of the large-object space has addresses for all of it.
+    ...{ heapBytes, nonMovingBytes: nonMovingBytes + largeBytes, rawBytes: largeBytes },
+    spanBytes: heapBytes + nonMovingBytes + largeBytes,
     threads: options.gcThreads + options.faultThreads,
     batch: Math.max(1, options.batch),
   };
@@ -37,7 +40,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     ...needed,
     spanBytes: Math.ceil(needed.spanBytes / kernel.moveUnit) * kernel.moveUnit,
   };
-  const ranges = mode.reserve(kernel, reservation);
+  const ranges = reserve(kernel, mode, reservation);
   const uffd = openUserfaultfd(kernel, {
     flags: O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY,
     features: mode.features,
@@ -45,7 +48,8 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   const terminationPage = mapPrivate(kernel, PAGE_BYTES);
   uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
   const geometry: HeapGeometry = {
-    ...{ heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles },
+    ...{ heapBytes, nonMovingBytes, largeBytes, largeObjectBytes, mutators, rootSlots, weakHandles },
+    rawPage: reservation.spanBytes / PAGE_BYTES,
     tlabPages: TLAB_PAGES,
   };
   const metadata = allocateMetadata(
@@ -85,6 +89,20 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     periodMs: options.periodMs,
   };
   return { kernel, links };
+}
+
+/**
+ * @throws HeapTooLargeError if a mutator could not see all of it through one view
+ * @throws ModeError if a mode of the user's does not know of raw data
+ */
+function reserve(kernel: Kernel, mode: MappingMode, reservation: Reservation): Ranges {
+  const { rawBytes, spanBytes } = reservation;
+  if (rawBytes > 0 && kernel.kind === 'linux' && allBytes(reservation) > MAX_VIEW_BYTES)
+    throw pastNode(allBytes(reservation), MAX_VIEW_BYTES, mode.name);
+  const ranges = mode.reserve(kernel, reservation);
+  if (ranges.rawBytes === rawBytes || rawBytes === 0) return ranges;
+  const what = `reserve() must map ${rawBytes} bytes of raw data behind the first ${spanBytes}, and answer \`rawBytes\``;
+  throw new ModeError('MODE_BROKEN', mode.name, what);
 }
 
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */

@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { formatBytes } from '../heap/errors.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { MAX_MEMORY_BYTES, MAX_VIEW_BYTES } from '../uffd/open.ts';
+import { allBytes } from './modes/mapping.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
 
 /** The heap is larger than a machine of this Node can hold. Sizes in bytes. */
@@ -30,7 +31,7 @@ export function pastNode(heapBytes: number, limitBytes: number, mode: string): H
  * @throws HeapTooLargeError
  */
 export function requireRoom(mode: MappingMode, reservation: Reservation): void {
-  const heapBytes = reservation.heapBytes + reservation.nonMovingBytes;
+  const heapBytes = allBytes(reservation);
   if (heapBytes > MAX_VIEW_BYTES) throw pastNode(heapBytes, MAX_VIEW_BYTES, mode.name);
   const { memoryBytes } = mode.needs(reservation);
   if (memoryBytes <= totalmem()) return;

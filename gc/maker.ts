@@ -3,7 +3,7 @@
  * protocol of publishing; who makes which page when is with them (phases/compact, fault-service).
  */
 import type { HeapTables } from '../heap/layout.ts';
-import { nonMovingBegin } from '../heap/non-moving.ts';
+import { isKept, nonMovingBegin } from '../heap/non-moving.ts';
 import { EAGAIN, SyscallError } from '../uffd/errno.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { fetchAdd, loadAcquire, type SharedWords } from '../uffd/sync.ts';
@@ -65,12 +65,13 @@ export function beginCycle(maker: Maker): void {
 /** Whether compiled loops reach the pages that this thread reads and those that it makes. */
 export function isWithinReach({ compiled, thread, tables }: Maker): boolean {
   const isWithin = (page: number) => thread.target(page).buffer === compiled?.buffer;
-  return thread.fromSpace().linear !== undefined && isWithin(0) && isWithin(tables.endPage - 1);
+  return thread.fromSpace().linear !== undefined && isWithin(0) && isWithin(tables.watchedEnd - 1);
 }
 
 /** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */
-export function makePage({ fill, thread }: Maker, page: number, batchFirst: number): void {
-  fill(page, thread.target(page), thread.slot(page, batchFirst));
+export function makePage({ fill, thread, tables }: Maker, page: number, batchFirst: number): void {
+  const isAnew = page < tables.pages || !isKept(tables, page);
+  fill(page, thread.target(page), thread.slot(page, batchFirst, isAnew));
 }
 
 /**
@@ -110,7 +111,7 @@ export function noteMade(maker: Maker, page: number, made: number): void {
   maker.events.emit(isMoving ? EVENT.filled : EVENT.updated, made, loadAcquire(cycle, CYCLE.number), role);
 }
 
-/** The pages of the space that `page` belongs to which this collection makes. */
+/** The pages, those that move or those that do not, among which `page` is one that this collection may make. */
 export function watchedPages({ cycle, tables }: Maker, page: number): PageRange {
   if (page < tables.pages) return { first: 0, end: loadAcquire(cycle, CYCLE.usedPages) };
   return { first: tables.pages, end: tables.pages + loadAcquire(cycle, CYCLE.nonMovingPages) };

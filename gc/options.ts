@@ -1,4 +1,5 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
+import { LARGE_OBJECT_BYTES } from '../heap/layout.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { chooseKernel } from '../uffd/open.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
@@ -13,6 +14,13 @@ export interface HeapOptions {
   readonly heapBytes: number;
   /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
   readonly nonMovingBytes?: number;
+  /**
+   * Capacity of the large-object space beside them: a multiple of the page size (default 0: large objects move, a page at a
+   * time). What is in it never moves, and raw data, which has no references, costs a collection nothing.
+   */
+  readonly largeBytes?: number;
+  /** Objects of at least so many bytes go there (default 12 KiB). */
+  readonly largeObjectBytes?: number;
   /** How many mutators may be spawned. */
   readonly mutators: number;
   /** Compactors, the collector among them (default 1). */
@@ -56,6 +64,7 @@ export interface HeapOptions {
 }
 
 const DEFAULT_ROOT_SLOTS = 65_536;
+const MOST_PAGES = 2 ** 22;
 /** The least growth, where nothing is said: this part of the heap. */
 const MIN_FREE_PART = 32;
 export const MAX_PERIOD_MS = 24 * 3600 * 1000;
@@ -84,6 +93,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     order: 'down',
     rootSlots: DEFAULT_ROOT_SLOTS,
     nonMovingBytes: 0,
+    largeBytes: 0,
+    largeObjectBytes: LARGE_OBJECT_BYTES,
     weakHandles: 1024,
     verify: false,
     populate: false,
@@ -97,9 +108,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     mode,
     kernel: chooseKernel(kernel, modeNamed(mode).features).kernel,
   };
-  requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
-  const most = 2 ** 22 - resolved.heapBytes / PAGE_BYTES;
-  requireWhole('nonMovingBytes', resolved.nonMovingBytes / PAGE_BYTES, 0, most, 'pages of 4096 bytes');
+  requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, MOST_PAGES, 'pages of 4096 bytes');
+  requireFixed(resolved);
   requireWhole('mutators', resolved.mutators, 1, 64, 'threads');
   requireWhole('gcThreads', resolved.gcThreads, 1, 64, 'threads');
   requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
@@ -115,6 +125,15 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
 /** Bytes that a heap may grow by in any case, where nothing is said: whole pages. */
 export function defaultMinFree(heapBytes: number): number {
   return Math.ceil(heapBytes / MIN_FREE_PART / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** Granules are numbered with 31 bits; the large-object space has its addresses twice (heap/fixed-spaces.ts). */
+function requireFixed({ heapBytes, nonMovingBytes, largeBytes, largeObjectBytes }: ResolvedOptions): void {
+  const left = MOST_PAGES - heapBytes / PAGE_BYTES;
+  requireWhole('nonMovingBytes', nonMovingBytes / PAGE_BYTES, 0, left, 'pages of 4096 bytes');
+  const most = Math.floor((left - nonMovingBytes / PAGE_BYTES) / 2);
+  requireWhole('largeBytes', largeBytes / PAGE_BYTES, 0, most, 'pages of 4096 bytes');
+  requireWhole('largeObjectBytes', largeObjectBytes, PAGE_BYTES, 2 ** 31, 'bytes');
 }
 
 function requireTrigger({

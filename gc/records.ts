@@ -42,9 +42,10 @@ export interface CycleRecord {
     readonly filledByCollector: number;
     readonly filledByFault: number;
   };
-  /** The non-moving space, whose pages' references are updated. */
+  /** Pages that do not move and whose references are updated: of the non-moving space, and of large objects. */
   readonly nonMoving: {
     readonly pages: number;
+    /** Of the non-moving space. */
     readonly liveBytes: number;
     readonly publishedByCollector: number;
     readonly publishedByFault: number;
@@ -56,6 +57,15 @@ export interface CycleRecord {
     readonly calls: number;
     readonly copiedBytes: number;
   };
+  /** The large-object space. Its pages with references are among those of `nonMoving`; raw ones cost nothing. */
+  readonly large: {
+    readonly pages: number;
+    readonly liveBytes: number;
+    readonly rawPages: number;
+    readonly rawBytes: number;
+  };
+  /** Free pages that do not move, large objects' and others, whose memory was given back. */
+  readonly releasedPages: number;
   readonly ioctls: Readonly<Record<string, { readonly calls: number; readonly pages: number }>>;
   readonly faults: { readonly missing: number; readonly minor: number };
   /** Bytes that publishing copied. */
@@ -150,6 +160,13 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
       calls: of(EVENT.publishedNonMoving).length,
       copiedBytes: copies ? publishedNonMoving * PAGE_BYTES : 0,
     },
+    large: {
+      pages: one(EVENT.largePages).a,
+      liveBytes: one(EVENT.liveLarge).a * GRANULE_BYTES,
+      rawPages: one(EVENT.largePages).b,
+      rawBytes: one(EVENT.liveLarge).b * GRANULE_BYTES,
+    },
+    releasedPages: one(EVENT.released).a,
     ioctls,
     faults: {
       missing: of(EVENT.fault).filter((event) => event.a === 0).length,

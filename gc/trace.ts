@@ -57,7 +57,7 @@ export function makeTracer(
   const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
   const allocate = compiled?.allocate ?? allocateShared;
-  const room = allocate(4 * (QUEUE_WORDS + (tables.endPage << LOG_GRANULES)));
+  const room = allocate(4 * (QUEUE_WORDS + tables.mostObjects));
   const stack = room.subarray(QUEUE_WORDS);
   const isReachable = stack.buffer === compiled?.buffer;
   let usesCompiled = false;

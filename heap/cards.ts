@@ -59,7 +59,7 @@ export function makeCardTaker(tables: HeapTables): CardTaker {
   const eightPages = new Float64Array(cardPages.buffer, cardPages.byteOffset, cardPages.length >>> 3);
   const eightCards = new Float64Array(cards.buffer, cards.byteOffset, cards.length >>> 3);
   const taken = new Int32Array(cards.length);
-  const lists = [new Int32Array(tables.endPage), new Int32Array(tables.endPage)] as const;
+  const lists = [new Int32Array(tables.watchedEnd), new Int32Array(tables.watchedEnd)] as const;
   let newest: 0 | 1 = 0; // which of the lists has the pages that were taken last
   let listed = 0;
   let count = 0;

@@ -12,12 +12,18 @@ export function formatBytes(bytes: number): string {
 
 /** What is full. Sizes in bytes. */
 export interface FullSpace {
-  readonly space: 'heap' | 'non-moving space';
+  readonly space: 'heap' | 'non-moving space' | 'large-object space';
   readonly bytes: number;
   readonly liveBytes: number;
   /** The largest object there is room for, where free room is in pieces. */
   readonly longestBytes?: number;
 }
+
+const REMEDIES: Readonly<Record<FullSpace['space'], string>> = {
+  heap: 'use a larger --heap or a smaller live set',
+  'non-moving space': 'use larger nonMovingBytes, or pin less',
+  'large-object space': 'use larger largeBytes (or largeObjectBytes, so that fewer objects go there)',
+};
 
 /** The heap, or one space of it, is full of live objects. All sizes in bytes. */
 export class HeapOutOfMemoryError extends Error {
@@ -27,10 +33,7 @@ export class HeapOutOfMemoryError extends Error {
   readonly liveBytes: number;
   readonly askedBytes: number;
   constructor({ space, bytes, liveBytes, longestBytes }: FullSpace, askedBytes: number, mutator: number) {
-    const remedy =
-      space === 'heap'
-        ? 'use a larger --heap or a smaller live set'
-        : 'use larger nonMovingBytes, or pin less';
+    const remedy = REMEDIES[space];
     const piece = longestBytes === undefined ? '' : ` (${formatBytes(longestBytes)} free in one piece)`;
     super(
       `out of memory: the ${space} is ${formatBytes(bytes)}, ${formatBytes(liveBytes)} of it live after the last ` +

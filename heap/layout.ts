@@ -3,6 +3,8 @@
  * tables cannot overlap. All metadata lives in one piece of shared memory beside the heap, never registered.
  */
 import { LOG_PAGE_WORDS, PAGE_BYTES } from '../uffd/kernel.ts';
+import { CONTROL_WORDS, LINE_WORDS } from './control.ts';
+import { type FixedSpaces, fixedSpaces, pageNumbers } from './fixed-spaces.ts';
 import { GRANULE_BYTES, LOG_PAGE_GRANULES } from './object.ts';
 
 /** Cards of a page (cards.ts). */
@@ -17,6 +19,12 @@ export interface HeapGeometry {
   readonly heapBytes: number;
   /** Capacity of the non-moving space, which follows it: a multiple of the page size (default 0). */
   readonly nonMovingBytes?: number;
+  /** Capacity of the large-object space, which follows that: a multiple of the page size (default 0). */
+  readonly largeBytes?: number;
+  /** The page that its part for raw data begins with (default: the first one after all others). */
+  readonly rawPage?: number;
+  /** Objects of at least so many bytes go there, if there is one (default: {@link LARGE_OBJECT_BYTES}). */
+  readonly largeObjectBytes?: number;
   /** How many mutators may be attached over the heap's life. */
   readonly mutators: number;
   /** Root slots of each mutator: named ones and its shadow stack together. */
@@ -27,56 +35,10 @@ export interface HeapGeometry {
   readonly tlabPages: number;
 }
 
-/** Words of a cache line. Words by which threads meet are each alone in theirs. */
-export const LINE_WORDS = 16;
-const CONTROL_NAMES = [
-  'mutatorLock', // two words: a reader-writer lock, held shared by every running mutator
-  'top', // first page not handed out yet
-  'requested', // number of the newest collection asked for
-  'started', // number of the collection begun last
-  'flipped', // number of the collection whose compaction pause ended last
-  'finished', // number of the collection that ended last
-  'freeAtFlip', // pages free right after the last flip
-  'reason', // why the newest collection was asked for: REASON
-  'startAt', // once pages up to this one are handed out, a collection is asked for
-  'startReason', // and why: REASON
-  'lastResort', // number of the newest collection that was asked for as the last resort
-  'liveGranules', // granules that the collection before found live
-  'nonMovingLock', // held while a place in the non-moving space is looked for
-  'nonMovingTop', // its first page above all objects, counted from the heap's base
-  'nonMovingKept', // the first page above all objects that the collection under way keeps
-  'nonMovingUsed', // granules of it in use: found live by the last collection, or handed out since
-  'nonMovingStartAt', // how many of them ask for a collection
-  'nonMovingRun', // longest run of free granules that the last resort has left
-  'nonMovingPageRun', // the same, of runs from a page's first granule on
-  'nonMovingNext', // granule of it at which the search goes on
-  'nonMovingSide', // which of its two bitmaps says what is in use; the other one is being made
-  'nonMovingLive', // granules of it that the collection before found live
-  'allocatesMarked', // 1 from the beginning of marking to the flip: its new objects are marked at once
-  'handshake', // number of the newest handshake asked for
-  'handshakeNews', // raised when a mutator has passed it, or stopped running instead
-] as const;
+/** An object of so many bytes is large: ART's threshold (art-cmc.md, 1.1). */
+export const LARGE_OBJECT_BYTES = 12 * 1024;
 
-/** Index of each control word. */
-export const CONTROL = Object.fromEntries(CONTROL_NAMES.map((name, i) => [name, i * LINE_WORDS])) as {
-  readonly [name in (typeof CONTROL_NAMES)[number]]: number;
-};
-/** Why a collection was asked for. */
-export const REASON = {
-  /** Somebody asked. */
-  explicit: 0,
-  /** An allocation found no room, and waits. */
-  allocation: 1,
-  /** The rest of the heap is what mutators will want while a collection runs. */
-  headroom: 2,
-  /** The heap has grown to what its live objects allow it. */
-  utilization: 3,
-  /** The time has come. */
-  periodic: 4,
-  /** A collection has freed too little for an allocation that waits: now with the world stopped. */
-  lastResort: 5,
-} as const;
-const CONTROL_WORDS = CONTROL_NAMES.length * LINE_WORDS;
+export { CONTROL, LINE_WORDS, REASON } from './control.ts';
 
 /** Root slots of one mutator: word 0 counts the slots in use, the slots follow. */
 export const ROOT_COUNT_WORDS = 1;
@@ -96,8 +58,14 @@ export interface HeapTables {
   readonly geometry: HeapGeometry;
   /** Of the moving space: pages [0, pages). */
   readonly pages: number;
-  /** Of the non-moving space: pages [pages, endPage). */
+  /** Of what does not move and may hold references: pages [pages, watchedEnd). */
+  readonly watchedEnd: number;
+  /** Above all pages. */
   readonly endPage: number;
+  /** Most objects that there can be at a time. */
+  readonly mostObjects: number;
+  /** The non-moving space, the large-object space's part with references, and its part for raw data: may be empty. */
+  readonly fixed: FixedSpaces;
   readonly control: Int32Array;
   /** [count, slots…] of each mutator. */
   readonly roots: readonly Int32Array[];
@@ -118,10 +86,9 @@ export interface HeapTables {
    */
   readonly liveness: Int32Array;
   /**
-   * Two bitmaps of the non-moving space, a bit a granule from its first: set for what is in use. Control word
-   * nonMovingSide says which of them is true.
+   * Of each page that does not move: 0 if it reads as zeros, 1 from the first object on it until its memory is given back.
    */
-  readonly nonMovingUse: readonly [Int32Array, Int32Array];
+  readonly everUsed: Uint8Array;
   /** For each heap page, the object that covers its first granule: the crossing map, kept by allocation. */
   readonly objectAtPage: Int32Array;
   /**
@@ -142,10 +109,9 @@ function weakWords({ weakHandles = 0 }: HeapGeometry): number {
 }
 
 function tablesOf(geometry: HeapGeometry): readonly Table[] {
-  const { heapBytes, nonMovingBytes = 0 } = geometry;
-  const granules = (heapBytes + nonMovingBytes) / GRANULE_BYTES;
-  const pages = (heapBytes + nonMovingBytes) / PAGE_BYTES;
-  const nonMovingChunks = nonMovingBytes / GRANULE_BYTES / 32;
+  const { pinned, large, watched: pages, end } = pageNumbers(geometry);
+  const granules = pages << LOG_PAGE_GRANULES;
+  const useWords = (pinned << (LOG_PAGE_GRANULES - 5)) + 2 * Math.ceil(large / 32);
   const rows: readonly (readonly [string, number])[] = [
     ['control', CONTROL_WORDS],
     ['roots', geometry.mutators * (ROOT_COUNT_WORDS + geometry.rootSlots)],
@@ -154,11 +120,12 @@ function tablesOf(geometry: HeapGeometry): readonly Table[] {
     ['mutatorStates', geometry.mutators * LINE_WORDS],
     ['cards', pages * (CARDS_PER_PAGE / 4)],
     ['cardPages', 2 * Math.ceil(pages / 8)], // whole doubles
-    ['markBits', granules >>> LOG_CHUNK_GRANULES],
+    ['markBits', end << (LOG_PAGE_GRANULES - LOG_CHUNK_GRANULES)],
     ['liveness', 2 * (granules >>> LOG_CHUNK_GRANULES)],
-    ['nonMovingUse0', nonMovingChunks],
-    ['nonMovingUse1', nonMovingChunks],
-    ['objectAtPage', pages],
+    ['fixedUse0', useWords],
+    ['fixedUse1', useWords],
+    ['everUsed', pinned + large === 0 ? 0 : Math.ceil(end / 4)],
+    ['objectAtPage', end],
     ['firstGranule', pages + 1],
     ['firstObject', pages + 1],
     ['firstLayout', pages + 1],
@@ -196,10 +163,12 @@ export function openTables(metadata: Int32Array, geometry: HeapGeometry): HeapTa
     const { buffer, byteOffset, byteLength } = table(name);
     return new Uint8Array(buffer, byteOffset, byteLength);
   };
+  const { moving, pinned, large, watched, end } = pageNumbers(geometry);
   return {
     geometry,
-    pages: geometry.heapBytes / PAGE_BYTES,
-    endPage: (geometry.heapBytes + (geometry.nonMovingBytes ?? 0)) / PAGE_BYTES,
+    ...{ pages: moving, watchedEnd: watched, endPage: end },
+    mostObjects: ((moving + pinned) << LOG_PAGE_GRANULES) + large,
+    fixed: fixedSpaces(geometry, [table('fixedUse0'), table('fixedUse1')]),
     control: table('control'),
     roots: ofEachMutator('roots'),
     rootSnapshots: ofEachMutator('rootSnapshots'),
@@ -209,7 +178,7 @@ export function openTables(metadata: Int32Array, geometry: HeapGeometry): HeapTa
     cardPages: bytes('cardPages'),
     markBits: table('markBits'),
     liveness: table('liveness'),
-    nonMovingUse: [table('nonMovingUse0'), table('nonMovingUse1')],
+    everUsed: bytes('everUsed'),
     objectAtPage: table('objectAtPage'),
     firstGranule: table('firstGranule'),
     firstObject: table('firstObject'),

@@ -6,24 +6,17 @@
  * kept in a root slot, on the shadow stack, or in another object.
  */
 import type { MutatorView } from '../uffd/kernel.ts';
-import { makeAllocator } from './allocation.ts';
 import { makeBarrier } from './cards.ts';
 import { MutatorError } from './errors.ts';
 import { type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
-import { makeNonMovingAllocator } from './non-moving.ts';
+import { makeNewObjects } from './new-objects.ts';
 import {
-  ARRAY_HEADER_WORDS,
   ARRAY_REFERENCES_WORD,
   ARRAY_SIZE_WORD,
-  arrayHeader,
-  fitsRecord,
   GRANULE_BYTES,
-  GRANULE_WORDS,
   headerWords,
-  RECORD_HEADER_WORDS,
   type Ref,
   recordGranules,
-  recordHeader,
   recordReferences,
 } from './object.ts';
 import { awaitStage, newestAt, requestCollection } from './requests.ts';
@@ -34,7 +27,7 @@ import {
   leaveRunning,
   passHandshake,
 } from './safepoint.ts';
-import { type Field, type Shape, UNTYPED_SHAPE } from './shape.ts';
+import type { Field, Shape } from './shape.ts';
 import { openWeakHandles, type WeakHandles } from './weak.ts';
 
 /** What a mutator thread works with. One per thread; its functions close over the thread's state. */
@@ -44,7 +37,11 @@ export interface Mutator extends WeakHandles {
 
   /** A new object of the shape, all its fields 0. A safepoint. @throws HeapOutOfMemoryError */
   readonly alloc: (shape: Shape) => Ref;
-  /** A new object with that many reference slots and 32-bit data words, for `refAt`, `dataAt` … A safepoint. */
+  /**
+   * A new object with that many reference slots and 32-bit data words, for `refAt`, `dataAt` … A safepoint. Where the heap
+   * has a large-object space (HeapOptions.largeBytes), large ones go there: they never move, and those without references
+   * cost a collection nothing.
+   */
   readonly allocObject: (references: number, dataWords: number) => Ref;
 
   /**
@@ -140,8 +137,7 @@ export function attachMutator(
   const { load: loadWord, store: storeWord } = view;
   const barrier = makeBarrier(tables);
   const owner = { index, safepoint, waitStopped };
-  const { allocate, retire } = makeAllocator(view, tables, owner);
-  const nonMoving = makeNonMovingAllocator(storeWord, tables, owner);
+  const { retire, ...allocators } = makeNewObjects(view, tables, owner);
   let stackTop = firstStackSlot;
 
   enterRunning(tables, index);
@@ -200,51 +196,6 @@ export function attachMutator(
     barrier(word);
   }
 
-  function alloc(shape: Shape): Ref {
-    const at = allocate(shape.granules);
-    storeWord(at * 2, shape.header);
-    return at;
-  }
-
-  function allocObject(references: number, dataWords: number): Ref {
-    const granules = granulesOfObject(references, dataWords);
-    const at = allocate(granules);
-    storeHeader(at, references, dataWords, granules);
-    return at;
-  }
-
-  function allocNonMoving(shape: Shape): Ref {
-    const at = nonMoving.allocate(shape.granules, false);
-    storeWord(at * 2, shape.header);
-    nonMoving.publish(at, shape.granules, at * 2 + RECORD_HEADER_WORDS + recordReferences(shape.header));
-    return at;
-  }
-
-  function allocObjectNonMoving(references: number, dataWords: number): Ref {
-    const granules = granulesOfObject(references, dataWords);
-    // An array's header lies on one page with its first reference: whoever updates a page need not read another.
-    const at = nonMoving.allocate(granules, !fitsRecord(references, dataWords));
-    storeHeader(at, references, dataWords, granules);
-    nonMoving.publish(at, granules, slotWord(at, references));
-    return at;
-  }
-
-  function granulesOfObject(references: number, dataWords: number): number {
-    if ((references | dataWords) < 0) throw new MutatorError(`allocObject(${references}, ${dataWords})`);
-    const header = fitsRecord(references, dataWords) ? RECORD_HEADER_WORDS : ARRAY_HEADER_WORDS;
-    return Math.ceil((header + references + dataWords) / GRANULE_WORDS);
-  }
-
-  function storeHeader(at: Ref, references: number, dataWords: number, granules: number): void {
-    if (fitsRecord(references, dataWords)) {
-      storeWord(at * 2, recordHeader(UNTYPED_SHAPE, references, granules));
-      return;
-    }
-    storeWord(at * 2 + ARRAY_SIZE_WORD, granules);
-    storeWord(at * 2 + ARRAY_REFERENCES_WORD, references);
-    storeWord(at * 2, arrayHeader(UNTYPED_SHAPE));
-  }
-
   function referencesOf(object: Ref): number {
     const header = loadWord(object * 2);
     return header < 0 ? loadWord(object * 2 + ARRAY_REFERENCES_WORD) : recordReferences(header);
@@ -278,10 +229,7 @@ export function attachMutator(
 
   const mutator: Mutator = {
     index,
-    alloc,
-    allocObject,
-    allocNonMoving,
-    allocObjectNonMoving,
+    ...allocators,
     ref: (object, field) => loadWord(object * 2 + field),
     setRef: (object, field, value) => storeReference(object * 2 + field, value),
     load: (object, field) => loadWord(object * 2 + field),

@@ -1,243 +1,266 @@
 /**
- * The non-moving space: pinned and long-lived objects, whose places never change. It follows the moving space in the
- * same numbering of granules and pages, so a reference into it is like any other; only forwarding leaves it alone.
- * A dead object's place is used again: two bitmaps, a bit a granule, tell what is in use. One is true; the other is
- * made by each collection from what it finds live, and takes over at the flip. Within a run of granules in use,
- * objects lie one after the other, so the space parses.
+ * The spaces whose objects keep their places (fixed-spaces.ts): pinned and long-lived objects, and large ones. Only
+ * forwarding leaves them alone. A dead object's place is used again: two bitmaps, a bit a unit, tell what is in use. One
+ * is true; the other is made by each collection from what it finds live, and takes over at the flip. Within a run of
+ * units in use each object begins with the first unit above the one before it, so the spaces parse.
  *
  * Who finds a reference to a new object finds its header: it is stored before the fence that ends allocation, any
  * reference to it after. So marking reads objects here as soon as it meets them. But it may have passed the slot that
  * the first reference goes into. So from the beginning of marking to the flip new objects are marked at once ("black"),
  * and what is stored into them is on a dirty card. (ART: allocation stack, and marking what is on it as live.)
  *
- * Invariant: at the flip the bitmap that takes over has exactly the marked objects' granules set.
+ * A page without an object is free, and reads as anything until its memory is given back, when the watch has ended: above
+ * the pinned objects, and wherever a large one was. From the flip until then nobody makes such a page but for a mutator
+ * that has allocated there and faults. (Free pages among pinned objects are few, alone and soon used again: they keep
+ * their memory, and are made with the pages around them, so that these are published by one call.)
+ *
+ * Invariant: at the flip the bitmap that takes over has exactly the marked objects' units set.
  */
 
-import {
-  fence,
-  fetchOr,
-  loadAcquire,
-  lock,
-  raise,
-  storeRelaxed,
-  storeRelease,
-  unlock,
-} from '../uffd/sync.ts';
-import { type AllocatorOwner, recordCrossings } from './allocation.ts';
-import { clearRun, nextBit, nextClear, setBits, setBitsTogether } from './bitmap.ts';
-import { HeapOutOfMemoryError, MutatorError } from './errors.ts';
-import { CONTROL, type HeapTables } from './layout.ts';
-import { GRANULE_BYTES, GRANULE_WORDS, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from './object.ts';
-import { requestInTime } from './requests.ts';
-import { takeOrCollect } from './room.ts';
+import { loadAcquire, lock, raise, storeRelease, unlock } from '../uffd/sync.ts';
+import { nextBit, nextClear, popcount, setBitsTogether } from './bitmap.ts';
+import type { FixedSpace } from './fixed-spaces.ts';
+import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES } from './layout.ts';
+import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from './object.ts';
 
 const START_PART = 3 / 4;
+const LOG_PAGE_CHUNKS = LOG_PAGE_GRANULES - LOG_CHUNK_GRANULES;
 
-/** An empty non-moving space; none, if the geometry has no bytes for it. */
+/** Empty spaces. */
 export function openNonMoving(tables: HeapTables): void {
-  const { control, pages } = tables;
-  storeRelease(control, CONTROL.nonMovingTop, pages);
-  setNonMovingTrigger(tables);
+  for (const { words, first } of tables.fixed) storeRelease(tables.control, words.top, first);
+  setNonMovingTriggers(tables);
 }
 
 /**
  * Sets how many granules in use ask for the next collection: three quarters of what is free are handed out first. (As
  * the first trigger of the moving space; places that are free in too small pieces are found out by failing.)
  */
-export function setNonMovingTrigger(tables: HeapTables): void {
-  const { control } = tables;
-  const used = loadAcquire(control, CONTROL.nonMovingUsed);
-  storeRelease(control, CONTROL.nonMovingStartAt, used + Math.ceil((capacityOf(tables) - used) * START_PART));
+export function setNonMovingTriggers({ control, fixed }: HeapTables): void {
+  for (const { words, capacity } of fixed) {
+    const used = loadAcquire(control, words.used);
+    storeRelease(control, words.startAt, used + Math.ceil((capacity - used) * START_PART));
+  }
 }
 
-function capacityOf({ pages, endPage }: HeapTables): number {
-  return (endPage - pages) << LOG_PAGE_GRANULES;
+/** The first page of a space above all its objects: what is in use is pages [first, answer). */
+export function topOf({ control }: HeapTables, { words, first }: FixedSpace): number {
+  return Math.max(first, loadAcquire(control, words.top));
 }
 
-/** The first page of the space above all objects: what is in use is pages [pages of the heap, answer). */
-export function nonMovingTop({ control }: HeapTables): number {
-  return loadAcquire(control, CONTROL.nonMovingTop);
+/** The same of each space. */
+export function topsOf(tables: HeapTables): readonly number[] {
+  return tables.fixed.map((space) => topOf(tables, space));
 }
 
-/** The first granule of the space: references from here on are never forwarded. */
+/** The first page above all objects that do not move and may hold references: the answer's pages from `pages` on. */
+export function nonMovingTop(tables: HeapTables): number {
+  const [pinned, large] = tables.fixed;
+  const top = topOf(tables, large);
+  return top > large.first ? top : topOf(tables, pinned);
+}
+
+/** The first granule that does not move: references from here on are never forwarded. */
 export function nonMovingBegin({ pages }: HeapTables): Ref {
   return pages << LOG_PAGE_GRANULES;
 }
 
+/** The space that an object lies in which does not move. */
+export function spaceOf({ fixed: [pinned, large, raw] }: HeapTables, object: Ref): FixedSpace {
+  const page = object >>> LOG_PAGE_GRANULES;
+  if (page < pinned.end) return pinned;
+  return page < large.end ? large : raw;
+}
+
 /** The bitmap of what is in use. */
-export function usedNow({ control, nonMovingUse }: HeapTables): Int32Array {
-  return nonMovingUse[loadAcquire(control, CONTROL.nonMovingSide) as 0 | 1];
+export function usedNow({ control }: HeapTables, { use }: FixedSpace): Int32Array {
+  return use[loadAcquire(control, CONTROL.nonMovingSide) as 0 | 1];
 }
 
 /** The bitmap that takes over at the flip. */
-export function usedNext({ control, nonMovingUse }: HeapTables): Int32Array {
-  return nonMovingUse[(1 - loadAcquire(control, CONTROL.nonMovingSide)) as 0 | 1];
+export function usedNext({ control }: HeapTables, { use }: FixedSpace): Int32Array {
+  return use[(1 - loadAcquire(control, CONTROL.nonMovingSide)) as 0 | 1];
 }
 
-/** Marking begins, and all cards have been cleaned: new objects of this space are marked at once from now on. */
+/** Units of a space, of which each has a bit. */
+export function unitsOf({ first, end, logUnit }: FixedSpace): number {
+  return ((end - first) << LOG_PAGE_GRANULES) >>> logUnit;
+}
+
+/** Units that an object takes. */
+export function unitsFor({ logUnit }: FixedSpace, granules: number): number {
+  return (granules + (1 << logUnit) - 1) >>> logUnit;
+}
+
+/** Marking begins, and all cards have been cleaned: new objects that do not move are marked at once from now on. */
 export function beginMarkingNew({ control }: HeapTables): void {
   storeRelease(control, CONTROL.allocatesMarked, 1);
 }
 
-/** The first page above all objects that will be kept; at the flip, when nobody marks or allocates. */
-export function keptTop({ control, pages }: HeapTables): number {
-  return Math.max(pages, loadAcquire(control, CONTROL.nonMovingKept));
+/** {@link nonMovingTop} of the objects that will be kept; at the flip, when nobody marks or allocates. */
+export function keptTop({ control, pages, fixed: [pinned, large] }: HeapTables): number {
+  const kept = loadAcquire(control, large.words.kept);
+  return kept > large.first ? kept : Math.max(pages, loadAcquire(control, pinned.words.kept));
 }
 
 /**
- * At the flip, the world stopped: what is not marked is free from now on, the space ends with the last object that is
+ * At the flip, the world stopped: what is not marked is free from now on, each space ends with the last object that is
  * kept, and new objects are not marked.
  */
 export function freeUnmarked(tables: HeapTables): void {
-  const { control } = tables;
-  storeRelease(control, CONTROL.nonMovingTop, keptTop(tables));
+  const { control, fixed } = tables;
   storeRelease(control, CONTROL.nonMovingSide, 1 - loadAcquire(control, CONTROL.nonMovingSide));
-  storeRelease(control, CONTROL.nonMovingNext, 0);
-  storeRelease(control, CONTROL.nonMovingUsed, loadAcquire(control, CONTROL.nonMovingLive));
+  for (const space of fixed) {
+    const { words, first } = space;
+    storeRelease(control, words.top, Math.max(first, loadAcquire(control, words.kept)));
+    storeRelease(control, words.next, 0);
+    if (space.logUnit > 0) storeRelease(control, words.live, countUsed(tables, space) << space.logUnit);
+    storeRelease(control, words.used, 0);
+  }
+  for (const { words } of fixed)
+    storeRelease(control, words.used, loadAcquire(control, words.used) + loadAcquire(control, words.live));
   storeRelease(control, CONTROL.allocatesMarked, 0);
+}
+
+/** Units in use; where they are pages there are few words to count. */
+function countUsed(tables: HeapTables, space: FixedSpace): number {
+  const use = usedNow(tables, space);
+  let used = 0;
+  for (let word = 0; word < use.length; word++) used += popcount(use[word] as number);
+  return used;
 }
 
 /** After the flip of the last resort, the world still stopped: notes what room there is before anybody takes it. */
 export function noteRoom(tables: HeapTables): void {
-  const { control } = tables;
-  const [use, capacity] = [usedNow(tables), capacityOf(tables)];
-  let [longest, longestOfPages] = [0, 0];
-  for (let first = nextClear(use, 0, capacity); first < capacity; ) {
-    const end = nextBit(use, 1, first, capacity);
-    const page = Math.ceil(first / PAGE_GRANULES) * PAGE_GRANULES;
-    longest = Math.max(longest, end - first);
-    longestOfPages = Math.max(longestOfPages, end - page);
-    first = nextClear(use, end, capacity);
-  }
-  storeRelease(control, CONTROL.nonMovingRun, longest);
-  storeRelease(control, CONTROL.nonMovingPageRun, longestOfPages);
+  for (const space of tables.fixed) noteRoomOf(tables, space);
 }
 
-/** Given back at a time: mutators that pin wait meanwhile. */
+function noteRoomOf(tables: HeapTables, space: FixedSpace): void {
+  const { control } = tables;
+  const { logUnit, words, capacity } = space;
+  const [use, units, pageUnits] = [usedNow(tables, space), unitsOf(space), PAGE_GRANULES >>> logUnit];
+  let [longest, longestOfPages] = [0, 0];
+  for (let first = nextClear(use, 0, units); first < units; ) {
+    const end = nextBit(use, 1, first, units);
+    const page = Math.ceil(first / pageUnits) * pageUnits;
+    longest = Math.max(longest, end - first);
+    longestOfPages = Math.max(longestOfPages, end - page);
+    first = nextClear(use, end, units);
+  }
+  const free = capacity - loadAcquire(control, words.used);
+  storeRelease(control, words.run, Math.min(free, longest << logUnit));
+  storeRelease(control, words.pageRun, Math.min(free, longestOfPages << logUnit));
+}
+
+/** Given back at a time: mutators that allocate in the space wait meanwhile. */
 const RELEASE_PAGES = 256;
 
-/** Calls `release` for the pages below `end` that lie above all objects now, in pieces, and nobody takes them meanwhile. */
-export function releaseAbove(
-  tables: HeapTables,
-  end: number,
-  release: (first: number, end: number) => void,
-): void {
+/** Calls `release` for runs of pages that have been used and hold no object, and nobody takes them meanwhile: how many. */
+export function releaseFree(tables: HeapTables, release: (first: number, end: number) => void): number {
   const { control } = tables;
-  for (let upper = end; upper > nonMovingTop(tables); upper -= RELEASE_PAGES) {
-    lock(control, CONTROL.nonMovingLock);
-    const lower = Math.max(nonMovingTop(tables), upper - RELEASE_PAGES);
-    if (lower < upper) release(lower, upper);
-    unlock(control, CONTROL.nonMovingLock);
+  let released = 0;
+  for (const space of tables.fixed) {
+    // What is free here may be taken; what is not free stays so.
+    for (let page = space.first; ; page += RELEASE_PAGES) {
+      page = nextFree(tables, space, page, space.end);
+      if (page === space.end) break;
+      lock(control, space.words.lock);
+      released += releaseIn(
+        tables,
+        space,
+        { first: page, end: Math.min(space.end, page + RELEASE_PAGES) },
+        release,
+      );
+      unlock(control, space.words.lock);
+    }
   }
+  return released;
+}
+
+/** The same of pages [first, end). The caller has the lock. */
+function releaseIn(
+  tables: HeapTables,
+  space: FixedSpace,
+  { first, end }: { readonly first: number; readonly end: number },
+  release: (first: number, end: number) => void,
+): number {
+  let released = 0;
+  for (let page = nextFree(tables, space, first, end); page < end; ) {
+    let next = page + 1;
+    while (next < end && isReleasable(tables, space, next)) next++;
+    release(page, next);
+    tables.everUsed.fill(0, page, next);
+    released += next - page;
+    page = nextFree(tables, space, next, end);
+  }
+  return released;
+}
+
+/** The first page of [page, end) that has been used and holds no object; else `end`. */
+function nextFree(tables: HeapTables, space: FixedSpace, page: number, end: number): number {
+  for (let next = page; ; next++) {
+    next = tables.everUsed.indexOf(1, next);
+    if (next < 0 || next >= end) return end;
+    if (isReleasable(tables, space, next)) return next;
+  }
+}
+
+function isReleasable(tables: HeapTables, space: FixedSpace, page: number): boolean {
+  if (tables.everUsed[page] === 0) return false;
+  if (space.logUnit === 0) return page >= topOf(tables, space);
+  return !isInUse(tables, page);
+}
+
+/** Whether there is an object on the page, now. */
+export function isInUse(tables: HeapTables, page: number): boolean {
+  const space = spaceOf(tables, page << LOG_PAGE_GRANULES);
+  const first = ((page - space.first) << LOG_PAGE_GRANULES) >>> space.logUnit;
+  const end = first + (PAGE_GRANULES >>> space.logUnit);
+  return nextBit(usedNow(tables, space), 1, first, end) < end;
 }
 
 /**
- * A marked object is live: its granules stay in use after the flip, and the pages that begin inside it are told where
+ * A marked object is live: its units stay in use after the flip, and the pages that begin inside it are told where
  * its references end, so that each of them can be updated without reading another. Threads may do it side by side.
  */
 export function keep(tables: HeapTables, object: Ref, granules: number, endOfReferences: number): void {
-  const first = nonMovingBegin(tables);
-  setBitsTogether(usedNext(tables), 1, object - first, object - first + granules);
+  const space = spaceOf(tables, object);
+  const first = (object - (space.first << LOG_PAGE_GRANULES)) >>> space.logUnit;
+  setBitsTogether(usedNext(tables, space), 1, first, first + unitsFor(space, granules));
   const last = (object + granules - 1) >>> LOG_PAGE_GRANULES;
-  for (let page = (object >>> LOG_PAGE_GRANULES) + 1; page <= last; page++)
-    tables.firstGranule[page] = endOfReferences;
-  raise(tables.control, CONTROL.nonMovingKept, last + 1);
+  if (last < tables.watchedEnd)
+    for (let page = (object >>> LOG_PAGE_GRANULES) + 1; page <= last; page++)
+      tables.firstGranule[page] = endOfReferences;
+  raise(tables.control, space.words.kept, last + 1);
 }
 
-/** For the next collection: clears what marking and {@link keep} wrote, and the old bitmap, which ended with `endPage`. */
-export function clearMarks(tables: HeapTables, endPage: number): void {
-  const { pages, markBits, firstGranule } = tables;
-  const [first, end] = [pages << (LOG_PAGE_GRANULES - 5), endPage << (LOG_PAGE_GRANULES - 5)];
-  markBits.fill(0, first, end);
-  firstGranule.fill(0, pages, endPage);
-  usedNext(tables).fill(0, 0, end - first);
-  storeRelease(tables.control, CONTROL.nonMovingKept, 0);
+/**
+ * Whether the collection under way keeps anything on a page that does not move and is watched: from the flip until marks
+ * are cleared.
+ */
+export function isKept({ firstGranule, markBits }: HeapTables, page: number): boolean {
+  if (firstGranule[page] !== 0) return true;
+  const end = (page + 1) << LOG_PAGE_CHUNKS;
+  for (let chunk = page << LOG_PAGE_CHUNKS; chunk < end; chunk++) if (markBits[chunk] !== 0) return true;
+  return false;
 }
 
-/** Allocation in the space, by one mutator. */
-export interface NonMovingAllocator {
-  /**
-   * Room for an object of so many granules, all zero, at a page's beginning if asked for. A safepoint.
-   * @throws HeapOutOfMemoryError, MutatorError if the heap has no such space
-   */
-  readonly allocate: (granules: number, atPage: boolean) => Ref;
-  /** The object's header is stored: it can be referred to from now on. Its references end before that word. */
-  readonly publish: (object: Ref, granules: number, endOfReferences: number) => void;
+/** Whether the collection under way makes the page also if nobody faults there; as {@link isKept}. */
+export function isMade(tables: HeapTables, page: number): boolean {
+  return page < loadAcquire(tables.control, tables.fixed[0].words.kept) || isKept(tables, page);
 }
 
-export function makeNonMovingAllocator(
-  store: (word: number, value: number) => void,
-  tables: HeapTables,
-  { index, safepoint, waitStopped }: AllocatorOwner,
-): NonMovingAllocator {
-  const { control, markBits, objectAtPage } = tables;
-  const first = nonMovingBegin(tables);
-  const capacity = capacityOf(tables);
-
-  function findRoom(granules: number, align: number): number {
-    const use = usedNow(tables);
-    const next = loadAcquire(control, CONTROL.nonMovingNext);
-    const at = clearRun(use, next, capacity, granules, align);
-    return at >= 0 ? at : clearRun(use, 0, Math.min(capacity, next + granules - 1), granules, align);
+/** For the next collection: clears what marking and {@link keep} wrote, and the old bitmaps, which ended with `tops`. */
+export function clearMarks(tables: HeapTables, tops: readonly number[]): void {
+  for (const [i, space] of tables.fixed.entries()) {
+    const [first, end] = [space.first, tops[i] as number];
+    tables.markBits.fill(0, first << LOG_PAGE_CHUNKS, end << LOG_PAGE_CHUNKS);
+    if (end <= tables.watchedEnd) tables.firstGranule.fill(0, first, end);
+    usedNext(tables, space).fill(
+      0,
+      0,
+      Math.ceil((((end - first) << LOG_PAGE_GRANULES) >>> space.logUnit) / 32),
+    );
+    storeRelease(tables.control, space.words.kept, 0);
   }
-
-  /** Takes room, where the search of the last object left off; −1 if there is none in one piece. */
-  function take(granules: number, align: number): number {
-    lock(control, CONTROL.nonMovingLock);
-    const at = findRoom(granules, align);
-    if (at >= 0) {
-      setBits(usedNow(tables), 1, at, at + granules);
-      storeRelaxed(control, CONTROL.nonMovingNext, at + granules);
-      const end = (first + at + granules + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
-      if (end > nonMovingTop(tables)) storeRelease(control, CONTROL.nonMovingTop, end);
-      storeRelease(control, CONTROL.nonMovingUsed, loadAcquire(control, CONTROL.nonMovingUsed) + granules);
-    }
-    unlock(control, CONTROL.nonMovingLock);
-    requestInTime(control, loadAcquire(control, CONTROL.nonMovingUsed), CONTROL.nonMovingStartAt);
-    return at;
-  }
-
-  /** Whether a collection has left no such room; of the last resort's others may have taken some since. */
-  function isTooLittle(granules: number, align: number, wasLastResort: boolean): boolean {
-    if (!wasLastResort) return findRoom(granules, align) < 0;
-    return loadAcquire(control, align === 1 ? CONTROL.nonMovingRun : CONTROL.nonMovingPageRun) < granules;
-  }
-
-  function outOfMemory(granules: number): HeapOutOfMemoryError {
-    const liveBytes = loadAcquire(control, CONTROL.nonMovingLive) * GRANULE_BYTES;
-    const full = {
-      ...({ space: 'non-moving space', bytes: capacity * GRANULE_BYTES, liveBytes } as const),
-      longestBytes: loadAcquire(control, CONTROL.nonMovingRun) * GRANULE_BYTES,
-    };
-    return new HeapOutOfMemoryError(full, granules * GRANULE_BYTES, index);
-  }
-
-  return {
-    allocate(granules, atPage) {
-      if (capacity === 0)
-        throw new MutatorError(
-          `mutator ${index}: the heap has no non-moving space; open it with nonMovingBytes`,
-        );
-      if (granules > capacity) throw outOfMemory(granules);
-      safepoint();
-      const align = atPage ? PAGE_GRANULES : 1;
-      const room = {
-        take: () => take(granules, align),
-        isTooLittle: (wasLastResort: boolean) => isTooLittle(granules, align, wasLastResort),
-        outOfMemory: () => outOfMemory(granules),
-      };
-      const object = first + takeOrCollect(control, (wait) => waitStopped('allocation', wait), room);
-      for (let word = object * GRANULE_WORDS; word < (object + granules) * GRANULE_WORDS; word++)
-        store(word, 0);
-      return object;
-    },
-    publish(object, granules, endOfReferences) {
-      recordCrossings(objectAtPage, object, object + granules);
-      if (loadAcquire(control, CONTROL.allocatesMarked) === 1) {
-        keep(tables, object, granules, endOfReferences);
-        fetchOr(markBits, object >>> 5, 1 << (object & 31));
-      }
-      fence(control, CONTROL.allocatesMarked);
-    },
-  };
 }

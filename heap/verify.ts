@@ -3,15 +3,16 @@
  * the world stopped, and no collection between its flip and its end.
  *
  * Invariants (facts page, E6): the heap parses without a gap; every reference, of an object, a root or a weak handle, is null or
- * the start of an object; the crossing map names the object that covers each page's first granule. In the non-moving
- * space the same holds of each run of granules in use.
+ * the start of an object; the crossing map names the object that covers each page's first granule. Where objects do not
+ * move the same holds of each run of units in use.
  *
  * Cannot check: whether a reference is the *right* one. Workloads carry payload checksums for that.
  */
 import type { PageView } from '../uffd/kernel.ts';
 import { nextBit, nextClear } from './bitmap.ts';
+import type { FixedSpace } from './fixed-spaces.ts';
 import type { HeapTables } from './layout.ts';
-import { nonMovingBegin, nonMovingTop, usedNow } from './non-moving.ts';
+import { topOf, usedNow } from './non-moving.ts';
 import {
   FILLER_SHAPE,
   GRANULE_BYTES,
@@ -52,8 +53,11 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 export function verifyHeap(view: PageView, tables: HeapTables, when: string): HeapSurvey {
   const problems: string[] = [];
   const top = topPage(tables) << LOG_PAGE_GRANULES;
-  const starts = new Uint8Array(tables.endPage << (LOG_PAGE_GRANULES - 3));
-  const runs = [{ first: 0, end: top }, ...runsInUse(tables)];
+  const starts = makeStarts(tables);
+  const runs = [
+    { first: 0, end: top, unit: 1 },
+    ...tables.fixed.flatMap((space) => runsInUse(tables, space)),
+  ];
   const survey = { objects: 0, objectBytes: 0, fillerBytes: 0, references: 0 };
   for (const run of runs) walkObjects(view, tables, run, { starts, survey, problems });
   if (problems.length === 0) {
@@ -65,23 +69,31 @@ export function verifyHeap(view: PageView, tables: HeapTables, when: string): He
   return survey;
 }
 
-/** Granules [first, end) in which one object follows the other. */
+/** Granules [first, end) in which one object follows the other, each in whole units. */
 interface Run {
   readonly first: Ref;
   readonly end: number;
+  readonly unit: number;
 }
 
-/** The runs of the non-moving space that are in use. */
-function runsInUse(tables: HeapTables): readonly Run[] {
-  const base = nonMovingBegin(tables);
-  const [use, end] = [usedNow(tables), (nonMovingTop(tables) << LOG_PAGE_GRANULES) - base];
+/** The runs of a space that are in use. */
+function runsInUse(tables: HeapTables, space: FixedSpace): readonly Run[] {
+  const { first: firstPage, logUnit } = space;
+  const base = firstPage << LOG_PAGE_GRANULES;
+  const use = usedNow(tables, space);
+  const end = ((topOf(tables, space) - firstPage) << LOG_PAGE_GRANULES) >>> logUnit;
   const runs: Run[] = [];
   for (let first = nextBit(use, 1, 0, end); first < end; ) {
     const stop = nextClear(use, first, end);
-    runs.push({ first: base + first, end: base + stop });
+    runs.push({ first: base + (first << logUnit), end: base + (stop << logUnit), unit: 1 << logUnit });
     first = nextBit(use, 1, stop, end);
   }
   return runs;
+}
+
+/** Where the object after one of that size begins. */
+function after(object: Ref, granules: number, unit: number): Ref {
+  return object + Math.ceil(granules / unit) * unit;
 }
 
 /** How an object is named in a message: its reference and the address from the heap's base. */
@@ -103,8 +115,8 @@ export function outsideHeap(ref: Ref, when: string): HeapCorruptError {
 function walkObjects(
   view: PageView,
   tables: HeapTables,
-  { first, end }: Run,
-  { starts, survey, problems }: { starts: Uint8Array; survey: Mutable<HeapSurvey>; problems: string[] },
+  { first, end, unit }: Run,
+  { starts, survey, problems }: { starts: Starts; survey: Mutable<HeapSurvey>; problems: string[] },
 ): void {
   for (let object = first; object < end; ) {
     const parts = readObject(view, object);
@@ -117,12 +129,12 @@ function walkObjects(
     if (shapeOf(parts.header) === FILLER_SHAPE && object > 0) {
       survey.fillerBytes += parts.granules * GRANULE_BYTES;
     } else {
-      starts[object >>> 3] = (starts[object >>> 3] as number) | (1 << (object & 7));
+      starts.add(object);
       survey.objects++;
       survey.objectBytes += parts.granules * GRANULE_BYTES;
       survey.references += parts.references;
     }
-    object += parts.granules;
+    object = after(object, parts.granules, unit);
   }
 }
 
@@ -152,7 +164,12 @@ function checkCrossings(tables: HeapTables, object: Ref, granules: number, probl
   }
 }
 
-function checkReferences(view: PageView, { first, end }: Run, starts: Uint8Array, problems: string[]): void {
+function checkReferences(
+  view: PageView,
+  { first, end, unit }: Run,
+  starts: Starts,
+  problems: string[],
+): void {
   for (let object = first; object < end; ) {
     const parts = readObject(view, object);
     for (let i = 0; i < parts.references; i++) {
@@ -160,11 +177,11 @@ function checkReferences(view: PageView, { first, end }: Run, starts: Uint8Array
       if (isObject(target, starts)) continue;
       report(problems, `${describeRef(object)}: reference ${i} is ${target}, where no object begins`);
     }
-    object += parts.granules;
+    object = after(object, parts.granules, unit);
   }
 }
 
-function checkRoots(tables: HeapTables, starts: Uint8Array, problems: string[]): void {
+function checkRoots(tables: HeapTables, starts: Starts, problems: string[]): void {
   tables.roots.forEach((slots, mutator) => {
     const count = slots[0] as number;
     for (let i = 1; i <= count; i++) {
@@ -175,20 +192,43 @@ function checkRoots(tables: HeapTables, starts: Uint8Array, problems: string[]):
   });
 }
 
-function checkHandles(tables: HeapTables, starts: Uint8Array, problems: string[]): void {
+function checkHandles(tables: HeapTables, starts: Starts, problems: string[]): void {
   forHandleTargets(tables, (target, where) => {
     if (!isObject(target, starts)) report(problems, `${where()} refers to ${target}, where no object begins`);
   });
 }
 
 /** Null, or the start of an object that is no filler. */
-function isObject(target: Ref, starts: Uint8Array): boolean {
-  if (target === 0) return true;
-  return (
-    target > 0 &&
-    target >>> 3 < starts.length &&
-    ((starts[target >>> 3] as number) & (1 << (target & 7))) !== 0
-  );
+function isObject(target: Ref, starts: Starts): boolean {
+  return target === 0 || (target > 0 && starts.has(target));
+}
+
+/** Where objects begin: a bit a granule, of those that any space has. */
+interface Starts {
+  readonly add: (object: Ref) => void;
+  readonly has: (target: Ref) => boolean;
+}
+
+function makeStarts({ watchedEnd, endPage, fixed: [, , raw] }: HeapTables): Starts {
+  const end = watchedEnd << LOG_PAGE_GRANULES;
+  const gap = (raw.first - watchedEnd) << LOG_PAGE_GRANULES;
+  const bits = new Uint8Array((watchedEnd + raw.end - raw.first) << (LOG_PAGE_GRANULES - 3));
+  const place = (object: Ref) => (object < end ? object : object - gap);
+  return {
+    add(object) {
+      const at = place(object);
+      bits[at >>> 3] = (bits[at >>> 3] as number) | (1 << (at & 7));
+    },
+    has(target) {
+      const at = place(target);
+      const isInHeap = target < end || at >= end;
+      return (
+        isInHeap &&
+        target < endPage << LOG_PAGE_GRANULES &&
+        ((bits[at >>> 3] as number) & (1 << (at & 7))) !== 0
+      );
+    },
+  };
 }
 
 function report(problems: string[], problem: string): void {

@@ -82,8 +82,10 @@ function attach(context: ThreadContext): MappedThread {
       uffd.wake(heap + first * PAGE_BYTES, pages * PAGE_BYTES);
       return { done: pages * PAGE_BYTES, errno: 0 };
     },
-    // Every page has been published: nothing is registered any more, and whoever was late is woken.
+    // Every page with an object has been published. Free ones that do not move are registered yet: all those are the
+    // file's now, and whoever was late is woken.
     unwatch(used, nonMoving) {
+      if (nonMoving > 0) mapAll(heap + ranges.heapBytes, nonMoving * PAGE_BYTES);
       for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.wake(addr, length);
     },
     settle: () => {}, // nothing was put aside
@@ -95,7 +97,7 @@ const remapMode: MappingMode = {
   name: 'remap',
   untouchedStay: false,
   features: 0n,
-  needs: (r) => ({ memoryBytes: 2 * r.heapBytes + r.nonMovingBytes, addressBytes: 4 * allBytes(r) }),
+  needs: (r) => ({ memoryBytes: allBytes(r) + r.heapBytes, addressBytes: 4 * allBytes(r) }),
   attach,
 };
 export default remapMode;

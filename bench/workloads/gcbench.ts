@@ -11,6 +11,7 @@
  * - A node's `i` and `j` hold its height and its number in heap order, for that check (0 in the original).
  */
 import { GRANULE_BYTES } from '../../heap/object.ts';
+import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { driverData } from './driver.ts';
 import { NODE_GRANULES, treeSize } from './gcbench-tree.ts';
 import { numberOf, OPERATIONS, resolveParameters } from './parameters.ts';
@@ -39,6 +40,13 @@ export const gcbench: Workload = {
   summary: "Ellis, Kovac and Boehm's GCBench: short-lived binary trees beside a long-lived tree and array",
   module: new URL('./gcbench-program.js', import.meta.url),
   parameters: {
+    large: {
+      summary: 'part of the heap that is large-object space, where the array then lies',
+      type: 'number',
+      min: 0,
+      max: 0.8,
+      default: 0,
+    },
     stretch: depth('stretch', 'depth of the tree that stretches the heap first'),
     longLived: depth('longLived', 'depth of the tree that lives long'),
     array: {
@@ -66,11 +74,16 @@ export const gcbench: Workload = {
     const smallest = smallestHeap(request.mutators * liveBytesOf(halved(MOST_HALVINGS)), request.mutators);
     requireHeap(NAME, request, smallest);
     const parameters = resolveParameters(this.parameters, request);
-    const data = dataOf(parameters);
+    const [data, part] = [dataOf(parameters), numberOf(parameters, 'large')];
     const liveBytes = request.mutators * liveBytesOf(data);
     const remedy = ', or lower --set stretch, longLived, maxDepth or array';
-    requireHeap(NAME, request, smallestHeap(liveBytes, request.mutators), remedy);
-    return { parameters, liveBytes, data: driverData(request, numberOf(parameters, 'operations'), data) };
+    requireHeap(NAME, request, smallestFor(request, data, part), remedy);
+    return {
+      parameters,
+      liveBytes,
+      largeBytes: wholePages(request.heapBytes * part),
+      data: driverData(request, numberOf(parameters, 'operations'), data),
+    };
   },
 };
 
@@ -102,18 +115,29 @@ function scaled(name: Scaled, summary: string): Pick<ParameterSpec, 'summary' | 
   return {
     summary,
     derived: `${CLASSIC[name]} as in the original, or less if the heap is too small for that`,
-    default: (request) => largestThatFits(request)[name],
+    default: (request, { large }) => largestThatFits(request, large as number)[name],
   };
 }
 
 /** The classic parameters, halved in size as often as the heap needs. */
-function largestThatFits(request: WorkloadRequest): GcbenchData {
+function largestThatFits(request: WorkloadRequest, part: number): GcbenchData {
   for (let halvings = 0; halvings < MOST_HALVINGS; halvings++) {
     const data = halved(halvings);
-    const liveBytes = request.mutators * liveBytesOf(data);
-    if (smallestHeap(liveBytes, request.mutators) <= request.heapBytes) return data;
+    if (smallestFor(request, data, part) <= request.heapBytes) return data;
   }
   return halved(MOST_HALVINGS);
+}
+
+/** The smallest heap for that, if so large a part of it is large-object space. */
+function smallestFor({ mutators }: WorkloadRequest, data: GcbenchData, part: number): number {
+  if (part === 0) return smallestHeap(mutators * liveBytesOf(data), mutators);
+  const arrays = mutators * wholePages(objectBytes(0, 2 * data.array));
+  const trees = smallestHeap(mutators * liveBytesOf({ ...data, array: 0 }), mutators);
+  return Math.ceil(Math.max(arrays / part, trees / (1 - part)));
+}
+
+function wholePages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
 }
 
 function halved(times: number): GcbenchData {

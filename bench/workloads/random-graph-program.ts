@@ -13,10 +13,12 @@ import { dropLitter, type Litter } from './litter.ts';
 import { checkPayload, mismatch, writePayload } from './payload.ts';
 import { createRandom, mix32, type Random } from './random.ts';
 import { type RandomGraphData, saltOf } from './random-graph.ts';
+import { buildLarge, type Graph, replaceLarge, visitLarge } from './random-graph-large.ts';
 import { dataWordsOf, granulesOf, isNonMoving, referencesOf, type Salt } from './random-graph-object.ts';
 import { allocateTable, setTableRef, tableRef } from './table.ts';
 
 const TABLE = 0;
+const LARGE = 1;
 const STEPS = 4;
 /** How many neighbours in the table to look at for an object that nothing refers to. About 22 % are such. */
 const PROBES = 16;
@@ -30,11 +32,14 @@ interface State {
   readonly litter: Litter;
   /** How many references from objects there are to each object. */
   readonly referrers: Uint16Array;
+  /** Large arrays, and after how many operations one is replaced. */
+  readonly large: number;
+  readonly largeEvery: number;
   sum: number;
 }
 
 export default workloadMutator<RandomGraphData, State>({
-  roots: 1,
+  roots: 2,
 
   build(m, context) {
     const state = initialState(context);
@@ -48,15 +53,20 @@ export default workloadMutator<RandomGraphData, State>({
       connect(m, state, index);
       m.safepoint();
     }
+    if (state.large > 0) buildLarge(m, graphOf(state));
     state.litter.budget = Infinity;
     return state;
   },
 
-  operate(m, state) {
+  operate(m, state, operation) {
     state.sum = mix32(state.sum ^ walk(m, state, state.random));
     repoint(m, state);
     dropLitter(m, state.litter);
     replace(m, state);
+    if (state.large > 0 && operation % state.largeEvery === 0) {
+      const index = (operation / state.largeEvery) % state.large;
+      state.sum = mix32(state.sum ^ replaceLarge(m, graphOf(state), index));
+    }
   },
 
   idle: (m, state) => void walk(m, state, state.idleRandom),
@@ -66,12 +76,16 @@ export default workloadMutator<RandomGraphData, State>({
       state.sum = mix32(state.sum ^ visit(m, state, tableRef(m, TABLE, index)));
       m.safepoint();
     }
+    for (let index = 0; index < state.large; index++) {
+      state.sum = mix32(state.sum ^ visitLarge(m, graphOf(state), index, false));
+      m.safepoint();
+    }
     return state.sum >>> 0;
   },
 });
 
 function initialState({ data, seed, index }: ProgramContext<RandomGraphData>): State {
-  const { objects, live, room, nonMoving } = data;
+  const { objects, live, room, nonMoving, large, largeEvery } = data;
   const salt = saltOf(seed, index);
   const random = createRandom(seed, index, 1);
   const budget = room * (1 - live);
@@ -88,7 +102,25 @@ function initialState({ data, seed, index }: ProgramContext<RandomGraphData>): S
       dropOne: (m) => m.bytesOf(create(m, { salt, nonMoving }, random.below(objects))),
     },
     referrers: new Uint16Array(objects),
+    ...{ large, largeEvery },
     sum: 0,
+  };
+}
+
+/** The graph, as its large arrays see it. */
+function graphOf(state: State): Graph {
+  return {
+    ...{ root: LARGE, count: state.large, salt: state.salt },
+    referTo(m) {
+      const target = state.random.below(state.objects);
+      count(state, target, 1);
+      return tableRef(m, TABLE, target);
+    },
+    visit(m, object, drops) {
+      const index = visit(m, state, object);
+      if (drops) count(state, index, -1);
+      return index;
+    },
   };
 }
 

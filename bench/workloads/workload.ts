@@ -41,6 +41,8 @@ export interface PreparedWorkload {
   readonly liveBytes: number;
   /** How much of the heap is to be non-moving space: whole pages (default 0). */
   readonly nonMovingBytes?: number;
+  /** How much of it is to be large-object space, for objects of 12 KiB and more: whole pages (default 0). */
+  readonly largeBytes?: number;
   /** What each mutator is spawned with. Good for any number of runs, one after the other, until one fails. */
   readonly data: unknown;
 }

@@ -3,7 +3,6 @@
  * opened with `verify: 'phases'`; without it nobody asks for any of this. It looks at everything, in the pauses too:
  * figures of such a run are not the collector's.
  */
-import { nonMovingTop } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { topPage } from '../../heap/spaces.ts';
 import type { Kernel, PageView } from '../../uffd/kernel.ts';
@@ -15,6 +14,7 @@ import { assertClear, assertUnneeded, assertUnwatched, firstUnpublished } from '
 import {
   assertFromSpace,
   assertKept,
+  assertRaw,
   assertRoots,
   assertToSpace,
   type Before,
@@ -59,7 +59,7 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       places = assertPrepared(thread.livingSpace(), tables, plan, black);
     },
     beforeFlip() {
-      before = lookBefore(thread.livingSpace(), tables, topPage(tables), nonMovingTop(tables));
+      before = lookBefore(thread.livingSpace(), tables, topPage(tables));
       assertKept(thread.livingSpace(), tables);
       assertIncomingEmpty(maker, kernel);
     },
@@ -68,6 +68,7 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       assertRoots(tables, before, places, { black, slide });
       assertToSpace(kernel, heap, mode, tables, pages);
       assertFromSpace(thread.fromSpace(), tables, before, (page) => isInFromSpace(maker, page));
+      assertRaw(thread.livingSpace(), tables, before);
       if (!mode.concurrent) from = copyOf(thread.fromSpace(), pages.old);
     },
     compacted({ used }) {
@@ -84,9 +85,9 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
   };
 }
 
-/** Stopped, the non-moving space stays where it is, and from-space does not show it. */
+/** Raw data stays where it is, and so does, stopped, all that does not move: from-space does not show it. */
 function isInFromSpace({ mode, tables }: Maker, page: number): boolean {
-  return page < tables.pages || mode.concurrent;
+  return page < tables.pages || (mode.concurrent && page < tables.watchedEnd);
 }
 
 /** C3, of modes that say through which addresses to look. */

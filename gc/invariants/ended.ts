@@ -1,6 +1,7 @@
 /** What must hold while from-space is given back (D5), when the watch has ended (D2, E1, E2), and at the end (E5). */
 import { isSet } from '../../heap/bitmap.ts';
-import type { HeapTables } from '../../heap/layout.ts';
+import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
@@ -10,6 +11,8 @@ import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
 import { assertThat } from './named.ts';
+
+const LOG_PAGE_CHUNKS = LOG_PAGE_GRANULES - LOG_CHUNK_GRANULES;
 
 /** D5: from-space pages from `first` on are about to be given back. */
 export function assertUnneeded({ tables, sources, cycle }: Maker, first: number): void {
@@ -48,7 +51,7 @@ export function assertUnwatched(
   { used, nonMoving }: FlipPages,
 ): void {
   const made = loadAcquire(cycle, CYCLE.made);
-  const pages = used + (mode.updatesInPlace ? 0 : nonMoving);
+  const pages = used + (mode.updatesInPlace ? 0 : touchedIn(tables, nonMoving));
   assertThat('D2', made === pages, () => `${made} pages were made, of ${pages}`);
   const workers = loadAcquire(cycle, CYCLE.workers);
   assertThat('E1', workers === 0, () => `${workers} threads work on pages`);
@@ -57,11 +60,21 @@ export function assertUnwatched(
   assertThat('E1', pending === 0, () => `faults that nobody has read: ${pending}`);
   const look = (page: number): void => {
     const state = stateOf(tables.pageStates, page);
+    // Nobody needs a free page but who has touched it.
+    if (state === PAGE.unprocessed && page >= tables.pages && !isMade(tables, page)) return;
     const isDone = state === PAGE.published || (state === PAGE.processed && mode.untouchedStay);
     assertThat('E2', isDone, () => `page ${page} is in state ${state} at the end of the watch`);
   };
   for (let page = 0; page < used; page++) look(page);
   for (let page = tables.pages; page < tables.pages + nonMoving; page++) look(page);
+}
+
+/** Pages that somebody has begun to make, of the first so many that do not move. */
+function touchedIn({ pageStates, pages }: HeapTables, nonMoving: number): number {
+  let touched = 0;
+  for (let page = pages; page < pages + nonMoving; page++)
+    if (stateOf(pageStates, page) !== PAGE.unprocessed) touched++;
+  return touched;
 }
 
 /** The first page that is said to be published and is not in the mutators' sight, before the watch ends; −1: none. */
@@ -79,9 +92,16 @@ export function firstUnpublished(
 }
 
 /** E5. Nothing is marked before the next collection begins, and no object of the non-moving space either. */
-export function assertClear({ markBits, liveness }: HeapTables): void {
-  const mark = markBits.findIndex((word) => word !== 0);
-  assertThat('E5', mark < 0, () => `a mark bit of granules ${mark * 32} to ${mark * 32 + 31} is set`);
+export function assertClear({ markBits, liveness, watchedEnd, fixed: [, , raw] }: HeapTables): void {
+  assertUnmarked(markBits, 0, watchedEnd);
+  assertUnmarked(markBits, raw.first, raw.end);
   const live = liveness.findIndex((word) => word !== 0);
   assertThat('E5', live < 0, () => `chunk ${live >>> 1} has live bits, or an offset, left`);
+}
+
+function assertUnmarked(markBits: Int32Array, first: number, end: number): void {
+  const words = markBits.subarray(first << LOG_PAGE_CHUNKS, end << LOG_PAGE_CHUNKS);
+  const mark = words.findIndex((word) => word !== 0) + (first << LOG_PAGE_CHUNKS);
+  const where = () => `a mark bit of granules ${mark * 32} to ${mark * 32 + 31} is set`;
+  assertThat('E5', mark < first << LOG_PAGE_CHUNKS, where);
 }

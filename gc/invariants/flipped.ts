@@ -1,7 +1,8 @@
 /** What must hold right after the flip, the world still stopped: C1 to C3. */
 import { nextBit, nextClear } from '../../heap/bitmap.ts';
+import type { FixedSpace } from '../../heap/fixed-spaces.ts';
 import type { HeapTables } from '../../heap/layout.ts';
-import { nonMovingBegin, nonMovingTop, usedNext } from '../../heap/non-moving.ts';
+import { isInUse, nonMovingBegin, topOf, unitsFor, usedNext } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { describeRef } from '../../heap/verify.ts';
 import { readObject } from '../../heap/walk.ts';
@@ -16,15 +17,17 @@ import type { Places } from './prepared.ts';
 /** What there was before the flip. */
 export interface Before {
   readonly roots: readonly Int32Array[];
-  /** A hash of each page of both spaces that is in use. */
+  /** A hash of each page in use, of all spaces. */
   readonly hashes: ReadonlyMap<number, number>;
 }
 
 /** Notes what the flip must leave as it is, or change once. */
-export function lookBefore(space: PageView, tables: HeapTables, old: number, nonMovingEnd: number): Before {
+export function lookBefore(space: PageView, tables: HeapTables, old: number): Before {
   const hashes = new Map<number, number>();
   for (let page = 0; page < old; page++) hashes.set(page, hashOf(space, page));
-  for (let page = tables.pages; page < nonMovingEnd; page++) hashes.set(page, hashOf(space, page));
+  for (const fixed of tables.fixed)
+    for (let page = fixed.first; page < topOf(tables, fixed); page++)
+      if (isInUse(tables, page)) hashes.set(page, hashOf(space, page)); // a look at a free one could allocate it
   return { roots: tables.roots.map((roots) => roots.slice(0, 1 + (roots[0] as number))), hashes };
 }
 
@@ -99,31 +102,45 @@ export function assertFromSpace(
 ): void {
   for (const [page, hash] of hashes) {
     if (!isThere(page)) continue;
-    const space = page < tables.pages ? 'from-space' : 'the non-moving space';
+    const space = page < tables.pages ? 'from-space' : 'what does not move';
     const where = () =>
       `page ${page} of ${space} (granule ${page << LOG_PAGE_GRANULES}) has changed at the flip`;
     assertThat('C2', hashOf(from, page) === hash, where);
   }
 }
 
+/** C2, of raw data: it is where it was, as it was. */
+export function assertRaw(living: PageView, tables: HeapTables, { hashes }: Before): void {
+  for (const [page, hash] of hashes) {
+    const where = () =>
+      `page ${page} of raw data (granule ${page << LOG_PAGE_GRANULES}) has changed at the flip`;
+    assertThat('C2', page < tables.watchedEnd || hashOf(living, page) === hash, where);
+  }
+}
+
 /** N1, before the flip, the world stopped. */
-export function assertKept(space: PageView, tables: HeapTables): void {
-  const [begin, kept] = [nonMovingBegin(tables), usedNext(tables)];
-  const end = nonMovingTop(tables) << LOG_PAGE_GRANULES;
-  let next = begin;
-  const assertFreeUpTo = (granule: number): void => {
-    const first = begin + nextBit(kept, 1, next - begin, granule - begin);
-    assertThat('N1', first === granule, () => `granule ${first} is kept, and no marked object covers it`);
+export function assertKept(view: PageView, tables: HeapTables): void {
+  for (const space of tables.fixed) assertKeptOf(view, tables, space);
+}
+
+function assertKeptOf(view: PageView, tables: HeapTables, space: FixedSpace): void {
+  const { logUnit } = space;
+  const [begin, kept] = [space.first << LOG_PAGE_GRANULES, usedNext(tables, space)];
+  const end = topOf(tables, space) << LOG_PAGE_GRANULES;
+  const unitOf = (granule: Ref): number => (granule - begin) >>> logUnit;
+  const granuleOf = (unit: number): Ref => begin + (unit << logUnit);
+  let next = 0; // unit
+  const assertFreeUpTo = (unit: number): void => {
+    const first = nextBit(kept, 1, next, unit);
+    const where = () => `granule ${granuleOf(first)} is kept, and no marked object covers it`;
+    assertThat('N1', first === unit, where);
   };
   forMarked(tables, begin, end, (object) => {
-    assertFreeUpTo(object);
-    next = object + readObject(space, object).granules;
-    const free = begin + nextClear(kept, object - begin, next - begin);
-    assertThat(
-      'N1',
-      free === next,
-      () => `granule ${free} is not kept, and it belongs to ${describeRef(object)}`,
-    );
+    assertFreeUpTo(unitOf(object));
+    next = unitOf(object) + unitsFor(space, readObject(view, object).granules);
+    const free = nextClear(kept, unitOf(object), next);
+    const where = () => `granule ${granuleOf(free)} is not kept, and it belongs to ${describeRef(object)}`;
+    assertThat('N1', free === next, where);
   });
-  assertFreeUpTo(end);
+  assertFreeUpTo(unitOf(end));
 }

@@ -2,7 +2,7 @@
 import { isSet, nextBit } from '../../heap/bitmap.ts';
 import { isDirty } from '../../heap/cards.ts';
 import type { HeapTables } from '../../heap/layout.ts';
-import { nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
+import { topOf } from '../../heap/non-moving.ts';
 import { isFiller, LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { topPage } from '../../heap/spaces.ts';
 import { describeRef } from '../../heap/verify.ts';
@@ -19,7 +19,7 @@ export function forMarked({ markBits }: HeapTables, first: Ref, end: Ref, tell: 
   for (let at = nextBit(markBits, 1, first, end); at < end; at = nextBit(markBits, 1, at + 1, end)) tell(at);
 }
 
-/** Calls `tell` with each reference, but for nulls, of every marked object of both spaces. */
+/** Calls `tell` with each reference, but for nulls, of every marked object. */
 function forReferences(
   space: PageView,
   tables: HeapTables,
@@ -33,7 +33,8 @@ function forReferences(
     }
   };
   forMarked(tables, 0, topPage(tables) << LOG_PAGE_GRANULES, visit);
-  forMarked(tables, nonMovingBegin(tables), nonMovingTop(tables) << LOG_PAGE_GRANULES, visit);
+  for (const space of tables.fixed)
+    forMarked(tables, space.first << LOG_PAGE_GRANULES, topOf(tables, space) << LOG_PAGE_GRANULES, visit);
 }
 
 /** I4: the world has just stopped, and no card has been looked at since. */

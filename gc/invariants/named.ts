@@ -14,7 +14,7 @@ export const INVARIANTS = {
   P2: 'live objects keep their order, move down and lie side by side',
   P3: 'the granule that a to-space page begins with is live, belongs to the object that is said, and goes there',
   P4: 'first granules ascend, and so do first objects, where a page begins with another one',
-  N1: 'at the flip, what is kept of the non-moving space is the granules of its marked objects, and no others',
+  N1: 'at the flip, what is kept of what does not move is the places of marked objects, and no others',
   C1: 'each root was forwarded once',
   C2: 'no page of to-space is there or claimed, and from-space has what the heap had',
   C3: 'the file that to-space is made in was empty',

@@ -5,6 +5,7 @@
  */
 import { nextBit } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
+import { isKept } from '../../heap/non-moving.ts';
 import { fillerHeader, isFiller, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
@@ -75,7 +76,7 @@ function pageOf({ from }: Readonly<PageSources>, page: number): Int32Array {
 interface Model {
   /** What words of a page must be, by their numbers on the page. Where filler lies any will do but its header. */
   readonly moved: (page: number) => ReadonlyMap<number, number>;
-  /** The same for a page of the non-moving space that holds `before`. */
+  /** The same for a page that does not move and holds `before`; zeros if there is no object on it. */
   readonly updated: (page: number, before: Int32Array) => ReadonlyMap<number, number>;
 }
 
@@ -128,6 +129,7 @@ function makeModel(tables: HeapTables, sources: Readonly<PageSources>): Model {
   return {
     moved: (page) => (page < sources.compactedPages ? compacted(page) : slid(page)),
     updated(page, before) {
+      if (!isKept(tables, page)) return new Map(Array.from(before, (_, at) => [at, 0]));
       const words = new Map<number, number>(before.entries());
       const update = (at: number): void => {
         if (at < PAGE_WORDS) words.set(at, forward(before[at] as Ref));

@@ -7,8 +7,9 @@
  * the pause and in proportion to the heap (0.04 ms a MiB, seen on Linux 6.18): they are moved out of the way first,
  * whole page tables at a time, and dropped after the compaction.
  *
- * The non-moving space has a file of its own, which stays. Its part of the heap's addresses is mapped anew in the same
- * way, so that its pages fault too, as MINOR ones; they are updated through the alias and published by CONTINUE.
+ * What does not move has a file of its own, which stays. Its part of the heap's addresses is mapped anew in the same
+ * way, so that its pages fault too, as MINOR ones; they are updated through the alias and published by CONTINUE. Raw data
+ * is at the end of that file, and stays mapped.
  *
  * The incoming file is empty at every flip (its pages were punched out in the course of the collection before), so a
  * touched page is a MISSING fault until it is made and a MINOR fault until it is published.
@@ -32,6 +33,7 @@ import {
   mapPrivate,
   movePages,
   placeForView,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
@@ -40,26 +42,28 @@ const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MI
 const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
 function reserve(kernel: Kernel, r: Reservation): Ranges {
-  const { heapBytes, nonMovingBytes, spanBytes } = r;
+  const { heapBytes, nonMovingBytes, spanBytes, rawBytes } = r;
+  const fixedBytes = spanBytes - heapBytes + rawBytes;
   const fds = [0, 1].map((side) => makeFile(kernel, `heap-${side}`, spanBytes)) as [number, number];
-  const nonMoving = nonMovingBytes === 0 ? -1 : makeFile(kernel, 'non-moving', spanBytes - heapBytes);
+  const nonMoving = nonMovingBytes === 0 ? -1 : makeFile(kernel, 'non-moving', fixedBytes);
   const aliasOf = (fd: number): number => {
     const place = placeForView(kernel, allBytes(r));
     if (nonMoving < 0) return mapFile(kernel, place, heapBytes, fd);
     const alias = mapPrivate(kernel, allBytes(r), place);
     mapFile(kernel, alias, heapBytes, fd);
-    mapFile(kernel, alias + heapBytes, nonMovingBytes, nonMoving);
+    mapFile(kernel, alias + heapBytes, allBytes(r) - heapBytes, nonMoving);
     return alias;
   };
-  const heap = mapFile(kernel, 0, spanBytes, fds[0]);
+  const heap = mapFile(kernel, 0, spanBytes + rawBytes, fds[0]);
   const ranges = {
-    ...{ heap, heapBytes, nonMovingBytes, spanBytes, nonMoving },
+    ...{ heap, heapBytes, nonMovingBytes, spanBytes, rawBytes, nonMoving },
     retired: mapPrivate(kernel, spanBytes),
     ...{ fd0: fds[0], fd1: fds[1], alias0: aliasOf(fds[0]), alias1: aliasOf(fds[1]) },
     stage: mapFile(kernel, 0, PAGE_BYTES, fds[0]),
     stageFrom: mapPrivate(kernel, PAGE_BYTES),
   };
   for (const { at, bytes, fd } of partsOf(ranges, fds[0])) mapFile(kernel, heap + at, bytes, fd);
+  if (rawBytes > 0) mapFile(kernel, heap + spanBytes, rawBytes, nonMoving, spanBytes - heapBytes);
   return ranges;
 }
 
@@ -69,7 +73,7 @@ function makeFile(kernel: Kernel, name: string, length: number): number {
   return fd;
 }
 
-/** The mappings that the heap's addresses consist of, the moving space's file given: each is moved by itself. */
+/** The mappings that the heap's addresses consist of up to raw data, the moving space's file given: each is moved by itself. */
 function partsOf(
   { heapBytes, nonMovingBytes, spanBytes, nonMoving }: Ranges,
   moving: number,
@@ -120,14 +124,9 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
     },
     incoming: (page) => (ranges[`alias${1 - side()}`] as number) + page * PAGE_BYTES,
     target: () => current().words,
-    slot: (page) => (page < moving ? current().writable(page) : current().readable(page)),
+    slot: (page, _batchFirst, isAnew) => (isAnew ? current().writable(page) : current().readable(page)),
     publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch(used, nonMoving) {
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) {
-        uffd.unregister(addr, length);
-        uffd.wake(addr, length); // older kernels leave minor-fault sleepers asleep at UNREGISTER
-      }
-    },
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     release(first, end) {
       const fd = fds[(1 - side()) as 0 | 1];
       inSteps(first, end, (offset, length) => {
@@ -157,7 +156,7 @@ export const continueMode: MappingMode = {
   untouchedStay: true,
   updatesInPlace: true,
   features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
-  needs: (r) => ({ memoryBytes: 2 * r.heapBytes + r.nonMovingBytes, addressBytes: 4 * allBytes(r) }),
+  needs: (r) => ({ memoryBytes: allBytes(r) + r.heapBytes, addressBytes: 4 * allBytes(r) }),
   reserve,
   attach: (context) => attachFiles(context).thread,
 };

@@ -9,13 +9,15 @@
 import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
-  allBytes,
+  dropRaw,
+  hiddenBytes,
   keepOneMapping,
   mapPrivate,
   placeForView,
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
@@ -53,9 +55,8 @@ function attach(context: ThreadContext): MappedThread {
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>
       uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch(used, nonMoving) {
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
-    },
+    releaseNonMoving: dropRaw(kernel, ranges),
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
   };
 }
 
@@ -67,8 +68,8 @@ export const copyMode: MappingMode = {
   updatesInPlace: false,
   features: 0n,
   needs: (r) => ({
-    memoryBytes: 2 * allBytes(r) + bufferBytes(r),
-    addressBytes: 2 * allBytes(r) + bufferBytes(r),
+    memoryBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
+    addressBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
   }),
   reserve,
   attach,

@@ -47,10 +47,10 @@ export function mapMoved(kernel: Kernel, length: number): number {
   return mapPrivate(kernel, length, placeForView(kernel, length, kernel.moveUnit));
 }
 
-/** A shared mapping of a whole file, at `addr` if that is not 0. @throws SyscallError */
-export function mapFile(kernel: Kernel, addr: number, length: number, fd: number): number {
+/** A shared mapping of a file, from `offset` on, at `addr` if that is not 0. @throws SyscallError */
+export function mapFile(kernel: Kernel, addr: number, length: number, fd: number, offset = 0): number {
   const flags = MAP_SHARED | (addr === 0 ? 0 : MAP_FIXED);
-  return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, fd, 0), { addr, length, fd });
+  return checked('mmap', kernel.mmap(addr, length, READ_WRITE, flags, fd, offset), { addr, length, fd });
 }
 
 /** Moves the pages of one range to another, page tables and all, and leaves the first empty. @throws SyscallError */
@@ -86,9 +86,31 @@ export function watchedParts(
   return [moving, [heap + heapBytes, nonMovingPages * PAGE_BYTES]];
 }
 
-/** Bytes of both spaces. */
-export function allBytes({ heapBytes, nonMovingBytes }: Ranges | Reservation): number {
+/**
+ * {@link MappedThread.unwatch}. Kernels to 5.x leave who has slept in a minor fault asleep at UNREGISTER; and Linux 6.18 who
+ * comes to sleep while it runs: it wakes first and changes the mapping then, and a fault takes no lock but the mapping's
+ * own meanwhile (seen once in some hundred collections, in a free page that a mutator had just allocated).
+ */
+export function unwatchAll(
+  uffd: Userfaultfd,
+  ranges: Ranges,
+  usedPages: number,
+  nonMovingPages: number,
+): void {
+  for (const [addr, length] of watchedParts(ranges, usedPages, nonMovingPages)) {
+    uffd.unregister(addr, length);
+    uffd.wake(addr, length);
+  }
+}
+
+/** Bytes of what the flip hides from mutators. */
+export function hiddenBytes({ heapBytes, nonMovingBytes }: Ranges | Reservation): number {
   return heapBytes + nonMovingBytes;
+}
+
+/** Bytes from the heap's first to its last: what mutators see. */
+export function allBytes(r: Ranges | Reservation): number {
+  return r.rawBytes > 0 ? r.spanBytes + r.rawBytes : hiddenBytes(r);
 }
 
 /** Calls `release` for pages [first, end) in steps, from the top down. */
@@ -111,6 +133,16 @@ export function dropPrivate(kernel: Kernel, base: number, first: number, end: nu
   });
 }
 
+/** {@link MappedThread.releaseNonMoving} where all but raw data has been moved away by the flip, and not come back. */
+export function dropRaw(
+  kernel: Kernel,
+  { heap, spanBytes }: Ranges,
+): NonNullable<MappedThread['releaseNonMoving']> {
+  return (first, end) => {
+    if (first * PAGE_BYTES >= spanBytes) dropPrivate(kernel, heap, first, end);
+  };
+}
+
 /** Two pages set aside, to rehearse the flip on: in the place of the heap, and of where its old pages are moved to. */
 export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number } {
   return { stage: mapPrivate(kernel, PAGE_BYTES), stageFrom: mapPrivate(kernel, PAGE_BYTES) };
@@ -119,10 +151,11 @@ export function reserveStage(kernel: Kernel): { stage: number; stageFrom: number
 /** Two ranges of private memory: the heap, and the place its old pages are moved to at the flip. */
 export function reservePrivatePair(kernel: Kernel, r: Reservation): Ranges {
   return {
-    heap: mapMoved(kernel, r.spanBytes),
+    heap: mapMoved(kernel, r.spanBytes + r.rawBytes),
     heapBytes: r.heapBytes,
     nonMovingBytes: r.nonMovingBytes,
     spanBytes: r.spanBytes,
+    rawBytes: r.rawBytes,
     from: mapMoved(kernel, r.spanBytes),
     ...reserveStage(kernel),
   };
@@ -144,7 +177,7 @@ export function privatePair(
   const { heap, heapBytes } = ranges;
   const from = ranges.from as number;
   const living = kernel.pageView(heap, allBytes(ranges));
-  const old = kernel.pageView(from, allBytes(ranges));
+  const old = kernel.pageView(from, hiddenBytes(ranges));
   return {
     livingSpace: () => living,
     fromSpace: () => old,

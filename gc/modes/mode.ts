@@ -9,20 +9,24 @@ import type { PageOutcome, Userfaultfd } from '../../uffd/userfaultfd.ts';
 export type Ranges = Readonly<Record<string, number>> & {
   /** First byte of the range that mutators use. */
   readonly heap: number;
-  /** Bytes of the moving space, which it begins with, and of the non-moving space, which follows. */
+  /** Bytes of the moving space, which it begins with, and of what does not move and may hold references: it follows. */
   readonly heapBytes: number;
   readonly nonMovingBytes: number;
-  /** Addresses of that range, and of each that its pages are moved to: the heap, and more that holds no object. */
+  /** Addresses of that part of the range, and of each that its pages are moved to: both, and more that holds no object. */
   readonly spanBytes: number;
+  /** Bytes of the range from there on: raw data, which no flip hides. */
+  readonly rawBytes: number;
 };
 
 /** What a mode reserves for. */
 export interface Reservation {
-  /** Bytes of the moving space, and of the non-moving space that follows it. */
+  /** Bytes of the moving space, and of what does not move and may hold references, which follows it. */
   readonly heapBytes: number;
   readonly nonMovingBytes: number;
   /** Addresses for each range that is moved at the flip: whole units of what the kernel moves at a time. */
   readonly spanBytes: number;
+  /** Bytes for raw data, which mutators have at all times, and the collector can read: they follow the first of those. */
+  readonly rawBytes: number;
   /** Threads that make pages: compactors and fault threads. */
   readonly threads: number;
   /** Pages that a thread makes before it publishes. */
@@ -47,7 +51,7 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /**
    * In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. So many
-   * pages of the non-moving space leave the mutators' sight too, with what is on them, and are watched.
+   * pages that do not move leave the mutators' sight too, with what is on them, and are watched. Raw data stays.
    */
   readonly flip: (usedPages: number, nonMovingPages: number) => void;
   /**
@@ -59,8 +63,11 @@ export interface MappedThread {
   readonly rehearseFlip: (uffd: Userfaultfd) => void;
   /** The words in which this thread makes that page, until the next flip. */
   readonly target: (page: number) => Int32Array;
-  /** Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. */
-  readonly slot: (page: number, batchFirst: number) => number;
+  /**
+   * Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. `isAnew`:
+   * the whole page will be written, and what it holds may be lost; else it is one to be updated.
+   */
+  readonly slot: (page: number, batchFirst: number, isAnew: boolean) => number;
   /**
    * Before the pause, while the heap is still where it was: readies what of to-space, above so many pages, must be
    * zero at the flip and is not. Absent where to-space is empty by then.
@@ -68,7 +75,10 @@ export interface MappedThread {
   readonly ready?: (compactedPages: number) => void;
   /** Maps made pages into the heap and wakes who waits for them; a batch may be published in parts. */
   readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
-  /** Ends the watch: everything still asleep in the range tries again. */
+  /**
+   * Ends the watch: everything still asleep in the range tries again. Of the pages that do not move some are free, and were
+   * neither made nor published unless somebody touched them: from now on mutators can use them, whatever they hold.
+   */
   readonly unwatch: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
@@ -76,11 +86,14 @@ export interface MappedThread {
    * at the end, for the pages above all that were made. Absent where they are kept.
    */
   readonly release?: ((first: number, end: number) => void) | undefined;
-  /** Gives the memory of pages [first, end) of the non-moving space back: above all objects. Absent: the flip has. */
+  /**
+   * Gives the memory of free pages [first, end) back, which do not move or are raw data's: mutators then read zeros there.
+   * It comes after the watch. Absent: such memory is kept.
+   */
   readonly releaseNonMoving?: (first: number, end: number) => void;
   /**
    * After the last of it: gives back whatever else the flip has put aside. There were so many old pages, and so many
-   * of the non-moving space.
+   * that do not move and were watched.
    */
   readonly settle?: (oldPages: number, nonMovingPages: number) => void;
 }
@@ -98,8 +111,7 @@ export interface MappingMode {
   /** Whether a page that is made and not published is in the heap when the watch ends; if not, all are published. */
   readonly untouchedStay: boolean;
   /**
-   * Whether a page of the non-moving space is updated where it lies, and what `slot` names is that page as it was; if
-   * not, it is copied from from-space, and published as a moved one.
+   * Whether a page that does not move is updated where it lies, and what `slot` names is that page as it was; if not, it is copied from from-space, and published as a moved one.
    */
   readonly updatesInPlace: boolean;
   /** UFFD_FEATURE_* that the mode needs. */

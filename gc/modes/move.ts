@@ -10,20 +10,25 @@ import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   allBytes,
+  dropPrivate,
+  dropRaw,
+  hiddenBytes,
   keepOneMapping,
   mapMoved,
   mapPrivate,
   movePages,
   rehearsePrivateFlip,
   reserveStage,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
-function reserve(kernel: Kernel, { heapBytes, nonMovingBytes, spanBytes }: Reservation): Ranges {
+function reserve(kernel: Kernel, r: Reservation): Ranges {
+  const { heapBytes, nonMovingBytes, spanBytes, rawBytes } = r;
   return {
-    heap: mapMoved(kernel, spanBytes),
-    ...{ heapBytes, nonMovingBytes, spanBytes },
+    heap: mapMoved(kernel, spanBytes + rawBytes),
+    ...{ heapBytes, nonMovingBytes, spanBytes, rawBytes },
     space0: mapMoved(kernel, spanBytes),
     space1: mapMoved(kernel, spanBytes),
     ...reserveStage(kernel),
@@ -34,12 +39,12 @@ function attach(context: ThreadContext): MappedThread {
   const { kernel, uffd, ranges, side } = context;
   const { heap, heapBytes } = ranges;
   const spaces = [ranges.space0 as number, ranges.space1 as number] as const;
-  const views = spaces.map((space) => kernel.pageView(space, allBytes(ranges)));
+  const views = spaces.map((space) => kernel.pageView(space, hiddenBytes(ranges)));
   const living = kernel.pageView(heap, allBytes(ranges));
   const fromSide = () => side() as 0 | 1;
   const poolSide = () => (1 - side()) as 0 | 1;
   const moving = heapBytes / PAGE_BYTES;
-  /** A page of the non-moving space is updated where the flip has put it, and goes back to its address. */
+  /** A page that does not move is updated where the flip has put it, and goes back to its address. */
   const sourceOf = (page: number) => (page < moving ? poolSide() : fromSide());
   const viewOf = (of: 0 | 1) => views[of] as (typeof views)[0];
   return {
@@ -53,14 +58,17 @@ function attach(context: ThreadContext): MappedThread {
     },
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: (page) => viewOf(sourceOf(page)).words,
-    slot: (page) => (page < moving ? viewOf(poolSide()).writable(page) : viewOf(fromSide()).readable(page)),
+    slot(page, _batchFirst, isAnew) {
+      const view = viewOf(sourceOf(page));
+      return isAnew ? view.writable(page) : view.readable(page);
+    },
     publish: (first, pages) =>
       uffd.move(heap + first * PAGE_BYTES, spaces[sourceOf(first)] + first * PAGE_BYTES, pages * PAGE_BYTES),
-    unwatch(used, nonMoving) {
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving)) uffd.unregister(addr, length);
-    },
-    // No release: from-space is the next pool.
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
+    releaseNonMoving: dropRaw(kernel, ranges),
+    // No release: from-space is the next pool. But for what did not move and has not come back: it is dead.
     settle() {
+      dropPrivate(kernel, spaces[fromSide()], moving, hiddenBytes(ranges) / PAGE_BYTES);
       // What the pool has left, and its page tables, would be unmapped in the next pause.
       mapPrivate(kernel, ranges.spanBytes, spaces[poolSide()]);
     },
@@ -74,7 +82,10 @@ export const moveMode: MappingMode = {
   untouchedStay: false,
   updatesInPlace: true,
   features: UFFD_FEATURE_MOVE,
-  needs: (r) => ({ memoryBytes: 3 * allBytes(r), addressBytes: 3 * allBytes(r) }),
+  needs: (r) => {
+    const bytes = 3 * hiddenBytes(r) + r.rawBytes;
+    return { memoryBytes: bytes, addressBytes: bytes };
+  },
   reserve,
   attach,
 };

@@ -9,6 +9,8 @@ export {
   allBytes,
   checked,
   dropPrivate,
+  dropRaw,
+  hiddenBytes,
   inSteps,
   keepOneMapping,
   mapFile,
@@ -20,6 +22,7 @@ export {
   rehearsePrivateFlip,
   reservePrivatePair,
   reserveStage,
+  unwatchAll,
   watchedParts,
 } from './mapping.ts';
 export type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';

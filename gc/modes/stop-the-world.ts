@@ -8,14 +8,14 @@
  * each, which costs more than the making.
  */
 import { type Kernel, PAGE_BYTES, PAGE_WORDS } from '../../uffd/kernel.ts';
-import { allBytes, dropPrivate, mapPrivate, placeForView } from './mapping.ts';
+import { allBytes, dropPrivate, hiddenBytes, mapPrivate, placeForView } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 function reserve(kernel: Kernel, r: Reservation): Ranges {
-  const { heapBytes, nonMovingBytes, spanBytes } = r;
+  const { heapBytes, nonMovingBytes, spanBytes, rawBytes } = r;
   const space = (bytes: number) => mapPrivate(kernel, bytes, placeForView(kernel, bytes));
   return {
-    ...{ heapBytes, nonMovingBytes, spanBytes },
+    ...{ heapBytes, nonMovingBytes, spanBytes, rawBytes },
     heap: space(allBytes(r)),
     buffers: space(r.threads * PAGE_BYTES),
   };
@@ -32,7 +32,10 @@ function attach({ kernel, ranges, maker }: ThreadContext): MappedThread {
     flip: () => {},
     rehearseFlip: () => {},
     target: (page) => (page < moving ? buffer : space).words,
-    slot: (page) => (page < moving ? buffer.writable(0) : space.readable(page)),
+    slot(page, _batchFirst, isAnew) {
+      if (page < moving) return buffer.writable(0);
+      return isAnew ? space.writable(page) : space.readable(page);
+    },
     publish(page, pages) {
       if (page < moving) {
         const made = buffer.readable(0);
@@ -53,10 +56,10 @@ export const stopTheWorldMode: MappingMode = {
   untouchedStay: false,
   updatesInPlace: true,
   features: 0n,
-  needs: (r) => ({
-    memoryBytes: allBytes(r) + r.threads * PAGE_BYTES,
-    addressBytes: allBytes(r) + r.threads * PAGE_BYTES,
-  }),
+  needs: (r) => {
+    const buffers = r.threads * PAGE_BYTES;
+    return { memoryBytes: hiddenBytes(r) + r.rawBytes + buffers, addressBytes: allBytes(r) + buffers };
+  },
   reserve,
   attach,
 };

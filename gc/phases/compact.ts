@@ -1,10 +1,11 @@
 /**
  * Compaction, by every compactor at once and beside the mutators: claims pages in batches from the top down (the
  * newest objects first, which mutators touch first), makes them, and publishes them as the policy says. Then the same
- * for the pages of the non-moving space, whose references are updated. With the world stopped objects slide in place: from
- * the bottom up, since they only ever move down.
+ * for the pages that do not move, whose references are updated. With the world stopped objects slide in place: from the
+ * bottom up, since they only ever move down.
  */
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
@@ -24,7 +25,7 @@ export function compactPages(maker: Maker, batch: number, afterBatch?: () => voi
   makeAll(maker, batch, (most) => claimMoving(maker, most), afterBatch);
 }
 
-/** The same for the pages of the non-moving space. */
+/** The same for the pages that do not move and are watched. */
 export function updatePages(maker: Maker, batch: number): void {
   beginCycle(maker);
   makeAll(maker, batch, (most) => claimNonMoving(maker, most));
@@ -53,7 +54,7 @@ function makeAll(
     const { first, end } = claim(batch === 0 ? CLAIM_PAGES : batch);
     if (first === end) return;
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInOrder(maker, first, end);
-    noteMade(maker, first, made);
+    if (made > 0) noteMade(maker, first, made);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();
   }
@@ -62,14 +63,22 @@ function makeAll(
 /** World stopped: each page is put in its place before the next is made, from the bottom up. */
 function compactInOrder(maker: Maker, first: number, end: number): number {
   const { pageStates } = maker.tables;
+  let made = 0;
   for (let page = first; page < end; page++) {
+    if (isFree(maker, page)) continue;
     advance(pageStates, page, PAGE.unprocessed, PAGE.processing);
     makePage(maker, page, page);
     if (page < maker.tables.pages) awaitReaders(maker, page);
     maker.thread.publish(page, 1, page);
     advance(pageStates, page, PAGE.processing, PAGE.published);
+    made++;
   }
-  return end - first;
+  return made;
+}
+
+/** A page that does not move and holds nothing: only who allocates there needs it, and faults for it. */
+function isFree({ tables }: Maker, page: number): boolean {
+  return page >= tables.pages && !isMade(tables, page);
 }
 
 /**
@@ -106,6 +115,7 @@ function compactBatch(maker: Maker, first: number, end: number): number {
   const { pageStates } = maker.tables;
   let made = 0;
   for (let page = end - 1; page >= first; page--) {
+    if (isFree(maker, page)) continue;
     // The loser leaves the page to the fault thread that took it.
     if (!tryAdvance(pageStates, page, PAGE.unprocessed, PAGE.processing)) continue;
     makePage(maker, page, first);

@@ -1,11 +1,11 @@
 /**
  * The compaction pause: everything that refers to objects from outside the heap (roots, the crossing map, the top)
  * changes to where the objects will be, and the heap's addresses change to to-space, empty and watched. All of it is
- * in proportion to roots and to pages allocated since marking, not to the heap. The non-moving space is watched too:
- * its objects stay, but what they refer to moves.
+ * in proportion to roots and to pages allocated since marking, not to the heap. What does not move is watched too, but
+ * for raw data: these objects stay, but what they refer to moves.
  */
 import { CONTROL, type HeapTables } from '../../heap/layout.ts';
-import { freeUnmarked, keptTop, nonMovingBegin, nonMovingTop } from '../../heap/non-moving.ts';
+import { freeUnmarked, keptTop, nonMovingBegin, topsOf } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { setTopPage, topPage } from '../../heap/spaces.ts';
 import { forwardHandles } from '../../heap/weak.ts';
@@ -21,9 +21,10 @@ import type { CompactionPlan } from './prepare.ts';
 export interface FlipPages {
   readonly old: number;
   readonly used: number;
-  /** Of the non-moving space: up to the last object that is kept, and up to the last one there was. */
+  /** Of what does not move and is watched: up to the last object that is kept, from the moving space's end. */
   readonly nonMoving: number;
-  readonly oldNonMoving: number;
+  /** Up to where there were objects that do not move, in each of their spaces (heap/non-moving.ts: topsOf). */
+  readonly oldTops: readonly number[];
 }
 
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
@@ -71,10 +72,9 @@ function publishPlan(
   storeRelease(cycle, CYCLE.cursor, used);
   storeRelease(cycle, CYCLE.made, 0);
   const nonMoving = keptTop(tables) - tables.pages;
-  const oldNonMoving = Math.max(0, nonMovingTop(tables) - tables.pages);
   storeRelease(cycle, CYCLE.nonMovingPages, nonMoving);
   storeRelease(cycle, CYCLE.nonMovingCursor, nonMoving);
-  return { old, used, nonMoving, oldNonMoving };
+  return { old, used, nonMoving, oldTops: topsOf(tables) };
 }
 
 /** Each root once: a new address must not be forwarded again. */

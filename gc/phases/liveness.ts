@@ -4,8 +4,9 @@
  * these bits by atomic operations; one pass in order costs a tenth of that.
  */
 import { setBits } from '../../heap/bitmap.ts';
+import type { FixedSpace } from '../../heap/fixed-spaces.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
-import { keep, nonMovingTop } from '../../heap/non-moving.ts';
+import { keep, topOf } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref, recordGranules } from '../../heap/object.ts';
 import { noObjectAt } from '../../heap/verify.ts';
 import { readObject } from '../../heap/walk.ts';
@@ -17,12 +18,18 @@ const LOG_GRANULES = LOG_PAGE_GRANULES;
 const GRANULES = PAGE_GRANULES;
 const LOG_CHUNK = LOG_CHUNK_GRANULES;
 
-/** Keeps the marked objects of the non-moving space. Answers how many granules they are. */
-export function keepNonMoving(space: PageView, tables: HeapTables): number {
-  const { markBits, pages } = tables;
-  const [first, end] = [pages, nonMovingTop(tables)].map((page) => page << (LOG_GRANULES - LOG_CHUNK));
+/** Keeps the marked objects of all spaces whose objects do not move. Answers how many granules they are, space by space. */
+export function keepNonMoving(view: PageView, tables: HeapTables): readonly number[] {
+  return tables.fixed.map((space) => keepMarked(view, tables, space));
+}
+
+function keepMarked(space: PageView, tables: HeapTables, fixed: FixedSpace): number {
+  const { markBits } = tables;
+  const end = topOf(tables, fixed) << (LOG_GRANULES - LOG_CHUNK);
+  // Where objects have pages of their own, no chunk but a page's first has a mark.
+  const step = 1 << Math.max(0, fixed.logUnit - LOG_CHUNK);
   let live = 0;
-  for (let chunk = first as number; chunk < (end as number); chunk++) {
+  for (let chunk = fixed.first << (LOG_GRANULES - LOG_CHUNK); chunk < end; chunk += step) {
     for (let bits = loadAcquire(markBits, chunk); bits !== 0; bits &= bits - 1) {
       const object: Ref = (chunk << LOG_CHUNK) + 31 - Math.clz32(bits & -bits);
       const { granules, firstReference, references } = readObject(space, object);

@@ -44,7 +44,7 @@ export function prepare(space: PageView, tables: HeapTables, blackBegin: number)
     }
     live = next;
   }
-  resetStates(tables.pageStates, tables.endPage);
+  resetStates(tables.pageStates, tables.watchedEnd);
   return { liveGranules: live, compactedPages: (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES };
 }
 

@@ -9,7 +9,7 @@ import {
   LOG_GRANULE_BYTES,
   referencesOf,
 } from './object';
-import { chunks, firstGranule, liveness, markBits, SOUND } from './tables';
+import { firstGranule, liveness, livenessChunks, markBits, SOUND } from './tables';
 
 const PAGE_BYTES: u32 = 4096;
 /** Bytes copied at a time. */
@@ -39,7 +39,7 @@ export function copyLive(from: usize, first: u32, out: usize, end: usize): bool 
       );
       if (put === end) return true;
     }
-    if (++chunk >= chunks) return false;
+    if (++chunk >= livenessChunks) return false;
     live = load<u32>(liveness + (chunk << 3));
   }
 }

@@ -4,8 +4,9 @@
 export let markBits: usize = 0;
 export let liveness: usize = 0;
 export let firstGranule: usize = 0;
-/** Chunks of 32 granules in the tables: of both spaces. */
+/** Chunks of 32 granules that there are mark bits of, and liveness: raw data has no liveness. */
 export let chunks: u32 = 0;
+export let livenessChunks: u32 = 0;
 /** First granule of the non-moving space. */
 export let nonMoving: u32 = 0;
 
@@ -14,12 +15,14 @@ export function useTables(
   livenessAt: usize,
   firstGranuleAt: usize,
   allChunks: u32,
+  chunksOfLiveness: u32,
   nonMovingBegin: u32,
 ): void {
   markBits = markBitsAt;
   liveness = livenessAt;
   firstGranule = firstGranuleAt;
   chunks = allChunks;
+  livenessChunks = chunksOfLiveness;
   nonMoving = nonMovingBegin;
 }
 

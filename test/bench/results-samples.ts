@@ -26,6 +26,8 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
       ...{ pages: 0, liveBytes: 0, publishedByCollector: 0, publishedByFault: 0 },
       ...{ untouched: 0, calls: 0, copiedBytes: 0 },
     },
+    large: { pages: 0, liveBytes: 0, rawPages: 0, rawBytes: 0 },
+    releasedPages: 0,
     ioctls:
       copied === undefined
         ? { UFFDIO_CONTINUE: { calls: 16, pages: 250 } }

@@ -31,7 +31,7 @@ describe('a parameter', () => {
     [
       'gcbench',
       { strech: '3' },
-      '--set strech: no such parameter (did you mean stretch?); the parameters are stretch,',
+      '--set strech: no such parameter (did you mean stretch?); the parameters are large, stretch,',
     ],
     ['gcbench', { stretch: 'many' }, '--set stretch=many: not a whole number'],
     ['gcbench', { stretch: '1.5' }, '--set stretch=1.5: not a whole number'],
@@ -48,6 +48,17 @@ describe('a parameter', () => {
     ['random-graph', { operations: '0' }, '--set operations=0: out of range; give at least 1'],
     ['random-graph', { nonmoving: '0.95' }, '--set nonmoving=0.95: out of range; give 0 to 0.9'],
     ['random-graph', { nonmoving: 'half' }, '--set nonmoving=half: not a number'],
+    ['random-graph', { large: '0.9' }, '--set large=0.9: out of range; give 0 to 0.8'],
+    [
+      'random-graph',
+      { large: '0.02' },
+      'random-graph: --set large=0.02 has no room for the tables and two arrays of each mutator; use --set large=0.1 or more',
+    ],
+    [
+      'gcbench',
+      { large: '0.1', array: '300000' },
+      'gcbench: a heap of 16MiB is too small for 1 mutator; use --heap 23MiB',
+    ],
     ['random-graph', { objects: '1000000' }, 'random-graph: a heap of 16MiB is too small'],
   ])('%s %j', async (name, settings, message) => {
     expect(await refusal(name, set(settings as Record<string, string>))).toContain(message);
@@ -75,6 +86,23 @@ it.each([
   },
 );
 
+it('random-graph, large=0.1: as the refusal of less says', async () => {
+  const { largeBytes, liveBytes } = await prepare('random-graph', set({ large: '0.1' }));
+  expect(largeBytes).toBe(Math.ceil((16 * MIB * 0.1) / 4096) * 4096);
+  expect(liveBytes).toBeLessThan(8 * MIB);
+});
+
+it('large objects are checked as they are replaced, and what is computed follows from data', async () => {
+  const request = set({ large: '0.4', operations: '4000' }, { heapBytes: 4 * MIB, cycles: 2 });
+  const results = [];
+  for (let i = 0; i < 2; i++)
+    results.push((await runMoving('random-graph', await prepare('random-graph', request))).result);
+  expect(results[0]?.checksum).toBe(results[1]?.checksum);
+  const without = set({ operations: '4000' }, { heapBytes: 4 * MIB, cycles: 2 });
+  const { result } = await runMoving('random-graph', await prepare('random-graph', without));
+  expect(result.checksum).not.toBe(results[0]?.checksum);
+});
+
 describe('a heap too small for the workload', () => {
   it.each([...workloads.keys()])('%s: the heap that is named in the refusal does', async (name) => {
     for (const mutators of [1, 2, 7]) {
@@ -89,7 +117,7 @@ describe('a heap too small for the workload', () => {
 
 describe('the defaults', () => {
   it('of gcbench are the classic ones where they fit, and the largest that fit otherwise', async () => {
-    const classic = { stretch: 18, longLived: 16, array: 500_000, minDepth: 4, maxDepth: 16 };
+    const classic = { large: 0, stretch: 18, longLived: 16, array: 500_000, minDepth: 4, maxDepth: 16 };
     expect((await prepare('gcbench', set({}, { cycles: 10 }))).parameters).toEqual({
       ...classic,
       operations: 12,

@@ -13,6 +13,7 @@ import { layOut } from '../../dist/gc/lay-out.js';
 import { makeMaker } from '../../dist/gc/maker.js';
 import { openMarkPool } from '../../dist/gc/mark-pool.js';
 import { MODES, type ModeName } from '../../dist/gc/modes/index.js';
+import { allBytes } from '../../dist/gc/modes/mapping.js';
 import { resolveOptions } from '../../dist/gc/options.js';
 import { PAGE } from '../../dist/gc/page-state.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
@@ -40,6 +41,7 @@ function checkedHeap(mode: ModeName) {
     mode,
     heapBytes: PAGES * 4096,
     nonMovingBytes: 8 * 4096,
+    largeBytes: 16 * 4096,
     mutators: 2,
   } as const;
   const { kernel, links } = layOut(resolveOptions(options));
@@ -51,10 +53,10 @@ function checkedHeap(mode: ModeName) {
     ...{ kernel, uffd, ranges: links.ranges, maker: 0 },
     side: () => cycle[CYCLE.side] as number,
   });
-  const { heap, heapBytes, nonMovingBytes } = links.ranges;
+  const { heap } = links.ranges;
   const run = (index: number, program: (m: Mutator) => void): void => {
-    const view = kernel.mutatorView(heap, heapBytes + nonMovingBytes);
-    const { mutator, detach } = attachMutator(view, tables, { index, roots: 2 });
+    const view = kernel.mutatorView(heap, allBytes(links.ranges));
+    const { mutator, detach } = attachMutator(view, tables, { index, roots: 4 });
     program(mutator);
     detach();
   };
@@ -67,11 +69,15 @@ function checkedHeap(mode: ModeName) {
       else m.setRoot(1, object); // dead once the next one is there
     }
     m.setRoot(1, 0);
+    m.setRoot(2, m.allocObject(3100, 0));
+    for (let slot = 0; slot < 3100; slot += 100) m.setRefAt(m.root(2), slot, m.root(0));
+    m.setRoot(3, m.allocObject(0, 5000));
   });
   const first = (tables.roots[0]?.[1] as number) - GRANULES; // a dead object, just below the last live one
   const black = topPage(tables) * 512;
   const pinned = nonMovingBegin(tables); // the first object there, a live one
-  return { kernel, links, tables, cycle, uffd, thread, run, heap, black, pinned, dead: first };
+  const [, large, raw] = tables.fixed; // an array of references on four pages, one of raw data on five
+  return { kernel, links, tables, cycle, uffd, thread, run, heap, black, pinned, large, raw, dead: first };
 }
 
 type Checked = ReturnType<typeof checkedHeap>;
@@ -186,7 +192,13 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
     'a mark in the non-moving space is lost',
     { beforeFlip: (h) => flipBit(h.tables.markBits, h.pinned) },
   ],
-  ['N1', 'a place is kept for nobody', { beforeFlip: (h) => put(usedNext(h.tables), 25, 1) }],
+  [
+    'N1',
+    'a place is kept for nobody',
+    { beforeFlip: (h) => put(usedNext(h.tables, h.tables.fixed[0]), 25, 1) },
+  ],
+  ['N1', 'a large object is not kept', { beforeFlip: (h) => put(usedNext(h.tables, h.large), 0, 0) }],
+  ['N1', 'a page of raw data is not kept', { beforeFlip: (h) => flipBit(usedNext(h.tables, h.raw), 2) }],
   [
     'C1',
     'a root forwarded twice',
@@ -201,6 +213,11 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
     'C2',
     'from-space is not what it was',
     { flipped: ({ thread }) => put(thread.fromSpace().words, thread.fromSpace().readable(1) + 7, 77) },
+  ],
+  [
+    'C2',
+    'raw data is not what it was',
+    { flipped: ({ kernel, heap, raw }) => kernel.store32(heap + raw.first * 4096 + 3000, 77) },
   ],
   [
     'C3',
@@ -218,6 +235,7 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
   ['D7', 'a word of a compacted page', { fill: damageWord((page) => page === 1) }],
   ['D7', 'a word of a slid page', { fill: damageWord((page) => page === 6) }],
   ['D7', 'a word of a page that does not move', { fill: damageWord((page) => page === PAGES + 1) }],
+  ['D7', 'a word of a large array', { fill: damageWord((page) => page === PAGES + 8 + 2) }],
   [
     'D5',
     'from-space that an unmade page reads',
@@ -234,6 +252,16 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks])[] = [
     'E2',
     'a page that does not move is not updated',
     { unwatched: ({ tables }) => put(tables.pageStates, PAGES + 1, PAGE.wanted) },
+  ],
+  [
+    'E2',
+    'a page of a large array is left out',
+    { unwatched: ({ tables, large }) => put(tables.pageStates, large.first + 3, PAGE.unprocessed) },
+  ],
+  [
+    'E5',
+    'a mark on raw data is left',
+    { cleared: ({ tables, raw }) => put(tables.markBits, raw.first * 16, 1) },
   ],
   ['E5', 'a mark is left', { cleared: ({ tables }) => put(tables.markBits, 9, 4) }],
   ['E5', 'an offset is left', { cleared: ({ tables }) => put(tables.liveness, 9, 4) }],

@@ -69,7 +69,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
   const uffd = openUserfaultfd(kernel, { features });
   const strategy = MODES[mode];
   const ranges = strategy.reserve(kernel, {
-    ...{ heapBytes: HEAP_PAGES * 4096, nonMovingBytes: 0, spanBytes: HEAP_PAGES * 4096 },
+    ...{ heapBytes: HEAP_PAGES * 4096, nonMovingBytes: 0, spanBytes: HEAP_PAGES * 4096, rawBytes: 0 },
     threads: 1 + FAULT_THREADS,
     batch,
   });

@@ -14,7 +14,11 @@ const end = (timeMs: number, name: (typeof PHASES)[number]) =>
 function phasesOf(phases: readonly Event[]): Readonly<Record<string, number>> {
   const kept = keepRecords();
   const { cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving } = EVENT;
-  const kinds = [cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving];
+  const { liveLarge, largePages, released } = EVENT;
+  const kinds = [
+    ...[cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving],
+    ...[liveLarge, largePages, released],
+  ];
   const others = kinds.map((kind) => event(0, kind));
   kept.add([...others, ...phases, event(100, EVENT.cycleEnd)]);
   return kept.record(CYCLE).phasesMs;

@@ -14,12 +14,14 @@ export interface ArrayHeap extends AttachedMutator {
 
 export function arrayHeap(
   pages: number,
-  { roots = 0, rootSlots = 64, index = 0, nonMovingPages = 0 } = {},
+  { roots = 0, rootSlots = 64, index = 0, nonMovingPages = 0, largePages = 0 } = {},
 ): ArrayHeap {
   const nonMovingBytes = nonMovingPages * 4096;
-  const geometry = { heapBytes: pages * 4096, nonMovingBytes, mutators: 2, rootSlots, tlabPages: 8 };
+  const largeBytes = largePages * 4096;
+  const sizes = { heapBytes: pages * 4096, nonMovingBytes, largeBytes };
+  const geometry = { ...sizes, mutators: 2, rootSlots, tlabPages: 8 };
   const tables = openTables(allocateMetadata(geometry), geometry);
-  const words = new Int32Array((pages + nonMovingPages) * 1024);
+  const words = new Int32Array(tables.endPage * 1024);
   const store = (word: number, value: number) => {
     if (word < 0 || word >= words.length) throw new RangeError(`word ${word} of ${words.length}`);
     words[word] = value;

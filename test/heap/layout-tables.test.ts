@@ -78,7 +78,7 @@ it('a non-moving space: pages and granules go on, and each of its granules has a
   const geometry = { heapBytes: MIB, nonMovingBytes: 8192, mutators: 1, rootSlots: 1, tlabPages: 8 };
   const tables = openTables(allocateMetadata(geometry), geometry);
   expect([tables.pages, tables.endPage]).toEqual([256, 258]);
-  expect(tables.nonMovingUse.map((use) => use.length)).toEqual([32, 32]);
+  expect(tables.fixed[0].use.map((use) => use.length)).toEqual([32, 32]);
   expect([tables.markBits.length * 32, tables.cards.length]).toEqual([258 * 512, 258 * 64]);
   for (const perPage of [tables.objectAtPage, tables.pageStates]) expect(perPage.length).toBe(258);
   expect(tablesOf(MIB, 1, 1).tables.endPage).toBe(256);
@@ -107,20 +107,20 @@ it('the map of a 1 MiB heap', () => {
       `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control            0   1600
-roots 0         1600    404
-roots 1         2004    404
-snapshot 0      2432    404
-snapshot 1      2836    404
-mutatorStates   3264    128
-cards           3392  16384
-cardPages      19776    256
-markBits       20032  16384
-liveness       36416  32768
-objectAtPage   69184   1024
-firstGranule   70208   1028
-firstObject    71296   1028
-firstLayout    72384   1028
-pageStates     73472   1024
+control            0   2432
+roots 0         2432    404
+roots 1         2836    404
+snapshot 0      3264    404
+snapshot 1      3668    404
+mutatorStates   4096    128
+cards           4224  16384
+cardPages      20608    256
+markBits       20864  16384
+liveness       37248  32768
+objectAtPage   70016   1024
+firstGranule   71040   1028
+firstObject    72128   1028
+firstLayout    73216   1028
+pageStates     74304   1024
 `);
 });

@@ -9,6 +9,7 @@ import {
   freeUnmarked,
   nonMovingBegin,
   nonMovingTop,
+  topsOf,
 } from '../../dist/heap/non-moving.js';
 import { verifyHeap } from '../../dist/heap/verify.js';
 import { arrayHeap } from './array-heap.ts';
@@ -29,9 +30,9 @@ function heap() {
       tables.markBits[object >>> 5] = (tables.markBits[object >>> 5] as number) | (1 << (object & 31));
     meanwhile();
     keepNonMoving(view, tables);
-    const end = nonMovingTop(tables);
+    const tops = topsOf(tables);
     freeUnmarked(tables);
-    clearMarks(tables, end);
+    clearMarks(tables, tops);
   };
   const verify = () => verifyHeap(view, tables, 'now');
   return { ...made, begin, collect, verify, pin: mutator.allocObjectNonMoving };
@@ -114,7 +115,7 @@ it.each([
     const told = tables.firstGranule.subarray(PAGES, PAGES + 2);
     const words = ends.slice(0, 2).map((end) => (end === 0 ? 0 : begin * 2 + end));
     expect(Array.from(told)).toEqual(words);
-    clearMarks(tables, nonMovingTop(tables));
+    clearMarks(tables, topsOf(tables));
     expect(Array.from(told)).toEqual([0, 0]);
   },
 );

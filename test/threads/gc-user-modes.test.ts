@@ -46,6 +46,27 @@ describe('the example: pages published by mmap', () => {
     expect(cycles.length).toBeGreaterThanOrEqual(6);
   });
 
+  it('large objects: free pages are left out, and are the file’s afterwards', async () => {
+    await withHeap({ ...options, largeBytes: 4 * MIB, mutators: 2 }, async (heap) => {
+      const graph = { program: 'graph', small: 1500, large: 24, rounds: 60, collections: 6, seed: 2 };
+      const mutators = [0, 1].map(() => heap.spawn(fixture('large-programs'), graph));
+      for (const { done } of mutators) expect((await done).result).toMatchObject({ wrong: [] });
+      const records = await recordsOf(heap);
+      expect(records.some(({ releasedPages }) => releasedPages > 0)).toBe(true);
+      expect(records.some(({ nonMoving }) => nonMoving.pages > 20)).toBe(true);
+    });
+  });
+
+  it('large garbage: pages that were free are used again after the collection', async () => {
+    const few = { ...options, verify: true, largeBytes: 67 * 4096, mutators: 3 };
+    await withHeap(few, async (heap) => {
+      const garbage = { program: 'garbage', arrays: 150, references: 3000, words: 4000 };
+      const mutators = [0, 1, 2].map(() => heap.spawn(fixture('large-programs'), garbage));
+      for (const { done } of mutators) expect((await done).result).toEqual([]);
+      await recordsOf(heap);
+    });
+  });
+
   it('no page is left, and none is copied', async () => {
     await withHeap(options, async (heap) => {
       await heap.spawn(fixture('programs'), { program: 'list', length: 3000, collections: 2 }).done;
@@ -75,6 +96,16 @@ describe('what a module lacks is named before anything is mapped', () => {
       code: 'MODE_BROKEN',
       message: `mode ${broken(which)}: ${says}`,
     });
+  });
+
+  it('that knows of no raw data runs, but not in a heap with large-object space', async () => {
+    const mode = broken('knows of no raw data');
+    await (await open(mode)).close();
+    const error = await rejection(withHeap({ mode, largeBytes: MIB }, async () => {}));
+    expect(error).toMatchObject({ name: 'ModeError', code: 'MODE_BROKEN' });
+    expect(error.message).toMatch(
+      /reserve\(\) must map 1048576 bytes of raw data behind the first \d+, and answer `rawBytes`/,
+    );
   });
 
   it('no such file', async () => {

@@ -16,7 +16,7 @@ import { GRANULE_BYTES, LOG_PAGE_GRANULES, recordHeader, recordReferences } from
 import { setTopPage, topPage } from '../heap/spaces.ts';
 import { LOG_PAGE_WORDS, PAGE_BYTES, type PageView } from '../uffd/kernel.ts';
 import { createLinear, type WasmMemory } from '../uffd/linear.ts';
-import { createRandom } from './workloads/random.ts';
+import { createRandom, type Random } from './workloads/random.ts';
 
 const ROOTS = 1024;
 const SHAPE = 1;
@@ -36,7 +36,7 @@ function allocator({ buffer }: WasmMemory): Allocate {
   };
 }
 
-/** Fills the heap with objects of 8 to 64 bytes, every other one live: 0 to 3 references to random live ones. */
+/** Fills the heap with objects of 8 to 64 bytes, a random half of them live: a graph without locality, hung from the roots. */
 function fill(words: Int32Array, tables: HeapTables): void {
   const random = createRandom(1);
   const live: number[] = [];
@@ -47,13 +47,31 @@ function fill(words: Int32Array, tables: HeapTables): void {
     if (random.below(2) === 0) live.push(object);
     object += granules;
   }
-  const any = (): number => live[random.below(live.length)] as number;
-  for (const object of live) {
-    const references = recordReferences(words[2 * object] as number);
-    for (let i = 1; i <= references; i++) words[2 * object + i] = any();
+  for (let i = live.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [live[i], live[j]] = [live[j] as number, live[i] as number];
   }
-  tables.roots[0]?.set([ROOTS, ...Array.from({ length: ROOTS }, any)]);
+  hang(words, live, random);
+  tables.roots[0]?.set([ROOTS, ...live.slice(0, ROOTS)]);
   setTopPage(tables, words.length >>> LOG_PAGE_WORDS);
+}
+
+/** Each object is put into a random free slot of one that hangs already; slots that are left refer to random objects. */
+function hang(words: Int32Array, live: readonly number[], random: Random): void {
+  const free: number[] = [];
+  const takeFree = (): number => {
+    const at = random.below(free.length);
+    const slot = free[at] as number;
+    free[at] = free.at(-1) as number;
+    free.pop();
+    return slot;
+  };
+  for (const [i, object] of live.entries()) {
+    if (i >= ROOTS) words[takeFree()] = object;
+    const references = recordReferences(words[2 * object] as number);
+    for (let slot = 1; slot <= references; slot++) free.push(2 * object + slot);
+  }
+  for (const slot of free) words[slot] = live[random.below(live.length)] as number;
 }
 
 const allocate = allocator(memory);

@@ -64,14 +64,22 @@ export function beginCycle(maker: Maker): void {
 
 /** Whether compiled loops reach the pages that this thread reads and those that it makes. */
 export function isWithinReach({ compiled, thread, tables }: Maker): boolean {
-  const isWithin = (page: number) => thread.target(page).buffer === compiled?.buffer;
+  const isWithin = (page: number) =>
+    [true, false].every((isAnew) => thread.target(page, isAnew).buffer === compiled?.buffer);
   return thread.fromSpace().linear !== undefined && isWithin(0) && isWithin(tables.watchedEnd - 1);
 }
 
-/** Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to. */
-export function makePage({ fill, thread, tables }: Maker, page: number, batchFirst: number): void {
-  const isAnew = page < tables.pages || !isKept(tables, page);
-  fill(page, thread.target(page), thread.slot(page, batchFirst, isAnew));
+/**
+ * Makes a page that this thread has claimed. `batchFirst` is the first page of the batch it belongs to; `isAnew` says
+ * whether what lies there may be lost.
+ */
+export function makePage(
+  { fill, thread, tables }: Maker,
+  page: number,
+  batchFirst: number,
+  isAnew: boolean = page < tables.pages || !isKept(tables, page),
+): void {
+  fill(page, thread.target(page, isAnew), thread.slot(page, batchFirst, isAnew));
 }
 
 /**

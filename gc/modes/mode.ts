@@ -61,11 +61,12 @@ export interface MappedThread {
   readonly incoming?: ((page: number) => number) | undefined;
   /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */
   readonly rehearseFlip: (uffd: Userfaultfd) => void;
-  /** The words in which this thread makes that page, until the next flip. */
-  readonly target: (page: number) => Int32Array;
+  /** The words in which this thread makes that page, until the next flip; `isAnew` as in {@link slot}. */
+  readonly target: (page: number, isAnew: boolean) => Int32Array;
   /**
    * Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. `isAnew`:
-   * the whole page will be written, and what it holds may be lost; else it is one to be updated.
+   * the whole page will be written, and what it holds may be lost; else it is one to be updated, or (with the world
+   * stopped) one that is made from what lies at its own place, among others.
    */
   readonly slot: (page: number, batchFirst: number, isAnew: boolean) => number;
   /**

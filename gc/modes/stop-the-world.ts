@@ -1,7 +1,7 @@
 /**
  * Stop the world: the same algorithm without userfaults, in one space. Objects slide down in place while the mutators
- * are stopped: a page is made in a buffer of its thread, in ascending order, and copied to where it belongs once nobody
- * needs what it covers (phases/compact.ts). What the other modes are measured against, and what is left where there is no
+ * are stopped, page by page in ascending order, each once nobody else needs what it covers (phases/compact.ts). One that is
+ * made from what lies at its own place is made in a buffer of its thread, and copied. What the other modes are measured against, and what is left where there is no
  * userfaultfd.
  *
  * Deviation from ART, whose fallback moves the old pages to from-space and makes new ones: that takes a fresh page for
@@ -26,18 +26,23 @@ function attach({ kernel, ranges, maker }: ThreadContext): MappedThread {
   const space = kernel.pageView(heap, allBytes(ranges));
   const buffer = kernel.pageView((ranges.buffers as number) + maker * PAGE_BYTES, PAGE_BYTES);
   const moving = heapBytes / PAGE_BYTES;
+  let inBuffer = -1; // the page that is made, and not yet in its place
+  const isBuffered = (page: number, isAnew: boolean) => page < moving && !isAnew;
   return {
     livingSpace: () => space,
     fromSpace: () => space,
     flip: () => {},
     rehearseFlip: () => {},
-    target: (page) => (page < moving ? buffer : space).words,
+    target: (page, isAnew) => (isBuffered(page, isAnew) ? buffer : space).words,
     slot(page, _batchFirst, isAnew) {
-      if (page < moving) return buffer.writable(0);
-      return isAnew ? space.writable(page) : space.readable(page);
+      if (isAnew) return space.writable(page);
+      if (page >= moving) return space.readable(page);
+      inBuffer = page;
+      return buffer.writable(0);
     },
     publish(page, pages) {
-      if (page < moving) {
+      if (page === inBuffer) {
+        inBuffer = -1;
         const made = buffer.readable(0);
         space.words.set(buffer.words.subarray(made, made + PAGE_WORDS), space.writable(page));
       }

@@ -67,13 +67,30 @@ function compactInOrder(maker: Maker, first: number, end: number): number {
   for (let page = first; page < end; page++) {
     if (isFree(maker, page)) continue;
     advance(pageStates, page, PAGE.unprocessed, PAGE.processing);
-    makePage(maker, page, page);
-    if (page < maker.tables.pages) awaitReaders(maker, page);
+    putInPlace(maker, page);
     maker.thread.publish(page, 1, page);
     advance(pageStates, page, PAGE.processing, PAGE.published);
     made++;
   }
   return made;
+}
+
+/** Makes a page, so that nothing is covered that is needed still: by another page, or by this one. */
+function putInPlace(maker: Maker, page: number): void {
+  if (page >= maker.tables.pages) {
+    makePage(maker, page, page);
+    return;
+  }
+  const isAnew = !readsItself(maker, page);
+  if (isAnew) awaitReaders(maker, page);
+  makePage(maker, page, page, isAnew);
+  if (!isAnew) awaitReaders(maker, page);
+}
+
+/** Whether something that comes to lie on the page lies there already: else all of it lies further up. */
+function readsItself({ tables, sources }: Maker, page: number): boolean {
+  if (page >= sources.compactedPages) return sources.blackSlide === 0;
+  return (tables.firstGranule[page] as number) >>> LOG_PAGE_GRANULES === page;
 }
 
 /** A page that does not move and holds nothing: only who allocates there needs it, and faults for it. */

@@ -155,13 +155,19 @@ export function makerOf(
 /** A thread that makes pages in a buffer, and puts them over what they are made from. */
 function slidingMaker({ tables, space }: Image, memory: HeapMemory, compiled: Compiled | null): Maker {
   const buffer = memory.allocate(PAGE_WORDS * 4);
+  let inBuffer = false;
   const thread = {
     livingSpace: () => space.view,
     fromSpace: () => space.view,
-    target: () => buffer,
-    slot: () => 0,
+    target: (_page: number, isAnew: boolean) => (isAnew ? space.view.words : buffer),
+    slot(page: number, _first: number, isAnew: boolean) {
+      inBuffer = !isAnew;
+      return isAnew ? space.view.writable(page) : 0;
+    },
     flip: () => {},
-    publish: (page: number) => void space.view.words.set(buffer, space.view.writable(page)),
+    publish(page: number) {
+      if (inBuffer) space.view.words.set(buffer, space.view.writable(page));
+    },
   };
   return makerOn(tables, thread, false, compiled);
 }

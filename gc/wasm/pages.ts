@@ -80,11 +80,16 @@ function forwardObjects(begin: usize, first: usize, end: usize): i32 {
   let at = first;
   while (at < end) {
     const header = load<u32>(at);
-    const slots = at + headerBytes(header);
-    // An array may have nothing but its header on the page, and not all of that.
-    if (isArray(header) && at + ARRAY_HEADER_BYTES >= end) return SOUND;
-    const granules = granulesOf(header, at);
-    const references = referencesOf(header, at);
+    let slots = at + 4;
+    let granules = header & 0x1fff;
+    let references = (header >>> 13) & 0x3ff;
+    if (isArray(header)) {
+      slots = at + ARRAY_HEADER_BYTES;
+      // It may have nothing but its header on the page, and not all of that.
+      if (slots >= end) return SOUND;
+      granules = granulesOf(header, at);
+      references = referencesOf(header, at);
+    }
     if (granules === 0 || references > 2 * granules) return <i32>(at - begin) >>> LOG_GRANULE_BYTES;
     forwardAll(slots, min(slots + (references << 2), end));
     at += granules << LOG_GRANULE_BYTES;

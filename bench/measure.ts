@@ -109,6 +109,8 @@ async function cyclesRecorded(heap: Heap, base: number, wanted: number): Promise
   const measured = () => heap.cycles.filter((cycle) => cycle.number > base).length;
   const deadline = performance.now() + RECORD_DEADLINE_MS;
   while (measured() < wanted) {
+    const [refused] = heap.givenUp;
+    if (refused !== undefined) throw refused;
     if (performance.now() > deadline) {
       throw new CheckError(`the workload ended after ${measured()} of ${wanted} collections`);
     }

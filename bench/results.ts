@@ -47,6 +47,8 @@ export const CycleSchema = record({
   }),
   ioctls: Type.Record(Type.String(), record({ calls: Count, pages: Count })),
   faults: record({ missing: Count, minor: Count }),
+  /** Calls that the kernel refused, each time, by errno. */
+  refused: Type.Record(Type.String(), Count),
 });
 
 /** In µs; all but the count are null where there was no stall. */

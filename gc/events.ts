@@ -32,6 +32,7 @@ export const EVENT = {
   publishedNonMoving: 21, // the same; an event for each ioctl
   untouchedNonMoving: 22, // pages, cycle
   references: 23, // weak handles that were cleared, cycle, and finalizers whose objects have died
+  refused: 24, // errno, cycle: a call was refused, and may be made again
 } as const;
 
 /** Who filled or published. */

@@ -9,6 +9,7 @@ import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
+import { type PostedRefusal, type RefusedError, unposted } from './refusals.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
 
 export interface MutatorOutcome {
@@ -38,6 +39,11 @@ export interface Heap {
   collect(): Promise<CycleRecord>;
   /** Records of the finished collections, in order. */
   readonly cycles: readonly CycleRecord[];
+  /**
+   * Why collections were given up, in order: the kernel refused what their flip needed. The heap is as it was, and goes
+   * on; whoever asked for one by `collect()` got the same error.
+   */
+  readonly givenUp: readonly RefusedError[];
   /** Events that found their ring full: figures lack them if this is not 0. */
   lostEvents(): number;
   /** Memory in use, and its peak; of a closed heap, what it was last. */
@@ -68,7 +74,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const rings: Drained[] = [];
   const records = keepRecords();
   const cycles: CycleRecord[] = [];
-  const waiting = new Map<number, ((record: CycleRecord) => void)[]>();
+  const givenUp: RefusedError[] = [];
+  const waiting = new Map<number, Waiter[]>();
   const { control } = openTables(links.metadata, links.geometry);
   const cycle = openCycle(links.cycle);
   let spawned = 0;
@@ -104,20 +111,28 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     }
   }
 
-  function collected(message: ThreadMessage): void {
-    if (message.kind !== 'collected') return;
+  function heardOfCollection({ kind, number, refusal }: ThreadMessage): void {
+    if (kind !== 'collected' && kind !== 'givenUp') return;
     try {
       drain();
-      const record = records.record(message.number as number);
-      cycles.push(record);
-      for (const fulfil of waiting.get(record.number) ?? []) fulfil(record);
-      waiting.delete(record.number);
+      if (kind === 'collected') cycles.push(records.record(number as number));
+      else givenUp.push(giveUp(number as number, refusal as PostedRefusal));
+      for (const { fulfil, reject } of waiting.get(number as number) ?? []) {
+        if (kind === 'collected') fulfil(cycles.at(-1) as CycleRecord);
+        else reject(givenUp.at(-1) as RefusedError);
+      }
+      waiting.delete(number as number);
     } catch (error) {
       threads.fail(error as Error);
     }
   }
 
-  const collector = start('collector', { maker: 0 }, collected);
+  function giveUp(number: number, refusal: PostedRefusal): RefusedError {
+    records.forget(number);
+    return unposted(refusal);
+  }
+
+  const collector = start('collector', { maker: 0 }, heardOfCollection);
   const helpers = Array.from({ length: links.helpers }, (_, i) =>
     start(`compactor ${i + 1}`, { maker: 1 + i }),
   );
@@ -138,6 +153,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     clearInterval(timer);
     drain();
     lastUse = kernel.memory();
+    // A mutator asleep in a fault is about to be woken, and finds nothing there: it must not go on with that.
+    threads.halt('mutator');
     kernel.dispose();
     await threads.terminate();
     process.off('exit', atExit);
@@ -186,17 +203,24 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     },
     collect() {
       const number = requestNewCollection(control);
-      const record = new Promise<CycleRecord>((fulfil) => {
-        waiting.set(number, [...(waiting.get(number) ?? []), fulfil]);
+      const record = new Promise<CycleRecord>((fulfil, reject) => {
+        waiting.set(number, [...(waiting.get(number) ?? []), { fulfil, reject }]);
       });
       return Promise.race([record, threads.failure, threads.end]);
     },
     cycles,
+    givenUp,
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,
     close,
   };
+}
+
+/** Who waits for a collection's record. */
+interface Waiter {
+  readonly fulfil: (record: CycleRecord) => void;
+  readonly reject: (error: RefusedError) => void;
 }
 
 /** A ring's reading end, and what was read from it that belongs to one mutator. */

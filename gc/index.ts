@@ -13,4 +13,6 @@ export { HeapTooLargeError } from './machine-size.ts';
 export { MODES, type ModeName } from './modes/index.ts';
 export type { HeapOptions } from './options.ts';
 export type { CycleRecord, PauseRecord } from './records.ts';
+export { RefusedError } from './refusals.ts';
+export type { RefusableCall, Refusal } from './refuse.ts';
 export { HeapClosedError, ThreadDiedError } from './threads.ts';

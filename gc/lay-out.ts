@@ -15,6 +15,7 @@ import { modeNamed } from './modes/index.ts';
 import { mapPrivate } from './modes/mapping.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
 import type { ResolvedOptions } from './options.ts';
+import { makeRefusals } from './refuse.ts';
 import type { HeapLinks } from './threads/boot.ts';
 import { setFirstTrigger, type TriggerPolicy } from './trigger.ts';
 
@@ -78,6 +79,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     assertPhases: options.verify === 'phases',
     trigger,
     periodMs: options.periodMs,
+    refusals: makeRefusals(options.refuse),
   };
   return { kernel, links };
 }

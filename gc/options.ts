@@ -2,6 +2,7 @@
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { chooseKernel } from '../uffd/open.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
+import type { Refusal } from './refuse.ts';
 
 /** How a heap is opened. */
 export interface HeapOptions {
@@ -41,6 +42,8 @@ export interface HeapOptions {
    * boundaries between phases, and each page that is made (gc/invariants): slow, and pauses are then not the collector's.
    */
   readonly verify?: boolean | 'phases';
+  /** Calls that the kernel shall refuse the collector, to try out what a program does then (default none). */
+  readonly refuse?: readonly Refusal[];
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
 }
@@ -76,6 +79,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     weakHandles: 1024,
     verify: false,
     populate: false,
+    refuse: [],
     pin: {},
     utilization: null,
     minFreeBytes: Math.min(defaultMinFree(options.heapBytes), options.maxFreeBytes ?? options.heapBytes),

@@ -79,6 +79,11 @@ export function beginMarkingNew({ control }: HeapTables): void {
   storeRelease(control, CONTROL.allocatesMarked, 1);
 }
 
+/** New objects of this space are not marked any more. */
+export function endMarkingNew({ control }: HeapTables): void {
+  storeRelease(control, CONTROL.allocatesMarked, 0);
+}
+
 /** The first page above all objects that will be kept; at the flip, when nobody marks or allocates. */
 export function keptTop({ control, pages }: HeapTables): number {
   return Math.max(pages, loadAcquire(control, CONTROL.nonMovingKept));
@@ -94,7 +99,7 @@ export function freeUnmarked(tables: HeapTables): void {
   storeRelease(control, CONTROL.nonMovingSide, 1 - loadAcquire(control, CONTROL.nonMovingSide));
   storeRelease(control, CONTROL.nonMovingNext, 0);
   storeRelease(control, CONTROL.nonMovingUsed, loadAcquire(control, CONTROL.nonMovingLive));
-  storeRelease(control, CONTROL.allocatesMarked, 0);
+  endMarkingNew(tables);
 }
 
 /** After the flip of the last resort, the world still stopped: notes what room there is before anybody takes it. */
@@ -125,9 +130,12 @@ export function releaseAbove(
   const { control } = tables;
   for (let upper = end; upper > nonMovingTop(tables); upper -= RELEASE_PAGES) {
     lock(control, CONTROL.nonMovingLock);
-    const lower = Math.max(nonMovingTop(tables), upper - RELEASE_PAGES);
-    if (lower < upper) release(lower, upper);
-    unlock(control, CONTROL.nonMovingLock);
+    try {
+      const lower = Math.max(nonMovingTop(tables), upper - RELEASE_PAGES);
+      if (lower < upper) release(lower, upper);
+    } finally {
+      unlock(control, CONTROL.nonMovingLock);
+    }
   }
 }
 
@@ -208,6 +216,7 @@ export function makeNonMovingAllocator(
     const full = {
       ...({ space: 'non-moving space', bytes: capacity * GRANULE_BYTES, liveBytes } as const),
       longestBytes: loadAcquire(control, CONTROL.nonMovingRun) * GRANULE_BYTES,
+      refused: loadAcquire(control, CONTROL.refused),
     };
     return new HeapOutOfMemoryError(full, granules * GRANULE_BYTES, index);
   }

@@ -11,14 +11,18 @@ import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
 import { assertThat } from './named.ts';
 
-/** D5: from-space pages from `first` on are about to be given back. */
-export function assertUnneeded({ tables, sources, cycle }: Maker, first: number): void {
+/**
+ * D5: from-space pages from `first` on are about to be given back. Cannot check: a page in a compactor's own buffer that is
+ * wanted; it may have been asked for once it was made.
+ */
+export function assertUnneeded({ tables, sources, cycle, mode }: Maker, first: number): void {
   const { compactedPages, blackBegin, blackSlide } = sources;
   const used = loadAcquire(cycle, CYCLE.usedPages);
   const slid = blackSlide >>> LOG_PAGE_GRANULES;
   for (let page = 0; page < used; page++) {
     const state = stateOf(tables.pageStates, page);
     if (state === PAGE.processed || state === PAGE.publishing || state === PAGE.published) continue;
+    if (state === PAGE.wanted && !mode.anyonePublishes) continue;
     const last = page < compactedPages ? lastSource(tables, page, compactedPages, blackBegin) : page + slid;
     const where = () =>
       `page ${page} is not made and reads up to page ${last}; from page ${first} on all is given back`;

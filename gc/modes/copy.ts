@@ -6,11 +6,10 @@
  *
  * After ART's COPY mode (art-cmc.md, 1.5 and 3.6).
  */
-import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   allBytes,
-  keepOneMapping,
+  flipPrivate,
   mapPrivate,
   privatePair,
   rehearsePrivateFlip,
@@ -36,12 +35,7 @@ function attach(context: ThreadContext): MappedThread {
   const pair = privatePair(context);
   return {
     ...pair,
-    flip(used, nonMoving) {
-      pair.flip(used, nonMoving);
-      keepOneMapping(kernel, ranges, used, nonMoving);
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
-        uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
-    },
+    flip: (used, nonMoving) => flipPrivate(context, ranges.from as number, used, nonMoving),
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),

@@ -47,7 +47,8 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /**
    * In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. So many
-   * pages of the non-moving space leave the mutators' sight too, with what is on them, and are watched.
+   * pages of the non-moving space leave the mutators' sight too, with what is on them, and are watched. If the kernel
+   * refuses, what was done is undone (`allOrNothing`), and the collection is given up; any other error is the heap's end.
    */
   readonly flip: (usedPages: number, nonMovingPages: number) => void;
   /**
@@ -72,7 +73,8 @@ export interface MappedThread {
   readonly unwatch: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
-   * down, down to page 0, and begins while pages further down are still being read. Absent where they are kept.
+   * down, down to page 0, and begins while pages further down are still being read. Absent where they are kept. What
+   * the kernel refuses to let go of is asked for once more, also before the next flip.
    */
   readonly release?: ((first: number, end: number) => void) | undefined;
   /** Gives the memory of pages [first, end) of the non-moving space back: above all objects. Absent: the flip has. */

@@ -6,13 +6,12 @@
  * The pool is from-space of the collection before: its pages are there already, dead and ours, so that nothing is
  * allocated or zeroed (Linux 6.8; ART's later MOVE mode, art-cmc.md, 5). The two ranges change places at each flip.
  */
-import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
+import { UFFD_FEATURE_MOVE } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   allBytes,
-  keepOneMapping,
+  flipPrivate,
   mapPrivate,
-  movePages,
   rehearsePrivateFlip,
   reserveStage,
   watchedParts,
@@ -44,12 +43,7 @@ function attach(context: ThreadContext): MappedThread {
   return {
     livingSpace: () => living,
     fromSpace: () => viewOf(fromSide()),
-    flip(used, nonMoving) {
-      movePages(kernel, heap, spaces[fromSide()], ranges.spanBytes);
-      keepOneMapping(kernel, ranges, used, nonMoving);
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
-        uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
-    },
+    flip: (used, nonMoving) => flipPrivate(context, spaces[fromSide()], used, nonMoving),
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: (page) => viewOf(sourceOf(page)).words,
     slot: (page) => (page < moving ? viewOf(poolSide()).writable(page) : viewOf(fromSide()).readable(page)),

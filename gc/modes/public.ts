@@ -3,12 +3,15 @@
  * `openHeap({ mode: './my-mode.js' })`. A module's default export is the mode; `MODES.continue` and the others are there
  * to be read, and to be built upon.
  */
+
+export { allOrNothing, FlipUndoneError } from '../refusals.ts';
 export { MODES, type ModeName } from './index.ts';
 export { ModeError } from './load.ts';
 export {
   allBytes,
   checked,
   dropPrivate,
+  flipPrivate,
   inSteps,
   keepOneMapping,
   mapFile,

@@ -4,6 +4,7 @@
  * against, and what is left where there is no userfaultfd.
  */
 import { PAGE_BYTES } from '../../uffd/kernel.ts';
+import { allOrNothing } from '../refusals.ts';
 import {
   allBytes,
   dropPrivate,
@@ -23,7 +24,14 @@ function attach(context: ThreadContext): MappedThread {
   return {
     ...pair,
     // What does not move stays; then whole units of the page tables can no longer be moved.
-    flip: () => movePages(kernel, heap, ranges.from as number, nonMovingBytes > 0 ? heapBytes : spanBytes),
+    flip() {
+      const bytes = nonMovingBytes > 0 ? heapBytes : spanBytes;
+      // mremap moves all or nothing.
+      allOrNothing(
+        () => movePages(kernel, heap, ranges.from as number, bytes),
+        () => {},
+      );
+    },
     rehearseFlip: () => rehearsePrivateFlip(context),
     target: () => living.words,
     slot: (page) => (page < moving ? living.writable(page) : living.readable(page)),

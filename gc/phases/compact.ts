@@ -4,7 +4,7 @@
  * for the pages of the non-moving space, whose references are updated.
  */
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
-import { beginCycle, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
+import { beginCycle, isDeferring, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
 import { advance, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 
 /** Pages claimed at a time when nothing is published in batches. */
@@ -92,6 +92,7 @@ function publishBatch(maker: Maker, first: number, end: number): void {
   const { pageStates } = maker.tables;
   for (let page = first; page < end; page++) {
     const state = stateOf(pageStates, page);
+    if (state === PAGE.processed && isDeferring(maker)) continue;
     if (state === PAGE.processed && tryAdvance(pageStates, page, PAGE.processed, PAGE.publishing)) {
       publishFrom(maker, page, end, first);
     } else if (stateOf(pageStates, page) === PAGE.wanted && !maker.mode.anyonePublishes) {

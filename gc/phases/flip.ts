@@ -26,7 +26,7 @@ export interface FlipPages {
 }
 
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
-  const { tables, cycle, thread, mode, events } = maker;
+  const { tables, cycle, mode, events } = maker;
   const pages = publishPlan(tables, cycle, plan, blackBegin);
   const slidPages = pages.used - plan.compactedPages;
   const number = loadAcquire(cycle, CYCLE.number);
@@ -37,18 +37,31 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
     blackSlide: loadAcquire(cycle, CYCLE.blackSlide),
     nonMoving: nonMovingBegin(tables),
   });
+  // First what may be refused: until it has been granted, nothing refers to where objects will be.
+  flipMapping(maker, pages);
   updateRoots(tables, forward);
   forwardHandles(tables, forward);
   freeUnmarked(tables);
   moveCrossings(tables, plan.compactedPages, slidPages, blackBegin);
   setTopPage(tables, pages.used);
   storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
-  storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));
-  thread.flip(pages.used, pages.nonMoving);
+  storeRelease(tables.control, CONTROL.refused, 0);
   // Not before the range is watched: a fault thread may still hold a message of the collection before. Soon enough
   // after it: no mutator runs before the pause ends.
   if (mode.concurrent) openWork(cycle);
   return pages;
+}
+
+/** @throws FlipUndoneError if the mapping is as it was */
+function flipMapping({ cycle, thread }: Maker, pages: FlipPages): void {
+  const side = loadAcquire(cycle, CYCLE.side);
+  storeRelease(cycle, CYCLE.side, 1 - side);
+  try {
+    thread.flip(pages.used, pages.nonMoving);
+  } catch (error) {
+    storeRelease(cycle, CYCLE.side, side);
+    throw error;
+  }
 }
 
 /** What every maker of pages reads (maker.ts: beginCycle). */
@@ -68,6 +81,8 @@ function publishPlan(
   storeRelease(cycle, CYCLE.usedPages, used);
   storeRelease(cycle, CYCLE.cursor, used);
   storeRelease(cycle, CYCLE.made, 0);
+  storeRelease(cycle, CYCLE.deferring, 0);
+  storeRelease(cycle, CYCLE.relief, 0);
   const nonMoving = keptTop(tables) - tables.pages;
   const oldNonMoving = Math.max(0, nonMovingTop(tables) - tables.pages);
   storeRelease(cycle, CYCLE.nonMovingPages, nonMoving);

@@ -31,6 +31,7 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
         ? { UFFDIO_CONTINUE: { calls: 16, pages: 250 } }
         : { UFFDIO_COPY: { calls: 16, pages: copied } },
     faults: { missing: copied === undefined ? 0 : 50, minor: copied === undefined ? 50 : 0 },
+    refused: {},
   };
 }
 

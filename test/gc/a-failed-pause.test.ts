@@ -3,11 +3,12 @@
  * and one of them be blamed. Here the collector runs on the test's thread, over two heaps in arrays.
  */
 import { expect, it } from 'vitest';
-import { type Collector, collect, PAUSES, PHASES } from '../../dist/gc/collection.js';
+import { collect } from '../../dist/gc/collection.js';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { EVENT } from '../../dist/gc/events.js';
 import { makeMaker } from '../../dist/gc/maker.js';
 import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
+import { type Collector, PAUSES, PHASES } from '../../dist/gc/phase.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
 import { CONTROL } from '../../dist/heap/layout.js';
@@ -59,6 +60,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     batch: 4,
     verify: true,
     checker: null,
+    debt: { pages: 0 },
     trigger: { utilization: null, minFreePages: 1, maxFreePages: 1 },
     rehearseFlip: makeRehearsal(maker, {} as Parameters<typeof makeRehearsal>[1]),
     sampleMemory: () => {},

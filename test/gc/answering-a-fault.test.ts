@@ -50,6 +50,7 @@ function serve(
       cycle,
       role: 1,
       sources: {},
+      patience: { outlasts: () => true },
       mode: { name: 'made up', anyonePublishes },
       events: { emit: (kind: number) => kind === EVENT.fault && did.push('fault') },
       fill: (page: number) => {

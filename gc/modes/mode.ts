@@ -53,7 +53,7 @@ export interface MappedThread {
   readonly flip: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Before the flip: an address at which the page of the memory that to-space is made in can be looked at, where that
-   * must be empty by then; for the checker.
+   * must be empty by then. The checker looks, and no collection flips before all of `release` has been granted.
    */
   readonly incoming?: ((page: number) => number) | undefined;
   /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */

@@ -86,12 +86,15 @@ export function relieve(maker: Maker, progress: Reclaiming, before?: (first: num
   if (neededPages(maker, progress.madeFrom) < progress.end) reclaim(maker, progress, before);
 }
 
-/** Gives back all that is left; every page is made. Answers how many old pages the kernel has not let go of. */
+/**
+ * Gives back all that is left; every page is made. Answers how many old pages the kernel has not let go of that must be
+ * gone by the next flip. (Private memory is mapped over by `settle`, or by that flip.)
+ */
 export function finishReclaiming(maker: Maker, progress: Reclaiming): number {
   release(maker, progress, 0);
   // Refused, it stays until the next flip maps over it, in the pause.
   ifGranted(() => maker.thread.settle?.(progress.old, progress.nonMoving));
-  return progress.end;
+  return maker.thread.incoming === undefined ? 0 : progress.end;
 }
 
 /** Gives back what {@link finishReclaiming} has left; before the next flip. Null, or why it cannot be. */

@@ -134,6 +134,7 @@ function describeRun(
   return {
     kernel: config.kernel,
     mode,
+    fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
     invocation,
     cycles: measured,
     warmupCycles: cycles.length - measured.length,

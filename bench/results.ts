@@ -75,6 +75,8 @@ export const MutatorSchema = record({
 export const RunSchema = record({
   kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
   mode: Type.String(),
+  /** The modes that were asked for and that this one runs in the place of. */
+  fellBackFrom: Type.Array(Type.String()),
   /** From 1. */
   invocation: Type.Integer({ minimum: 1 }),
   /** The measured collections: those after the workload had built what it works on. */
@@ -108,6 +110,8 @@ export const ConfigSchema = record({
   parameters: Type.Record(Type.String(), Type.Unknown()),
   kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
   modes: Type.Array(Type.String(), { minItems: 1 }),
+  /** Modes that were asked for and that the kernel cannot run: which one of `modes` runs in the place of each. */
+  fellBack: Type.Array(record({ from: Type.String(), to: Type.String(), why: Type.String() })),
   heap: Type.Integer({ minimum: 1 }),
   live: Type.Number(),
   /** Bytes that the workload aims to keep alive. */

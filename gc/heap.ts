@@ -5,6 +5,7 @@ import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader } from './events.ts';
+import type { FellBack } from './fallback.ts';
 import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
@@ -37,6 +38,11 @@ export interface Heap {
   spawn(module: URL | string, data?: unknown): MutatorHandle;
   /** Asks for a collection that begins after this call; its record, once it is finished. */
   collect(): Promise<CycleRecord>;
+  /** The kernel and the mode it runs with. */
+  readonly kernel: 'sim' | 'linux';
+  readonly mode: string;
+  /** Which mode was asked for, if another one runs in its place, and why (HeapOptions.fallback). */
+  readonly fellBack: FellBack | null;
   /** Records of the finished collections, in order. */
   readonly cycles: readonly CycleRecord[];
   /**
@@ -208,8 +214,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
       });
       return Promise.race([record, threads.failure, threads.end]);
     },
-    cycles,
-    givenUp,
+    ...{ kernel: resolved.kernel, mode: resolved.mode, fellBack: resolved.fellBack },
+    ...{ cycles, givenUp },
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,

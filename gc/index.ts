@@ -7,6 +7,7 @@ export type { Ref } from '../heap/object.ts';
 export { type Field, type Shape, shape } from '../heap/shape.ts';
 export { HeapCorruptError } from '../heap/verify.ts';
 export { KernelUnavailableError } from '../uffd/open.ts';
+export type { FellBack } from './fallback.ts';
 export { type Heap, type MutatorHandle, type MutatorOutcome, openHeap, type Stall } from './heap.ts';
 export { INVARIANTS, InvariantError, type InvariantName } from './invariants/named.ts';
 export { HeapTooLargeError } from './machine-size.ts';

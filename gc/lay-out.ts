@@ -39,12 +39,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     spanBytes: Math.ceil(needed.spanBytes / kernel.moveUnit) * kernel.moveUnit,
   };
   const ranges = mode.reserve(kernel, reservation);
-  const uffd = openUserfaultfd(kernel, {
-    flags: O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY,
-    features: mode.features,
-  });
-  const terminationPage = mapPrivate(kernel, PAGE_BYTES);
-  uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  const watch = mode.concurrent ? openWatch(kernel, mode) : NO_WATCH;
   const geometry: HeapGeometry = {
     ...{ heapBytes, nonMovingBytes, mutators, rootSlots, weakHandles },
     tlabPages: TLAB_PAGES,
@@ -66,8 +61,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     kernel: kernel.handle(),
     mode: options.mode,
     ranges,
-    uffd: uffd.fd,
-    terminationPage,
+    ...watch,
     geometry,
     metadata,
     cycle,
@@ -84,12 +78,24 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   return { kernel, links };
 }
 
+/** Of a mode in which nobody faults: every call of its userfaultfd is an EBADF. */
+const NO_WATCH = { uffd: -1, terminationPage: 0 };
+
+/** A userfaultfd with what the mode needs, and the page by which fault threads are told to end. */
+function openWatch(kernel: Kernel, { features }: MappingMode): typeof NO_WATCH {
+  const flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
+  const uffd = openUserfaultfd(kernel, { flags, features });
+  const terminationPage = mapPrivate(kernel, PAGE_BYTES);
+  uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  return { uffd: uffd.fd, terminationPage };
+}
+
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */
 function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: Reservation): Kernel {
-  const { populate } = options;
+  const { populate, lacks } = options;
   if (options.kernel === 'linux') requireRoom(mode, reservation);
   try {
-    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate });
+    return openKernel(options.kernel, { ...machineSize(mode, reservation), populate, lacks });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw pastNode(options.heapBytes, largestHeap(mode, reservation), mode.name);

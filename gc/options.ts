@@ -1,6 +1,6 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { chooseKernel } from '../uffd/open.ts';
+import { type FellBack, settle } from './fallback.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
 import type { Refusal } from './refuse.ts';
 
@@ -10,6 +10,13 @@ export interface HeapOptions {
   readonly kernel?: 'sim' | 'linux' | 'auto';
   /** One of ours, or the path or file URL of a module that exports one (`minorfault/modes`); default `continue`. */
   readonly mode?: ModeName | (string & {});
+  /**
+   * Where the kernel lacks what the mode needs: `copy` in its place, or `stw` where there is no userfaultfd at all
+   * (`heap.fellBack` says so). Default false: then that is an error. With `auto`, the real kernel wherever it can be reached.
+   */
+  readonly fallback?: boolean;
+  /** What the simulated kernel shall lack: `userfaultfd`, or features of it by name (default: nothing). */
+  readonly lacks?: readonly string[];
   /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
   /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
@@ -61,7 +68,10 @@ export interface Pinning {
 }
 
 /** {@link HeapOptions} with everything said. */
-export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
+export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & {
+  readonly kernel: 'sim' | 'linux';
+  readonly fellBack: FellBack | null;
+};
 
 /**
  * The mode, if it is a user's, must have been loaded.
@@ -69,7 +79,9 @@ export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly
  * @throws KernelUnavailableError for the linux kernel where it is not to be had
  */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
-  const { mode = 'continue', kernel = 'auto' } = options;
+  const { mode: wanted = 'continue', kernel = 'auto', fallback = false, lacks = [] } = options;
+  const settled = settle({ kernel, modes: [wanted], fallback, lacks });
+  const [mode = wanted] = settled.modes;
   const resolved: ResolvedOptions = {
     gcThreads: 1,
     faultThreads: 1,
@@ -86,8 +98,9 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     maxFreeBytes: options.heapBytes,
     periodMs: null,
     ...options,
-    mode,
-    kernel: chooseKernel(kernel, modeNamed(mode).features).kernel,
+    ...{ mode, fallback, lacks },
+    kernel: settled.kernel,
+    fellBack: settled.fellBack[0] ?? null,
   };
   requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, 2 ** 22, 'pages of 4096 bytes');
   const most = 2 ** 22 - resolved.heapBytes / PAGE_BYTES;
@@ -99,7 +112,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('weakHandles', resolved.weakHandles, 0, 2 ** 24, 'handles');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
   requireTrigger(resolved);
-  return resolved;
+  // Where nobody faults, nobody serves faults.
+  return modeNamed(mode).concurrent ? resolved : { ...resolved, faultThreads: 0 };
 }
 
 /** Bytes that a heap may grow by in any case, where nothing is said: whole pages. */

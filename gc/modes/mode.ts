@@ -32,6 +32,7 @@ export interface Reservation {
 /** What one thread does for a mode. `maker` numbers the threads that make pages. */
 export interface ThreadContext {
   readonly kernel: Kernel;
+  /** Of a mode that is not concurrent there is none: its calls fail. */
   readonly uffd: Userfaultfd;
   readonly ranges: Ranges;
   readonly maker: number;

@@ -14,6 +14,7 @@ describe('defaults', () => {
         workload: 'snapshot',
         kernel,
         modes: ['stw', 'copy', 'continue'],
+        fellBack: [],
         heap: 64 * 1024 ** 2,
         live: 0.5,
         mutators: 1,
@@ -34,7 +35,7 @@ describe('defaults', () => {
       settings: new Map(),
       json: null,
       quiet: false,
-      note: `kernel: ${kernel}, since ${why}`,
+      notes: [`kernel: ${kernel}, since ${why}`],
     });
   });
 
@@ -45,7 +46,7 @@ describe('defaults', () => {
 });
 
 it('a kernel that was named needs no note', () => {
-  expect(resolveOptions('run', undefined, { kernel: 'sim' }).note).toBeNull();
+  expect(resolveOptions('run', undefined, { kernel: 'sim' }).notes).toEqual([]);
 });
 
 it('modes keep the order they are given in', () => {

@@ -38,6 +38,7 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
 export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
   return {
     kernel: 'sim',
+    fellBackFrom: [],
     invocation: 1,
     cycles: [sampleCycle({ number: 1 })],
     warmupCycles: 0,

@@ -49,6 +49,7 @@ export function collect(c: Collector): RefusedError | null {
   if (flipped instanceof RefusedError) {
     postponeTrigger(tables, topPage(tables));
     c.checker?.cleared?.();
+    if (c.verify) verifyStopped(c, `after collection ${number} was given up`);
     reachStage(tables.control, 'finished', number);
     return flipped;
   }
@@ -57,7 +58,7 @@ export function collect(c: Collector): RefusedError | null {
   } catch (error) {
     throw asLost(error);
   }
-  if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
+  if (c.verify) phase(c, 'verify', () => verifyStopped(c, `after collection ${number}`));
   end(c, number, before, flipped.pages);
   return null;
 }
@@ -235,9 +236,9 @@ function relieveNow(c: Collector, reclaiming: Reclaiming): void {
   phase(c, 'release', () => relieve(c.maker, reclaiming, c.checker?.beforeRelease));
 }
 
-function verifyStopped({ maker, tables }: Collector, number: number): void {
+function verifyStopped({ maker, tables }: Collector, when: string): void {
   stopTheWorld(tables.control);
-  verifyHeap(maker.thread.livingSpace(), tables, `after collection ${number}`);
+  verifyHeap(maker.thread.livingSpace(), tables, when);
   resumeTheWorld(tables.control);
 }
 

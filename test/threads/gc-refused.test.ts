@@ -11,6 +11,7 @@ import { EAGAIN, ENOMEM, ENOSPC } from '../../dist/uffd/errno.js';
 import {
   expectEveryPageOnce,
   fixture,
+  KERNEL,
   MIB,
   MODE_NAMES,
   rejection,
@@ -247,6 +248,27 @@ describe('old pages that the kernel does not let go of', () => {
       await walkOn(words);
       expect(heap.memory().bytes).toBeLessThan(before);
     });
+  });
+});
+
+// The real kernel has no errno for it: refusals.ts.
+describe.runIf(KERNEL === 'sim')('physical memory is full', () => {
+  it.each(['continue', 'copy', 'stw'] as const)('%s: from-space is given back page by page', async (mode) => {
+    const options = { mode, mutators: 3, heapBytes: 4 * MIB, batch: 4 };
+    await withWitnesses(
+      options,
+      async (heap, words) => {
+        await heap.collect(); // who is stopped from now on has all the memory that it needs
+        const { result } = await heap.spawn(fixture('hog'), { leave: 12 }).done;
+        expect(result).toBeGreaterThan(500);
+        const record = await heap.collect();
+        expectEveryPageOnce(record, mode);
+        expect(record.pages.compacted + record.pages.slid).toBeGreaterThan(2 * 12);
+        expect(record.refused.ENOMEM).toBeGreaterThan(0);
+        await walkOn(words);
+      },
+      { length: 4000 },
+    );
   });
 });
 

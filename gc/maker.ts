@@ -13,7 +13,7 @@ import { type FillPage, makeFillPage, type PageSources } from './fill-page.ts';
 import type { MappedThread, MappingMode } from './modes/mode.ts';
 import { advance, PAGE, tryAdvance } from './page-state.ts';
 import { insistThrown, makePatience, type Patience } from './patience.ts';
-import { asLost, mayPass, RefusedError } from './refusals.ts';
+import { asLost, mayPass, RefusedError, refusalIn } from './refusals.ts';
 
 export interface Maker {
   readonly mode: MappingMode;
@@ -62,7 +62,16 @@ export function makePage(maker: Maker, page: number, batchFirst: number): void {
 }
 
 /** Where the page is made: memory that the kernel may have to find first. @throws RefusedError */
-function roomFor({ thread, patience }: Maker, page: number, batchFirst: number): number {
+function roomFor(maker: Maker, page: number, batchFirst: number): number {
+  try {
+    return maker.thread.slot(page, batchFirst); // as a rule: without a closure for each page
+  } catch (error) {
+    if (refusalIn(error) === null) throw error;
+    return insistOnRoom(maker, page, batchFirst);
+  }
+}
+
+function insistOnRoom({ thread, patience }: Maker, page: number, batchFirst: number): number {
   try {
     return insistThrown(patience, () => thread.slot(page, batchFirst));
   } catch (error) {

@@ -22,6 +22,10 @@
  * "Lost": some pages are made and some are not; no mutator runs on what is not (heap.ts ends them before it wakes
  * them). EAGAIN after a part was done is no refusal: the rest is asked for, as often as there is progress.
  *
+ * When memory is really full, giving back helps whoever makes the topmost pages: from-space goes from its top. Threads
+ * that make pages further down, for a fault or in a batch of their own, may have taken what those need: then all of them
+ * wait, and the run ends.
+ *
  * Cannot be answered on linux: memory that runs out where no call is made. A store through an alias, or a mutator's
  * first store to a fresh page, then meets the out-of-memory killer, or SIGBUS. The simulated kernel answers both.
  */

@@ -107,19 +107,19 @@ it('the map of a 1 MiB heap', () => {
       `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control            0   1600
-roots 0         1600    404
-roots 1         2004    404
-snapshot 0      2432    404
-snapshot 1      2836    404
-mutatorStates   3264    128
-cards           3392  16384
-cardPages      19776    256
-markBits       20032  16384
-liveness       36416  32768
-objectAtPage   69184   1024
-firstGranule   70208   1028
-firstObject    71296   1028
-pageStates     72384   1024
+control            0   1664
+roots 0         1664    404
+roots 1         2068    404
+snapshot 0      2496    404
+snapshot 1      2900    404
+mutatorStates   3328    128
+cards           3456  16384
+cardPages      19840    256
+markBits       20096  16384
+liveness       36480  32768
+objectAtPage   69248   1024
+firstGranule   70272   1028
+firstObject    71360   1028
+pageStates     72448   1024
 `);
 });

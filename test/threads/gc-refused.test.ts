@@ -22,7 +22,7 @@ import { workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
 
-const [BUILT, WRONG, WALKS] = [0, 1, 2];
+const [BUILT, WRONG, WALKS, PAUSED, RESTING] = [0, 1, 2, 3, 4];
 const FOR_EVER = 1e9;
 const CONCURRENT = ['continue', 'continue-warm', 'copy', 'move'] as const;
 const DEFERRING = ['continue', 'continue-warm'] as const;
@@ -254,14 +254,20 @@ describe('old pages that the kernel does not let go of', () => {
 // The real kernel has no errno for it: refusals.ts.
 describe.runIf(KERNEL === 'sim')('physical memory is full', () => {
   it.each(['continue', 'copy', 'stw'] as const)('%s: from-space is given back page by page', async (mode) => {
-    const options = { mode, mutators: 3, heapBytes: 4 * MIB, batch: 4 };
+    // One thread that makes pages, from the top down: several could each wait for what the others have taken.
+    const options = { mode, mutators: 3, heapBytes: 4 * MIB, batch: 4, gcThreads: 1 };
     await withWitnesses(
       options,
       async (heap, words) => {
         await heap.collect(); // who is stopped from now on has all the memory that it needs
         const { result } = await heap.spawn(fixture('hog'), { leave: 12 }).done;
         expect(result).toBeGreaterThan(500);
+        // Pages that mutators want, anywhere, need memory before from-space can be given back: here nobody wants any.
+        Atomics.store(words, PAUSED, 1);
+        await until(words, RESTING, 2);
         const record = await heap.collect();
+        Atomics.store(words, PAUSED, 0);
+        Atomics.notify(words, PAUSED);
         expectEveryPageOnce(record, mode);
         expect(record.pages.compacted + record.pages.slid).toBeGreaterThan(2 * 12);
         expect(record.refused.ENOMEM).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ import { type FillPage, makeFillPage, type PageSources } from './fill-page.ts';
 import type { MappedThread, MappingMode } from './modes/mode.ts';
 import { advance, PAGE, tryAdvance } from './page-state.ts';
 import { insistThrown, makePatience, type Patience } from './patience.ts';
-import { asLost, mayPass, RefusedError, refusalIn } from './refusals.ts';
+import { asLost, mayPass, RefusedError } from './refusals.ts';
 
 export interface Maker {
   readonly mode: MappingMode;
@@ -66,14 +66,26 @@ function roomFor(maker: Maker, page: number, batchFirst: number): number {
   try {
     return maker.thread.slot(page, batchFirst); // as a rule: without a closure for each page
   } catch (error) {
-    if (refusalIn(error) === null) throw error;
-    return insistOnRoom(maker, page, batchFirst);
+    return insistOnRoom(maker, page, batchFirst, error);
   }
 }
 
-function insistOnRoom({ thread, patience }: Maker, page: number, batchFirst: number): number {
+/** The first refusal is what was thrown. */
+function insistOnRoom(
+  { thread, patience }: Maker,
+  page: number,
+  batchFirst: number,
+  thrown: unknown,
+): number {
+  let first: unknown = thrown;
+  const slot = (): number => {
+    if (first === null) return thread.slot(page, batchFirst);
+    const error = first;
+    first = null;
+    throw error;
+  };
   try {
-    return insistThrown(patience, () => thread.slot(page, batchFirst));
+    return insistThrown(patience, slot);
   } catch (error) {
     throw asLost(error);
   }

@@ -9,7 +9,15 @@ import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
-import { beginCycle, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
+import {
+  beginCycle,
+  isDeferring,
+  type Maker,
+  makePage,
+  noteMade,
+  publishFrom,
+  putInPlace,
+} from '../maker.ts';
 import { advance, awaitMade, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 
 /** Pages claimed at a time when nothing is published in batches. */
@@ -69,7 +77,7 @@ function compactInOrder(maker: Maker, first: number, end: number): number {
     advance(pageStates, page, PAGE.unprocessed, PAGE.processing);
     makePage(maker, page, page);
     if (page < maker.tables.pages) awaitReaders(maker, page);
-    maker.thread.publish(page, 1, page);
+    putInPlace(maker, page);
     advance(pageStates, page, PAGE.processing, PAGE.published);
     made++;
   }
@@ -145,6 +153,7 @@ function publishBatch(maker: Maker, first: number, end: number): void {
   const { pageStates } = maker.tables;
   for (let page = first; page < end; page++) {
     const state = stateOf(pageStates, page);
+    if (state === PAGE.processed && isDeferring(maker)) continue;
     if (state === PAGE.processed && tryAdvance(pageStates, page, PAGE.processed, PAGE.publishing)) {
       publishFrom(maker, page, end, first);
     } else if (stateOf(pageStates, page) === PAGE.wanted && !maker.mode.anyonePublishes) {

@@ -161,7 +161,10 @@ function slidingMaker({ tables, space }: Image, memory: HeapMemory, compiled: Co
     target: () => buffer,
     slot: () => 0,
     flip: () => {},
-    publish: (page: number) => void space.view.words.set(buffer, space.view.writable(page)),
+    publish(page: number) {
+      space.view.words.set(buffer, space.view.writable(page));
+      return { done: PAGE_WORDS * 4, errno: 0 };
+    },
   };
   return makerOn(tables, thread, false, compiled);
 }

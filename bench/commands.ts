@@ -27,7 +27,7 @@ export async function measureCommand(call: Call): Promise<number> {
   try {
     progress.watch(() => `preparing ${workload.name}`);
     const prepared = await unlessInterrupted(signal, prepare(workload, call));
-    if (call.note) progress.note(call.note);
+    for (const note of call.notes) progress.note(note);
     const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
     const program = { module: workload.module, data, nonMovingBytes, largeBytes };
     const comparison = await compareModes(call.config, program, { openHeap, signal, progress });

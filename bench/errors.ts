@@ -51,6 +51,7 @@ const TOLD_IN_ONE_LINE: ReadonlySet<unknown> = new Set([
   'HEAP_OUT_OF_MEMORY',
   'INVARIANT_VIOLATED',
   'MODE_BROKEN',
+  'KERNEL_REFUSED',
 ]);
 
 export function codeOf(error: unknown): unknown {

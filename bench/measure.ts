@@ -113,6 +113,8 @@ async function cyclesRecorded(heap: Heap, base: number, wanted: number): Promise
   const measured = () => heap.cycles.filter((cycle) => cycle.number > base).length;
   const deadline = performance.now() + RECORD_DEADLINE_MS;
   while (measured() < wanted) {
+    const [refused] = heap.givenUp;
+    if (refused !== undefined) throw refused;
     if (performance.now() > deadline) {
       throw new CheckError(`the workload ended after ${measured()} of ${wanted} collections`);
     }
@@ -136,6 +138,7 @@ function describeRun(
   return {
     kernel: config.kernel,
     mode,
+    fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
     invocation,
     cycles: measured,
     warmupCycles: cycles.length - measured.length,

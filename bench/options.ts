@@ -1,9 +1,9 @@
 /** The options that measuring commands take: one table of them, and how their texts become a configuration. */
 import { constants } from 'node:buffer';
-import { findMode, MODES, modeNamed } from '../gc/modes/index.ts';
+import { describeFallback, type Settled, settle } from '../gc/fallback.ts';
+import { findMode, MODES } from '../gc/modes/index.ts';
 import { defaultMinFree, MAX_PERIOD_MS } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
-import { chooseKernel } from '../uffd/open.ts';
 import { UsageError } from './errors.ts';
 import { parsePlacement } from './placement.ts';
 import type { ResultsConfig } from './results.ts';
@@ -27,6 +27,7 @@ export interface RawOptions {
   readonly kernel?: string;
   readonly mode?: string;
   readonly modes?: string;
+  readonly fallback?: boolean;
   readonly heap?: string;
   readonly live?: string;
   readonly mutators?: string;
@@ -63,8 +64,8 @@ export interface Call {
   /** The file of the results, `-` for standard output, or null. */
   readonly json: string | null;
   readonly quiet: boolean;
-  /** What to tell of a choice made for the caller. */
-  readonly note: string | null;
+  /** What to tell of choices made for the caller. */
+  readonly notes: readonly string[];
 }
 
 /** Flags and help of each option, in the order of the help. */
@@ -72,6 +73,10 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
   ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}, or a module of yours, as ./my-mode.js`],
   ['--modes <modes>', 'several of them, as copy,continue'],
+  [
+    '--fallback',
+    'where the kernel lacks what a mode needs, run copy, or stw without userfaultfd; the results say so',
+  ],
   ['--heap <size>', 'size of the heap, all its spaces together (default: 64MiB)'],
   ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
   ['--mutators <n>', 'mutator threads (default: 1)'],
@@ -112,14 +117,14 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
  * @throws UsageError for a value that is wrong, KernelUnavailableError for a kernel that this host does not have
  */
 export function resolveOptions(command: CommandName, workload: string | undefined, raw: RawOptions): Call {
-  const modes = resolveModes(command, raw);
-  const { kernel, note } = resolveKernel(raw.kernel ?? 'auto', modes);
+  const { kernel, modes, fellBack, why } = settleFor(raw, resolveModes(command, raw));
   const heap = heapBytes(raw.heap ?? '64MiB');
   const config: Config = {
     command,
     workload: workload ?? DEFAULT_WORKLOAD,
     kernel,
     modes,
+    fellBack,
     heap,
     live: fraction('--live', raw.live ?? '0.5'),
     mutators: integer('--mutators', raw.mutators ?? '1', [1, 64]),
@@ -141,24 +146,22 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     settings: parseSettings(raw.set ?? []),
     json: raw.json ?? null,
     quiet: raw.quiet ?? false,
-    note,
+    notes: [
+      ...((raw.kernel ?? 'auto') === 'auto' ? [`kernel: ${kernel}, since ${why}`] : []),
+      ...fellBack.map(describeFallback),
+    ],
   };
 }
 
-/** The kernel that has what all of the modes need, and what to tell of the choice. @throws KernelUnavailableError */
-function resolveKernel(
-  name: string,
-  modes: readonly Mode[],
-): { kernel: 'sim' | 'linux'; note: string | null } {
+/** The kernel that has what all of the modes need, or modes that it can run. @throws KernelUnavailableError */
+function settleFor({ kernel: name = 'auto', fallback = false }: RawOptions, modes: readonly Mode[]): Settled {
   const wanted = KERNELS.find((known) => known === name);
   if (wanted === undefined) {
     throw new UsageError(
       `--kernel ${name}: no such kernel${suggestion(name, KERNELS)}; use sim, linux or auto`,
     );
   }
-  const features = modes.reduce((all, mode) => all | modeNamed(mode).features, 0n);
-  const { kernel, why } = chooseKernel(wanted, features);
-  return { kernel, note: wanted === 'auto' ? `kernel: ${kernel}, since ${why}` : null };
+  return settle({ kernel: wanted, modes, fallback });
 }
 
 /** The modes that the options name, known or not. */

@@ -51,6 +51,8 @@ export const CycleSchema = record({
   releasedPages: Count,
   ioctls: Type.Record(Type.String(), record({ calls: Count, pages: Count })),
   faults: record({ missing: Count, minor: Count }),
+  /** Calls that the kernel refused, each time, by errno. */
+  refused: Type.Record(Type.String(), Count),
 });
 
 /** In µs; all but the count are null where there was no stall. */
@@ -77,6 +79,8 @@ export const MutatorSchema = record({
 export const RunSchema = record({
   kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
   mode: Type.String(),
+  /** The modes that were asked for and that this one runs in the place of. */
+  fellBackFrom: Type.Array(Type.String()),
   /** From 1. */
   invocation: Type.Integer({ minimum: 1 }),
   /** The measured collections: those after the workload had built what it works on. */
@@ -112,6 +116,8 @@ export const ConfigSchema = record({
   parameters: Type.Record(Type.String(), Type.Unknown()),
   kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
   modes: Type.Array(Type.String(), { minItems: 1 }),
+  /** Modes that were asked for and that the kernel cannot run: which one of `modes` runs in the place of each. */
+  fellBack: Type.Array(record({ from: Type.String(), to: Type.String(), why: Type.String() })),
   heap: Type.Integer({ minimum: 1 }),
   live: Type.Number(),
   /** Bytes that the workload aims to keep alive. */

@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { describeFallback } from '../gc/fallback.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { formatNumber, type Row, rowsOf } from './figures.ts';
 import { NO_BOX } from './no-box.ts';
@@ -57,6 +58,7 @@ function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
   return [
     `${config.workload}${parameters.length > 0 ? ` (${parameters.join(', ')})` : ''}, ${kernel}`,
     `heap ${formatBytes(config.heap)}, ${formatBytes(config.liveBytes)} live, ${counts.join(', ')}`,
+    ...config.fellBack.map(describeFallback),
     `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, 'collection')}` +
       (compared ? '; in parentheses the ratio to COPY' : ''),
   ];

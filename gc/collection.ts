@@ -10,75 +10,67 @@ import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
 import { topPage } from '../heap/spaces.ts';
 import { verifyHeap } from '../heap/verify.ts';
 import { hasHandles } from '../heap/weak.ts';
-import { loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
-import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers } from './cycle.ts';
+import { loadAcquire, storeRelease } from '../uffd/sync.ts';
+import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers, takeReliefRequest } from './cycle.ts';
 import { EVENT } from './events.ts';
-import type { Checker } from './invariants/checker.ts';
-import type { Maker } from './maker.ts';
 import { PAGE, stateOf } from './page-state.ts';
+import { hurried, ifGranted } from './patience.ts';
+import { type Collector, pause, phase } from './phase.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
+import { giveUp } from './phases/give-up.ts';
 import { keepNonMoving, setLiveBits } from './phases/liveness.ts';
-import { type Helpers, type Marking, markBesideMutators, preclean } from './phases/mark.ts';
+import { type Helpers, markBesideMutators, preclean } from './phases/mark.ts';
 import { type CompactionPlan, clearLiveness, prepare } from './phases/prepare.ts';
 import {
   beginReclaiming,
   canReclaim,
   finishReclaiming,
   isNewHeight,
+  payDebt,
   type Reclaiming,
   reclaim,
   reclaimAbove,
+  relieve,
 } from './phases/reclaim.ts';
 import { type DeadHandles, processReferences } from './phases/references.ts';
-import { setTrigger, type TriggerPolicy } from './trigger.ts';
+import { asLost, RefusedError, unlessRefused, unlessUndone } from './refusals.ts';
+import { postponeTrigger, setTrigger } from './trigger.ts';
 
-/** The collector thread's own: it is the first of the compactors. */
-export interface Collector {
-  readonly maker: Maker;
-  readonly tables: HeapTables;
-  readonly cycle: SharedWords;
-  readonly marking: Marking;
-  /** GC threads beside the collector. */
-  readonly helpers: number;
-  readonly batch: number;
-  readonly verify: boolean;
-  /** What asserts invariants between phases; null: nothing does. */
-  readonly checker: Partial<Checker> | null;
-  readonly trigger: TriggerPolicy;
-  readonly rehearseFlip: () => void;
-  /** Lets the kernel take note of how much memory there is now. */
-  readonly sampleMemory: () => void;
-}
-
-/** The phases and pauses of a collection, in order; events name them by their place here. */
-export const PHASES = [
-  'mark',
-  'preclean',
-  'remark',
-  'references',
-  'liveness',
-  'prepare',
-  'rehearse',
-  'flip',
-  'compact',
-  'update',
-  'unwatch',
-  'release',
-  'verify',
-] as const;
-export const PAUSES = ['marking', 'compaction', 'whole'] as const;
-
-export function collect(c: Collector): void {
-  const { maker, tables, cycle } = c;
-  const { thread, mode } = maker;
+/**
+ * One collection. Answers null; or, if the kernel has refused what the flip needs, why the collection was given up.
+ * @throws RefusedError if the kernel refuses what is needed after it
+ */
+export function collect(c: Collector): RefusedError | null {
+  const { tables } = c;
   const before = topPage(tables);
   const { number, isLast } = begin(c);
-  const { black, pages, reclaiming } = isLast ? flipStopped(c) : markAndFlip(c);
+  const flipped = isLast ? flipStopped(c) : markAndFlip(c);
   reachStage(tables.control, 'flipped', number);
+  if (flipped instanceof RefusedError) {
+    postponeTrigger(tables, topPage(tables));
+    c.checker?.cleared?.();
+    if (c.verify) verifyStopped(c, `after collection ${number} was given up`);
+    reachStage(tables.control, 'finished', number);
+    return flipped;
+  }
+  try {
+    complete(c, flipped);
+  } catch (error) {
+    throw asLost(error);
+  }
+  if (c.verify) phase(c, 'verify', () => verifyStopped(c, `after collection ${number}`));
+  end(c, number, before, flipped.pages);
+  return null;
+}
+
+/** What is left to do after the flip, the mutators running. */
+function complete(c: Collector, { black, pages, reclaiming }: Flipped): void {
+  const { maker, tables, cycle } = c;
+  const { thread, mode } = maker;
   if (mode.concurrent) compactByAll(c, reclaiming);
   phase(c, 'unwatch', () => {
-    closeWork(cycle);
+    closeWork(cycle, () => relieveIfAsked(c, reclaiming));
     if (c.checker?.beforeUnwatch) phase(c, 'verify', () => c.checker?.beforeUnwatch?.(pages));
     thread.unwatch(pages.used, pages.nonMoving);
   });
@@ -86,15 +78,26 @@ export function collect(c: Collector): void {
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
   noteUpdated(c, pages);
   phase(c, 'release', () => {
-    finishReclaiming(maker, reclaiming);
+    c.debt.pages = finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
     clearMarks(tables, pages.oldTops);
-    const released = thread.releaseNonMoving ? releaseFree(tables, thread.releaseNonMoving) : 0;
-    maker.events.emit(EVENT.released, released, number);
+    releaseUnused(c);
   });
   c.checker?.cleared?.();
-  if (c.verify) phase(c, 'verify', () => verifyStopped(c, number));
-  end(c, number, before, pages);
+}
+
+/** Gives free pages back that do not move. Refused, they stay: what is allocated there is zeroed by who allocates. */
+function releaseUnused({ maker, tables, cycle }: Collector): void {
+  const { releaseNonMoving } = maker.thread;
+  let released = 0;
+  if (releaseNonMoving)
+    ifGranted(() =>
+      releaseFree(tables, (first, end) => {
+        releaseNonMoving(first, end);
+        released += end - first;
+      }),
+    );
+  maker.events.emit(EVENT.released, released, loadAcquire(cycle, CYCLE.number));
 }
 
 /** A collection up to its flip: what the rest of it needs. */
@@ -106,7 +109,7 @@ interface Flipped {
 }
 
 /** The usual course: two pauses, and the mutators run before, between and after them. */
-function markAndFlip(c: Collector): Flipped {
+function markAndFlip(c: Collector): Flipped | RefusedError {
   const markers = markersOf(c);
   phase(c, 'mark', () => markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markers));
   const precleaned = phase(c, 'preclean', () => preclean(c.tables, c.marking, markers));
@@ -116,7 +119,7 @@ function markAndFlip(c: Collector): Flipped {
 }
 
 /** The last resort, one pause: what is dead when it begins goes, and nobody takes a page meanwhile. */
-function flipStopped(c: Collector): Flipped {
+function flipStopped(c: Collector): Flipped | RefusedError {
   return pause(c, 'whole', () => {
     phase(c, 'mark', () =>
       markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markersOf(c)),
@@ -128,31 +131,61 @@ function flipStopped(c: Collector): Flipped {
   });
 }
 
-function planCompaction(c: Collector, black: Ref): CompactionPlan {
+function planCompaction(c: Collector, black: Ref): CompactionPlan | RefusedError {
   phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
     const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black);
-    c.maker.thread.ready?.(compaction.compactedPages);
-    return compaction;
+    return readyFor(c, compaction) ?? compaction;
   });
+  if (plan instanceof RefusedError) return plan;
   c.checker?.prepared?.(plan, black);
-  phase(c, 'rehearse', c.rehearseFlip);
-  return plan;
+  return phase(c, 'rehearse', () => unlessRefused(c.rehearseFlip)) ?? plan;
 }
 
-/** With the world stopped: to-space takes the place of the heap. */
-function flipTo(c: Collector, plan: CompactionPlan, black: Ref): Flipped {
-  c.checker?.beforeFlip?.();
-  const pages = phase(c, 'flip', () => flip(c.maker, plan, black));
+/** Readies the memory that to-space is made in. Null, or why it cannot be. */
+function readyFor({ maker, debt }: Collector, { compactedPages }: CompactionPlan): RefusedError | null {
+  const refused = payDebt(maker, debt.pages);
+  if (refused !== null) return refused;
+  debt.pages = 0;
+  return unlessRefused(() => maker.thread.ready?.(compactedPages)) ?? null;
+}
+
+/** With the world stopped: to-space takes the place of the heap, or nothing has happened. */
+function flipTo(c: Collector, plan: CompactionPlan | RefusedError, black: Ref): Flipped | RefusedError {
+  const pages = plan instanceof RefusedError ? plan : flipOnce(c, plan, black);
+  if (pages instanceof RefusedError) {
+    giveUp(c.tables, c.maker.thread.livingSpace(), black, pages.errno);
+    return pages;
+  }
   c.checker?.flipped?.(pages, black);
   const reclaiming = beginReclaiming(pages);
-  if (!c.maker.mode.concurrent) {
-    c.sampleMemory();
-    compactByAll(c, reclaiming);
-    c.checker?.compacted?.(pages);
-    phase(c, 'release', () => reclaimAbove(c.maker, reclaiming, pages.used, c.checker?.beforeRelease));
-  }
+  if (!c.maker.mode.concurrent) compactStopped(c, pages, reclaiming);
   return { black, pages, reclaiming };
+}
+
+/** The same pause: pages are made, and what is left above them is given back. Made half way, the heap would be lost. */
+function compactStopped(c: Collector, pages: FlipPages, reclaiming: Reclaiming): void {
+  const { maker, debt, checker } = c;
+  c.sampleMemory();
+  try {
+    compactByAll(c, reclaiming);
+    checker?.compacted?.(pages);
+    phase(c, 'release', () => {
+      const left = { used: pages.used, owed: debt.above };
+      debt.above = hurried(maker.patience, () =>
+        reclaimAbove(maker, reclaiming, left, checker?.beforeRelease),
+      );
+    });
+  } catch (error) {
+    throw asLost(error);
+  }
+}
+
+/** With little patience: nobody runs meanwhile. */
+function flipOnce(c: Collector, plan: CompactionPlan, black: Ref): FlipPages | RefusedError {
+  const { maker } = c;
+  c.checker?.beforeFlip?.();
+  return phase(c, 'flip', () => unlessUndone(() => hurried(maker.patience, () => flip(maker, plan, black))));
 }
 
 function markersOf({ cycle, helpers }: Collector): Helpers {
@@ -167,6 +200,7 @@ function markersOf({ cycle, helpers }: Collector): Helpers {
 function begin({ maker, tables, cycle }: Collector): { readonly number: number; readonly isLast: boolean } {
   const number = newestAt(tables.control, 'started') + 1;
   storeRelease(cycle, CYCLE.number, number);
+  maker.patience.relieve = () => {}; // until the flip there is no from-space
   const reason = loadAcquire(tables.control, CONTROL.reason);
   reachStage(tables.control, 'started', number);
   const isLast = isLastResort(tables.control, number);
@@ -206,25 +240,39 @@ function setLive({ maker, tables, cycle }: Collector, black: number): void {
 function compactByAll(c: Collector, reclaiming: Reclaiming): void {
   const { maker, cycle, helpers, batch } = c;
   const releases = maker.mode.concurrent && maker.thread.release !== undefined;
+  const relief = () => relieveIfAsked(c, reclaiming);
+  maker.patience.relieve = () => relieveNow(c, reclaiming);
   phase(c, 'compact', () => {
     startHelpers(cycle, helpers, JOB.compact);
     compactPages(maker, batch, () => {
       if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();
       if (releases && canReclaim(maker, reclaiming))
         phase(c, 'release', () => reclaim(maker, reclaiming, c.checker?.beforeRelease));
+      relief();
     });
-    if (reclaiming.nonMoving === 0) awaitHelpers(cycle);
+    if (reclaiming.nonMoving === 0) awaitHelpers(cycle, relief);
   });
   if (reclaiming.nonMoving === 0) return;
   phase(c, 'update', () => {
     updatePages(maker, batch);
-    awaitHelpers(cycle);
+    awaitHelpers(cycle, relief);
   });
 }
 
-function verifyStopped({ maker, tables }: Collector, number: number): void {
+/** Another thread was refused memory: it gets what from-space has left above what is still read. */
+function relieveIfAsked(c: Collector, reclaiming: Reclaiming): void {
+  if (takeReliefRequest(c.cycle)) relieveNow(c, reclaiming);
+}
+
+/** With the world stopped there is nothing: what lies above a page that is not made yet may be the heap. */
+function relieveNow(c: Collector, reclaiming: Reclaiming): void {
+  if (!c.maker.mode.concurrent || c.maker.thread.release === undefined) return;
+  phase(c, 'release', () => relieve(c.maker, reclaiming, c.checker?.beforeRelease));
+}
+
+function verifyStopped({ maker, tables }: Collector, when: string): void {
   stopTheWorld(tables.control);
-  verifyHeap(maker.thread.livingSpace(), tables, `after collection ${number}`);
+  verifyHeap(maker.thread.livingSpace(), tables, when);
   resumeTheWorld(tables.control);
 }
 
@@ -259,24 +307,4 @@ function end({ maker, tables, trigger }: Collector, number: number, before: numb
   setNonMovingTriggers(tables);
   setTrigger(tables, trigger, { livePages: pages.used, usedPages, allocatedPages });
   reachStage(tables.control, 'finished', number);
-}
-
-function phase<T>({ maker, cycle }: Collector, name: (typeof PHASES)[number], run: () => T): T {
-  const [index, number] = [PHASES.indexOf(name), loadAcquire(cycle, CYCLE.number)];
-  maker.events.emit(EVENT.phaseBegin, index, number);
-  const result = run();
-  maker.events.emit(EVENT.phaseEnd, index, number);
-  return result;
-}
-
-/** Runs with no mutator running. If it throws, none runs again: a heap half done would be blamed on a mutator. */
-function pause<T>({ maker, tables, cycle }: Collector, name: (typeof PAUSES)[number], run: () => T): T {
-  const [index, number] = [PAUSES.indexOf(name), loadAcquire(cycle, CYCLE.number)];
-  maker.events.emit(EVENT.stopRequested, index, number);
-  stopTheWorld(tables.control);
-  maker.events.emit(EVENT.stopped, index, number);
-  const result = run();
-  resumeTheWorld(tables.control);
-  maker.events.emit(EVENT.resumed, index, number);
-  return result;
 }

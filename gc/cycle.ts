@@ -6,7 +6,15 @@
  * ends (closeWork). `workers` is raised *before* `open` is looked at; the collector clears `open` *before* it looks
  * at `workers`. So either the worker sees the door closed, or the collector sees the worker.
  */
-import { fetchAdd, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
+import {
+  exchange,
+  fetchAdd,
+  loadAcquire,
+  type SharedWords,
+  sleepWhile,
+  storeRelease,
+  wake,
+} from '../uffd/sync.ts';
 
 const LINE_WORDS = 16;
 const NAMES = [
@@ -28,6 +36,8 @@ const NAMES = [
   'job', // what the helpers shall do: JOB
   'ending', // 1 once the heap is being closed
   'faultThreads', // fault threads that have not ended
+  'relief', // 1 once a thread has asked the collector to give from-space back
+  'deferring', // 1 once CONTINUE was refused for good: pages are mapped at the end of the watch
   'starting', // threads that have been started and are not attached yet
 ] as const;
 
@@ -81,19 +91,35 @@ export function openWork(cycle: SharedWords): void {
   storeRelease(cycle, CYCLE.open, 1);
 }
 
-/** Lets nobody begin any more, and waits for those who have begun. */
-export function closeWork(cycle: SharedWords): void {
+/** Lets nobody begin any more, and waits for those who have begun; `onWake` is called whenever it is woken. */
+export function closeWork(cycle: SharedWords, onWake?: () => void): void {
   storeRelease(cycle, CYCLE.open, 0);
-  awaitZero(cycle, CYCLE.workers);
+  awaitZero(cycle, CYCLE.workers, onWake);
 }
 
 /** Sleeps until the word is 0. */
-function awaitZero(cycle: SharedWords, word: number): void {
+function awaitZero(cycle: SharedWords, word: number, onWake?: () => void): void {
   for (;;) {
     const value = loadAcquire(cycle, word);
     if (value === 0) return;
     sleepWhile(cycle, word, value);
+    onWake?.();
   }
+}
+
+/**
+ * Asks the collector to give from-space back now, and wakes it where it waits for others. It may miss it, between a
+ * look and its sleep: who asks does so again when the next call is refused.
+ */
+export function askForRelief(cycle: SharedWords): void {
+  storeRelease(cycle, CYCLE.relief, 1);
+  wake(cycle, CYCLE.workers);
+  wake(cycle, CYCLE.helpersBusy);
+}
+
+/** Whether somebody has asked since this was called last. */
+export function takeReliefRequest(cycle: SharedWords): boolean {
+  return loadAcquire(cycle, CYCLE.relief) === 1 && exchange(cycle, CYCLE.relief, 0) === 1;
 }
 
 /** Pages [first, end). */
@@ -133,8 +159,8 @@ export function helperDone(cycle: SharedWords): void {
   if (fetchAdd(cycle, CYCLE.helpersBusy, -1) === 1) wake(cycle, CYCLE.helpersBusy);
 }
 
-export function awaitHelpers(cycle: SharedWords): void {
-  awaitZero(cycle, CYCLE.helpersBusy);
+export function awaitHelpers(cycle: SharedWords, onWake?: () => void): void {
+  awaitZero(cycle, CYCLE.helpersBusy, onWake);
 }
 
 /** By the collector, past its last collection: the helpers find it out in {@link awaitRound}. */

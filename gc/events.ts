@@ -35,6 +35,7 @@ export const EVENT = {
   liveLarge: 24, // granules of the marked objects in the large-object space: with references, cycle, and raw
   largePages: 25, // the pages of all that are kept: with references, cycle, and raw
   released: 26, // free pages that do not move whose memory was given back, cycle
+  refused: 27, // errno, cycle: a call was refused, and may be made again
 } as const;
 
 /** Who filled or published. */

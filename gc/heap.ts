@@ -5,10 +5,12 @@ import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader } from './events.ts';
+import type { FellBack } from './fallback.ts';
 import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
+import { type PostedRefusal, type RefusedError, unposted } from './refusals.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
 
 export interface MutatorOutcome {
@@ -36,10 +38,20 @@ export interface Heap {
   spawn(module: URL | string, data?: unknown): MutatorHandle;
   /** Asks for a collection that begins after this call; its record, once it is finished. */
   collect(): Promise<CycleRecord>;
+  /** The kernel and the mode it runs with. */
+  readonly kernel: 'sim' | 'linux';
+  readonly mode: string;
+  /** Which mode was asked for, if another one runs in its place, and why (HeapOptions.fallback). */
+  readonly fellBack: FellBack | null;
   /** Records of the finished collections, in order. */
   readonly cycles: readonly CycleRecord[];
   /** How the collector's inner loops run: compiled (WebAssembly), or in JavaScript. */
   readonly loops: 'wasm' | 'js';
+  /**
+   * Why collections were given up, in order: the kernel refused what their flip needed. The heap is as it was, and goes
+   * on; whoever asked for one by `collect()` got the same error.
+   */
+  readonly givenUp: readonly RefusedError[];
   /** Events that found their ring full: figures lack them if this is not 0. */
   lostEvents(): number;
   /** Memory in use, and its peak; of a closed heap, what it was last. */
@@ -70,7 +82,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const rings: Drained[] = [];
   const records = keepRecords();
   const cycles: CycleRecord[] = [];
-  const waiting = new Map<number, ((record: CycleRecord) => void)[]>();
+  const givenUp: RefusedError[] = [];
+  const waiting = new Map<number, Waiter[]>();
   const { control } = openTables(links.metadata, links.geometry);
   const cycle = openCycle(links.cycle);
   let spawned = 0;
@@ -106,20 +119,28 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     }
   }
 
-  function collected(message: ThreadMessage): void {
-    if (message.kind !== 'collected') return;
+  function heardOfCollection({ kind, number, refusal }: ThreadMessage): void {
+    if (kind !== 'collected' && kind !== 'givenUp') return;
     try {
       drain();
-      const record = records.record(message.number as number);
-      cycles.push(record);
-      for (const fulfil of waiting.get(record.number) ?? []) fulfil(record);
-      waiting.delete(record.number);
+      if (kind === 'collected') cycles.push(records.record(number as number));
+      else givenUp.push(giveUp(number as number, refusal as PostedRefusal));
+      for (const { fulfil, reject } of waiting.get(number as number) ?? []) {
+        if (kind === 'collected') fulfil(cycles.at(-1) as CycleRecord);
+        else reject(givenUp.at(-1) as RefusedError);
+      }
+      waiting.delete(number as number);
     } catch (error) {
       threads.fail(error as Error);
     }
   }
 
-  const collector = start('collector', { maker: 0 }, collected);
+  function giveUp(number: number, refusal: PostedRefusal): RefusedError {
+    records.forget(number);
+    return unposted(refusal);
+  }
+
+  const collector = start('collector', { maker: 0 }, heardOfCollection);
   const helpers = Array.from({ length: links.helpers }, (_, i) =>
     start(`compactor ${i + 1}`, { maker: 1 + i }),
   );
@@ -140,6 +161,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     clearInterval(timer);
     drain();
     lastUse = kernel.memory();
+    // A mutator asleep in a fault is about to be woken, and finds nothing there: it must not go on with that.
+    threads.halt('mutator');
     kernel.dispose();
     await threads.terminate();
     process.off('exit', atExit);
@@ -190,18 +213,24 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     },
     collect() {
       const number = requestNewCollection(control);
-      const record = new Promise<CycleRecord>((fulfil) => {
-        waiting.set(number, [...(waiting.get(number) ?? []), fulfil]);
+      const record = new Promise<CycleRecord>((fulfil, reject) => {
+        waiting.set(number, [...(waiting.get(number) ?? []), { fulfil, reject }]);
       });
       return Promise.race([record, threads.failure, threads.end]);
     },
-    cycles,
-    loops,
+    ...{ kernel: resolved.kernel, mode: resolved.mode, fellBack: resolved.fellBack },
+    ...{ cycles, givenUp, loops },
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,
     close,
   };
+}
+
+/** Who waits for a collection's record. */
+interface Waiter {
+  readonly fulfil: (record: CycleRecord) => void;
+  readonly reject: (error: RefusedError) => void;
 }
 
 /** A ring's reading end, and what was read from it that belongs to one mutator. */

@@ -16,6 +16,7 @@ import { ModeError } from './modes/load.ts';
 import { allBytes, mapPrivate } from './modes/mapping.ts';
 import type { MappingMode, Ranges, Reservation } from './modes/mode.ts';
 import type { ResolvedOptions } from './options.ts';
+import { makeRefusals } from './refuse.ts';
 import type { HeapLinks } from './threads/boot.ts';
 import { setFirstTrigger, type TriggerPolicy } from './trigger.ts';
 
@@ -41,12 +42,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     spanBytes: Math.ceil(needed.spanBytes / kernel.moveUnit) * kernel.moveUnit,
   };
   const ranges = reserve(kernel, mode, reservation);
-  const uffd = openUserfaultfd(kernel, {
-    flags: O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY,
-    features: mode.features,
-  });
-  const terminationPage = mapPrivate(kernel, PAGE_BYTES);
-  uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  const watch = mode.concurrent ? openWatch(kernel, mode) : NO_WATCH;
   const geometry: HeapGeometry = {
     ...{ heapBytes, nonMovingBytes, largeBytes, largeObjectBytes, mutators, rootSlots, weakHandles },
     rawPage: reservation.spanBytes / PAGE_BYTES,
@@ -72,8 +68,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     kernel: kernel.handle(),
     mode: options.mode,
     ranges,
-    uffd: uffd.fd,
-    terminationPage,
+    ...watch,
     geometry,
     metadata,
     compiled: metadata.buffer === kernel.linear?.memory.buffer,
@@ -87,6 +82,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     assertPhases: options.verify === 'phases',
     trigger,
     periodMs: options.periodMs,
+    refusals: makeRefusals(options.refuse),
   };
   return { kernel, links };
 }
@@ -105,14 +101,26 @@ function reserve(kernel: Kernel, mode: MappingMode, reservation: Reservation): R
   throw new ModeError('MODE_BROKEN', mode.name, what);
 }
 
+/** Of a mode in which nobody faults: every call of its userfaultfd is an EBADF. */
+const NO_WATCH = { uffd: -1, terminationPage: 0 };
+
+/** A userfaultfd with what the mode needs, and the page by which fault threads are told to end. */
+function openWatch(kernel: Kernel, { features }: MappingMode): typeof NO_WATCH {
+  const flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
+  const uffd = openUserfaultfd(kernel, { flags, features });
+  const terminationPage = mapPrivate(kernel, PAGE_BYTES);
+  uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
+  return { uffd: uffd.fd, terminationPage };
+}
+
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */
 function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: Reservation): Kernel {
-  const { populate } = options;
+  const { populate, lacks } = options;
   if (options.kernel === 'linux') requireRoom(mode, reservation);
   try {
     return openKernel(options.kernel, {
       ...machineSize(mode, reservation),
-      populate,
+      ...{ populate, lacks },
       linear: options.loops === 'auto',
     });
   } catch (error) {

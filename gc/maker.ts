@@ -4,15 +4,17 @@
  */
 import type { HeapTables } from '../heap/layout.ts';
 import { isKept, nonMovingBegin } from '../heap/non-moving.ts';
-import { EAGAIN, SyscallError } from '../uffd/errno.ts';
+import { SyscallError } from '../uffd/errno.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { fetchAdd, loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 import type { Compiled } from './compiled.ts';
 import { CYCLE, type PageRange } from './cycle.ts';
 import { EVENT, type EventWriter } from './events.ts';
 import { type FillPage, makeFillPage, type PageSources } from './fill-page.ts';
 import type { MappedThread, MappingMode } from './modes/mode.ts';
 import { advance, PAGE, tryAdvance } from './page-state.ts';
+import { insistThrown, makePatience, type Patience } from './patience.ts';
+import { asLost, mayPass, RefusedError } from './refusals.ts';
 
 export interface Maker {
   readonly mode: MappingMode;
@@ -22,6 +24,8 @@ export interface Maker {
   readonly events: EventWriter;
   /** ROLE of the thread, for events. */
   readonly role: number;
+  /** With a kernel that refuses. */
+  readonly patience: Patience;
   readonly fill: FillPage;
   /** What `fill` reads; {@link beginCycle} renews it. */
   readonly sources: PageSources;
@@ -31,10 +35,14 @@ export interface Maker {
   readonly compiled?: Compiled | null;
 }
 
-/** @param parts `ascends` is for concurrent modes to say (default false) */
-export function makeMaker(
-  parts: Omit<Maker, 'fill' | 'sources' | 'ascends'> & { readonly ascends?: boolean },
-): Maker {
+/** `ascends` is for concurrent modes to say (default false). */
+type Parts = Omit<Maker, 'fill' | 'sources' | 'patience' | 'ascends'> & {
+  readonly patience?: Patience;
+  readonly ascends?: boolean;
+};
+
+export function makeMaker(parts: Parts): Maker {
+  const { patience = makePatience(parts.cycle, parts.events) } = parts;
   const sources: PageSources = {
     from: parts.thread.fromSpace(),
     liveGranules: 0,
@@ -47,7 +55,8 @@ export function makeMaker(
     compiled: false,
   };
   const ascends = !parts.mode.concurrent || (parts.ascends ?? false);
-  return { ...parts, ascends, sources, fill: makeFillPage(parts.tables, sources, parts.compiled?.pages) };
+  const fill = makeFillPage(parts.tables, sources, parts.compiled?.pages);
+  return { ...parts, patience, ascends, sources, fill };
 }
 
 /** Takes over the figures of the collection under way. The caller is inside enterWork, or is a compactor. */
@@ -74,12 +83,52 @@ export function isWithinReach({ compiled, thread, tables }: Maker): boolean {
  * whether what lies there may be lost.
  */
 export function makePage(
-  { fill, thread, tables }: Maker,
+  maker: Maker,
   page: number,
   batchFirst: number,
-  isAnew: boolean = page < tables.pages || !isKept(tables, page),
+  isAnew: boolean = page < maker.tables.pages || !isKept(maker.tables, page),
 ): void {
-  fill(page, thread.target(page, isAnew), thread.slot(page, batchFirst, isAnew));
+  const at = roomFor(maker, page, batchFirst, isAnew);
+  maker.fill(page, maker.thread.target(page, isAnew), at);
+}
+
+/** Where the page is made: memory that the kernel may have to find first. @throws RefusedError */
+function roomFor(maker: Maker, page: number, batchFirst: number, isAnew: boolean): number {
+  try {
+    return maker.thread.slot(page, batchFirst, isAnew); // as a rule: without a closure for each page
+  } catch (error) {
+    return insistAfter(maker, error, () => maker.thread.slot(page, batchFirst, isAnew));
+  }
+}
+
+/** World stopped: puts a page that is made in its place, for which memory may have to be found too. @throws RefusedError */
+export function putInPlace(maker: Maker, page: number): void {
+  try {
+    publishOne(maker, page);
+  } catch (error) {
+    insistAfter(maker, error, () => publishOne(maker, page));
+  }
+}
+
+function publishOne({ mode, thread }: Maker, page: number): void {
+  const { errno } = thread.publish(page, 1, page);
+  if (errno !== 0) throw new SyscallError(`publish (${mode.name})`, errno, { page });
+}
+
+/** Makes a call again that has thrown. That was the first refusal, if it was one. */
+function insistAfter<T>({ patience }: Maker, thrown: unknown, call: () => T): T {
+  let first: unknown = thrown;
+  const again = (): T => {
+    if (first === null) return call();
+    const error = first;
+    first = null;
+    throw error;
+  };
+  try {
+    return insistThrown(patience, again);
+  } catch (error) {
+    throw asLost(error);
+  }
 }
 
 /**
@@ -94,20 +143,45 @@ export function publishFrom(maker: Maker, page: number, end: number, batchFirst:
   publishRun(maker, page, next, batchFirst);
 }
 
-/** Repeats what was done in part until all of [first, end) is mapped. */
+/** Maps [first, end), and repeats what was done in part; or leaves it to the end of the watch. */
 function publishRun(maker: Maker, first: number, end: number, batchFirst: number): void {
+  const reached = isDeferring(maker) ? first : mapRun(maker, first, end, batchFirst);
+  for (let page = reached; page < end; page++)
+    advance(maker.tables.pageStates, page, PAGE.publishing, PAGE.processed);
+  if (reached === first) return;
+  const kind = first < maker.tables.pages ? EVENT.published : EVENT.publishedNonMoving;
+  maker.events.emit(kind, reached - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+}
+
+/** Whether CONTINUE was refused for good in this collection: the end of the watch maps what is made. */
+export function isDeferring({ cycle }: Maker): boolean {
+  return loadAcquire(cycle, CYCLE.deferring) === 1;
+}
+
+/** Answers how far it got: to `end`, unless the kernel refuses and the rest can wait. @throws RefusedError */
+function mapRun(maker: Maker, first: number, end: number, batchFirst: number): number {
   const { pageStates } = maker.tables;
+  let refused = 0;
   for (let page = first; page < end; ) {
     const { done, errno } = maker.thread.publish(page, end - page, batchFirst);
     for (let left = done / PAGE_BYTES; left > 0; left--) {
       advance(pageStates, page++, PAGE.publishing, PAGE.published);
     }
-    // EAGAIN is "do it again", with what is done or because mappings were changing.
-    if (errno !== 0 && errno !== EAGAIN)
-      throw new SyscallError(`publish (${maker.mode.name})`, errno, { page });
+    // What has stopped it half way will say so when asked for the rest, if it still does.
+    if (errno === 0 || done > 0) refused = 0;
+    else if (!mayPass(errno) || !maker.patience.outlasts(refused++, errno))
+      return leaveOrThrow(maker, page, errno);
   }
-  const kind = first < maker.tables.pages ? EVENT.published : EVENT.publishedNonMoving;
-  maker.events.emit(kind, end - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+  return end;
+}
+
+/** A mutator that waits for a page which is left sleeps until the watch ends, and finds it then. */
+function leaveOrThrow({ mode, cycle }: Maker, page: number, errno: number): number {
+  const refusal = new SyscallError(`publish (${mode.name})`, errno, { page });
+  if (!mayPass(errno)) throw refusal;
+  if (!mode.untouchedStay) throw new RefusedError(refusal, 'lost');
+  storeRelease(cycle, CYCLE.deferring, 1);
+  return page;
 }
 
 /** Tells that pages of one space have been made, of which `page` is one. */

@@ -1,8 +1,9 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
 import { LARGE_OBJECT_BYTES } from '../heap/layout.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { chooseKernel } from '../uffd/open.ts';
+import { type FellBack, settle } from './fallback.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
+import type { Refusal } from './refuse.ts';
 
 /** How a heap is opened. */
 export interface HeapOptions {
@@ -10,6 +11,13 @@ export interface HeapOptions {
   readonly kernel?: 'sim' | 'linux' | 'auto';
   /** One of ours, or the path or file URL of a module that exports one (`minorfault/modes`); default `continue`. */
   readonly mode?: ModeName | (string & {});
+  /**
+   * Where the kernel lacks what the mode needs: `copy` in its place, or `stw` where there is no userfaultfd at all
+   * (`heap.fellBack` says so). Default false: then that is an error. With `auto`, the real kernel wherever it can be reached.
+   */
+  readonly fallback?: boolean;
+  /** What the simulated kernel shall lack: `userfaultfd`, or features of it by name (default: nothing). */
+  readonly lacks?: readonly string[];
   /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
   /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
@@ -59,6 +67,8 @@ export interface HeapOptions {
    * for heaps of somewhat above 1 GiB at the most. 'js': always in JavaScript (default 'auto').
    */
   readonly loops?: 'auto' | 'js';
+  /** Calls that the kernel shall refuse the collector, to try out what a program does then (default none). */
+  readonly refuse?: readonly Refusal[];
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
 }
@@ -77,7 +87,10 @@ export interface Pinning {
 }
 
 /** {@link HeapOptions} with everything said. */
-export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly kernel: 'sim' | 'linux' };
+export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & {
+  readonly kernel: 'sim' | 'linux';
+  readonly fellBack: FellBack | null;
+};
 
 /**
  * The mode, if it is a user's, must have been loaded.
@@ -85,7 +98,9 @@ export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & { readonly
  * @throws KernelUnavailableError for the linux kernel where it is not to be had
  */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
-  const { mode = 'continue', kernel = 'auto' } = options;
+  const { mode: wanted = 'continue', kernel = 'auto', fallback = false, lacks = [] } = options;
+  const settled = settle({ kernel, modes: [wanted], fallback, lacks });
+  const [mode = wanted] = settled.modes;
   const resolved: ResolvedOptions = {
     gcThreads: 1,
     faultThreads: 1,
@@ -99,14 +114,16 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     verify: false,
     populate: false,
     loops: 'auto',
+    refuse: [],
     pin: {},
     utilization: null,
     minFreeBytes: Math.min(defaultMinFree(options.heapBytes), options.maxFreeBytes ?? options.heapBytes),
     maxFreeBytes: options.heapBytes,
     periodMs: null,
     ...options,
-    mode,
-    kernel: chooseKernel(kernel, modeNamed(mode).features).kernel,
+    ...{ mode, fallback, lacks },
+    kernel: settled.kernel,
+    fellBack: settled.fellBack[0] ?? null,
   };
   requireWhole('heapBytes', resolved.heapBytes / PAGE_BYTES, 1, MOST_PAGES, 'pages of 4096 bytes');
   requireFixed(resolved);
@@ -119,7 +136,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireTrigger(resolved);
   requireOneOf('loops', resolved.loops, ['auto', 'js']);
   requireOneOf('order', resolved.order, ['down', 'up']);
-  return resolved;
+  // Where nobody faults, nobody serves faults.
+  return modeNamed(mode).concurrent ? resolved : { ...resolved, faultThreads: 0 };
 }
 
 /** Bytes that a heap may grow by in any case, where nothing is said: whole pages. */

@@ -20,11 +20,12 @@
  * | wanted → publishing | its compactor | as asked | nobody competes |
  * | faultProcessing → publishing | its fault thread | filled | nobody competes |
  * | publishing → published | who publishes | the page is mapped | nobody competes |
+ * | publishing → processed | who publishes, in continue | refused for good: the end of the watch maps it | nobody competes |
  * | processing → published | compactor, stop-the-world | made and put in its place | nobody competes |
  *
  * After ART's states (art-cmc.md, 3.6). Deviations: *wanted* also takes processed pages of COPY, since we batch
- * there too; ART's state 6 exists here in every mode; a partial ioctl is repeated by its caller, so that no page goes
- * back from *publishing* to *processed*.
+ * there too; ART's state 6 exists here in every mode; a partial ioctl is repeated by its caller, so that pages go
+ * back from *publishing* to *processed* only once the kernel has refused for good (refusals.ts).
  */
 import { cas, loadAcquire, type SharedWords, sleepWhile } from '../uffd/sync.ts';
 
@@ -53,6 +54,7 @@ export const LEGAL_MOVES: readonly (readonly [PageStateName, PageStateName])[] =
   ['wanted', 'publishing'],
   ['faultProcessing', 'publishing'],
   ['publishing', 'published'],
+  ['publishing', 'processed'],
 ];
 
 const STATES = Object.keys(PAGE).length;

@@ -2,9 +2,10 @@
 import { REASON } from '../heap/layout.ts';
 import { GRANULE_BYTES } from '../heap/object.ts';
 import { requestName, UFFDIO_COPY } from '../uffd/abi.ts';
+import { errnoName } from '../uffd/errno.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { PAUSES, PHASES } from './collection.ts';
 import { EVENT, type Event, ROLE } from './events.ts';
+import { PAUSES, PHASES } from './phase.ts';
 
 const TRIGGERS = Object.keys(REASON) as (keyof typeof REASON)[];
 
@@ -68,6 +69,8 @@ export interface CycleRecord {
   readonly releasedPages: number;
   readonly ioctls: Readonly<Record<string, { readonly calls: number; readonly pages: number }>>;
   readonly faults: { readonly missing: number; readonly minor: number };
+  /** Calls that the kernel refused, each time, by errno. */
+  readonly refused: Readonly<Record<string, number>>;
   /** Bytes that publishing copied. */
   readonly copiedBytes: number;
 }
@@ -77,6 +80,8 @@ export interface RecordKeeper {
   add(events: readonly Event[]): void;
   /** The record of a collection all of whose events were added. */
   record(cycle: number): CycleRecord;
+  /** Forgets the events of a collection that was given up. */
+  forget(cycle: number): void;
 }
 
 export function keepRecords(): RecordKeeper {
@@ -95,6 +100,7 @@ export function keepRecords(): RecordKeeper {
       byCycle.delete(cycle);
       return record;
     },
+    forget: (cycle) => void byCycle.delete(cycle),
   };
 }
 
@@ -172,6 +178,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
       missing: of(EVENT.fault).filter((event) => event.a === 0).length,
       minor: of(EVENT.fault).filter((event) => event.a === 1).length,
     },
+    refused: countErrnos(of(EVENT.refused)),
     copiedBytes: (ioctls[requestName(UFFDIO_COPY)]?.pages ?? 0) * PAGE_BYTES,
   };
 }
@@ -199,6 +206,12 @@ function pausesOf(events: readonly Event[]): PauseRecord[] {
     if (requested === undefined || stopped === undefined || resumed === undefined) return [];
     return [{ name, ms: resumed - stopped, timeToSafepointMs: stopped - requested }];
   });
+}
+
+function countErrnos(events: readonly Event[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { a } of events) counts[errnoName(a)] = (counts[errnoName(a)] ?? 0) + 1;
+  return counts;
 }
 
 function countIoctls(events: readonly Event[]): Record<string, { calls: number; pages: number }> {

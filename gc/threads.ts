@@ -46,6 +46,11 @@ export interface ThreadGroup {
   fail(error: Error): void;
   /** Rejects with HeapClosedError once all threads have been ended; never fulfils. */
   readonly end: Promise<never>;
+  /**
+   * Asks threads to end whose names begin so, and does not wait: one that is asleep in a fault runs no further than to
+   * its next call or loop once it is woken, and tells nobody anything. (One that is not attached yet is left alone.)
+   */
+  halt(prefix: string): void;
   /** Ends what still runs. */
   terminate(): Promise<void>;
 }
@@ -53,6 +58,8 @@ export interface ThreadGroup {
 export function makeThreadGroup(): ThreadGroup {
   /** Each worker, and when it may be ended: the FFI aborts the process if that happens while it loads, or makes a view. */
   const workers = new Map<Worker, Promise<void>>();
+  /** Those that may be ended at once. */
+  const attached = new Set<{ readonly name: string; readonly worker: Worker }>();
   let ending = false;
   let reject: (error: Error) => void = () => {};
   const failure = new Promise<never>((_resolve, rejectIt) => {
@@ -77,12 +84,16 @@ export function makeThreadGroup(): ThreadGroup {
     onMessage: (message: ThreadMessage) => void = () => {},
   ): Thread {
     const worker = new Worker(entry, { workerData: data, name });
+    const self = { name, worker };
     const waiting = new Map<string, (message: ThreadMessage) => void>();
     let over = false;
     let arrive = (): void => {};
     workers.set(worker, new Promise<void>((resolve) => (arrive = resolve)));
     worker.on('message', (message: ThreadMessage) => {
-      if (message.kind === 'attached') arrive();
+      if (message.kind === 'attached') {
+        arrive();
+        attached.add(self);
+      }
       over ||= message.kind === 'done' || message.kind === 'ended';
       waiting.get(message.kind)?.(message);
       onMessage(message);
@@ -94,6 +105,7 @@ export function makeThreadGroup(): ThreadGroup {
     worker.on('exit', (code) => {
       arrive();
       workers.delete(worker);
+      attached.delete(self);
       if (!over) fail(new ThreadDiedError(name, `ended before it was done (process.exit(${code})?)`));
     });
     const heard = (kind: string): Promise<ThreadMessage> => {
@@ -108,6 +120,10 @@ export function makeThreadGroup(): ThreadGroup {
     failure,
     fail,
     end,
+    halt(prefix) {
+      ending = true;
+      for (const { name, worker } of attached) if (name.startsWith(prefix)) void worker.terminate();
+    },
     async terminate() {
       ending = true;
       await Promise.all([...workers].map(([worker, attached]) => attached.then(() => worker.terminate())));

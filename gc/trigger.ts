@@ -43,6 +43,11 @@ export function setTrigger(tables: HeapTables, policy: TriggerPolicy, use: HeapU
   storeRelease(control, CONTROL.startAt, Math.ceil(Math.max(inTime, halfWay)));
 }
 
+/** After a collection was given up: the next is asked for when half of what is free has been handed out. */
+export function postponeTrigger({ control, pages }: HeapTables, usedPages: number): void {
+  storeRelease(control, CONTROL.startAt, Math.ceil((usedPages + pages) / 2));
+}
+
 /** For the first collection, of an empty heap. */
 export function setFirstTrigger(tables: HeapTables, policy: TriggerPolicy): void {
   const allocatedPages = (tables.pages * FIRST_RESERVE) / RESERVE;

@@ -91,7 +91,8 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
 
   function outOfMemory(askedGranules: number): HeapOutOfMemoryError {
     const liveBytes = (control[CONTROL.liveGranules] as number) * GRANULE_BYTES;
-    const full = { space: 'heap', bytes: heapBytes, liveBytes } as const;
+    const refused = loadAcquire(control, CONTROL.refused);
+    const full = { space: 'heap', bytes: heapBytes, liveBytes, refused } as const;
     return new HeapOutOfMemoryError(full, askedGranules * GRANULE_BYTES, owner.index);
   }
 

@@ -14,6 +14,7 @@ const CONTROL_NAMES = [
   'startAt', // once pages up to this one are handed out, a collection is asked for
   'startReason', // and why: REASON
   'lastResort', // number of the newest collection that was asked for as the last resort
+  'refused', // the errno for which the last collection was given up; 0: it was not
   'liveGranules', // granules that the collection before found live
   'nonMovingLock', // held while a place in the non-moving space is looked for
   'nonMovingTop', // its first page above all objects, counted from the heap's base

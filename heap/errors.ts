@@ -1,4 +1,5 @@
 /** What can go wrong in the heap, as errors with a stable `code`. */
+import { errnoName } from '../uffd/errno.ts';
 
 const MIB = 1024 * 1024;
 
@@ -17,6 +18,8 @@ export interface FullSpace {
   readonly liveBytes: number;
   /** The largest object there is room for, where free room is in pieces. */
   readonly longestBytes?: number;
+  /** The errno for which the kernel has made the last collection give up; 0: it has not. */
+  readonly refused?: number;
 }
 
 const REMEDIES: Readonly<Record<FullSpace['space'], string>> = {
@@ -32,12 +35,20 @@ export class HeapOutOfMemoryError extends Error {
   readonly heapBytes: number;
   readonly liveBytes: number;
   readonly askedBytes: number;
-  constructor({ space, bytes, liveBytes, longestBytes }: FullSpace, askedBytes: number, mutator: number) {
+  constructor(
+    { space, bytes, liveBytes, longestBytes, refused = 0 }: FullSpace,
+    askedBytes: number,
+    mutator: number,
+  ) {
     const remedy = REMEDIES[space];
     const piece = longestBytes === undefined ? '' : ` (${formatBytes(longestBytes)} free in one piece)`;
+    const givenUp =
+      refused === 0
+        ? ''
+        : `, which was given up because the kernel refused it what it needs (${errnoName(refused)})`;
     super(
       `out of memory: the ${space} is ${formatBytes(bytes)}, ${formatBytes(liveBytes)} of it live after the last ` +
-        `collection${piece}, and mutator ${mutator} asked for ${formatBytes(askedBytes)} more; ${remedy}`,
+        `collection${piece}${givenUp}, and mutator ${mutator} asked for ${formatBytes(askedBytes)} more; ${remedy}`,
     );
     this.name = 'HeapOutOfMemoryError';
     this.heapBytes = bytes;

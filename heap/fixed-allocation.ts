@@ -83,6 +83,7 @@ export function makeFixedAllocator(
       ...{ space: space.name, bytes: capacity * GRANULE_BYTES },
       liveBytes: live.reduce((sum, part) => sum + loadAcquire(control, part.words.live) * GRANULE_BYTES, 0),
       longestBytes: loadAcquire(control, words.run) * GRANULE_BYTES,
+      refused: loadAcquire(control, CONTROL.refused),
     };
     return new HeapOutOfMemoryError(full, granules * GRANULE_BYTES, index);
   }

@@ -97,6 +97,11 @@ export function beginMarkingNew({ control }: HeapTables): void {
   storeRelease(control, CONTROL.allocatesMarked, 1);
 }
 
+/** New objects that do not move are not marked any more. */
+export function endMarkingNew({ control }: HeapTables): void {
+  storeRelease(control, CONTROL.allocatesMarked, 0);
+}
+
 /** {@link nonMovingTop} of the objects that will be kept; at the flip, when nobody marks or allocates. */
 export function keptTop({ control, pages, fixed: [pinned, large] }: HeapTables): number {
   const kept = loadAcquire(control, large.words.kept);
@@ -119,7 +124,7 @@ export function freeUnmarked(tables: HeapTables): void {
   }
   for (const { words } of fixed)
     storeRelease(control, words.used, loadAcquire(control, words.used) + loadAcquire(control, words.live));
-  storeRelease(control, CONTROL.allocatesMarked, 0);
+  endMarkingNew(tables);
 }
 
 /** Units in use; where they are pages there are few words to count. */
@@ -155,26 +160,26 @@ function noteRoomOf(tables: HeapTables, space: FixedSpace): void {
 /** Given back at a time: mutators that allocate in the space wait meanwhile. */
 const RELEASE_PAGES = 256;
 
-/** Calls `release` for runs of pages that have been used and hold no object, and nobody takes them meanwhile: how many. */
-export function releaseFree(tables: HeapTables, release: (first: number, end: number) => void): number {
+/**
+ * Calls `release` for runs of pages that have been used and hold no object, and nobody takes them meanwhile. What it throws
+ * ends it; those pages count as used still.
+ */
+export function releaseFree(tables: HeapTables, release: (first: number, end: number) => void): void {
   const { control } = tables;
-  let released = 0;
   for (const space of tables.fixed) {
     // What is free here may be taken; what is not free stays so.
     for (let page = space.first; ; page += RELEASE_PAGES) {
       page = nextFree(tables, space, page, space.end);
       if (page === space.end) break;
+      const part = { first: page, end: Math.min(space.end, page + RELEASE_PAGES) };
       lock(control, space.words.lock);
-      released += releaseIn(
-        tables,
-        space,
-        { first: page, end: Math.min(space.end, page + RELEASE_PAGES) },
-        release,
-      );
-      unlock(control, space.words.lock);
+      try {
+        releaseIn(tables, space, part, release);
+      } finally {
+        unlock(control, space.words.lock);
+      }
     }
   }
-  return released;
 }
 
 /** The same of pages [first, end). The caller has the lock. */
@@ -183,17 +188,14 @@ function releaseIn(
   space: FixedSpace,
   { first, end }: { readonly first: number; readonly end: number },
   release: (first: number, end: number) => void,
-): number {
-  let released = 0;
+): void {
   for (let page = nextFree(tables, space, first, end); page < end; ) {
     let next = page + 1;
     while (next < end && isReleasable(tables, space, next)) next++;
     release(page, next);
     tables.everUsed.fill(0, page, next);
-    released += next - page;
     page = nextFree(tables, space, next, end);
   }
-  return released;
 }
 
 /** The first page of [page, end) that has been used and holds no object; else `end`. */

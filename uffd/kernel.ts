@@ -177,11 +177,14 @@ export interface Kernel {
 export class AccessError extends Error {
   readonly code: 'SIGSEGV' | 'SIGBUS';
   readonly address: number;
-  constructor(code: 'SIGSEGV' | 'SIGBUS', address: number, why: string) {
+  /** Whether it was for want of memory: then it may succeed later. */
+  readonly outOfMemory: boolean;
+  constructor(code: 'SIGSEGV' | 'SIGBUS', address: number, why: string, outOfMemory = false) {
     super(`${code} at 0x${address.toString(16)}: ${why}`);
     this.name = 'AccessError';
     this.code = code;
     this.address = address;
+    this.outOfMemory = outOfMemory;
   }
 }
 

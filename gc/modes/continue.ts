@@ -25,6 +25,7 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
+import { allOrNothing } from '../refusals.ts';
 import {
   allBytes,
   checked,
@@ -112,10 +113,20 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
     livingSpace: current,
     fromSpace: other,
     flip(used, nonMoving) {
-      for (const { at, bytes, fd } of partsOf(ranges, fds[side() as 0 | 1]))
-        moveAside(heap + at, retired + at, bytes, fd);
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
-        uffd.register(addr, length, MISSING_AND_MINOR);
+      const parts = watchedParts(ranges, used, nonMoving);
+      allOrNothing(
+        () => {
+          for (const { at, bytes, fd } of partsOf(ranges, fds[side() as 0 | 1]))
+            moveAside(heap + at, retired + at, bytes, fd);
+          for (const [addr, length] of parts) uffd.register(addr, length, MISSING_AND_MINOR);
+        },
+        () => {
+          for (const [addr, length] of parts) uffd.unregister(addr, length);
+          // The page tables put aside are made anew, page by page, as mutators touch what the old file has.
+          for (const { at, bytes, fd } of partsOf(ranges, fds[(1 - side()) as 0 | 1]))
+            mapFile(kernel, heap + at, bytes, fd);
+        },
+      );
     },
     rehearseFlip(uncounted) {
       moveAside(stage, ranges.stageFrom as number, PAGE_BYTES, fds[0]);

@@ -6,19 +6,17 @@
  *
  * After ART's COPY mode (art-cmc.md, 1.5 and 3.6).
  */
-import { UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   dropRaw,
+  flipPrivate,
   hiddenBytes,
-  keepOneMapping,
   mapPrivate,
   placeForView,
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,
   unwatchAll,
-  watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
@@ -44,12 +42,7 @@ function attach(context: ThreadContext): MappedThread {
   const pair = privatePair(context);
   return {
     ...pair,
-    flip(used, nonMoving) {
-      pair.flip(used, nonMoving);
-      keepOneMapping(kernel, ranges, used, nonMoving);
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
-        uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
-    },
+    flip: (used, nonMoving) => flipPrivate(context, ranges.from as number, used, nonMoving),
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),

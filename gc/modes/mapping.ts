@@ -16,6 +16,7 @@ import {
 import { SyscallError } from '../../uffd/errno.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import type { Userfaultfd } from '../../uffd/userfaultfd.ts';
+import { allOrNothing } from '../refusals.ts';
 import type { MappedThread, Ranges, Reservation, ThreadContext } from './mode.ts';
 
 /** Released at a time: small enough that the address space is never locked for long. */
@@ -169,10 +170,38 @@ export function rehearsePrivateFlip({ kernel, ranges }: ThreadContext, uffd?: Us
   uffd?.unregister(stage, PAGE_BYTES);
 }
 
+/**
+ * The flip of private memory that is watched: all pages move to `aside`, and the emptied parts are watched. What is
+ * refused half way is put back. @throws FlipUndoneError
+ */
+export function flipPrivate(
+  { kernel, uffd, ranges }: ThreadContext,
+  aside: number,
+  usedPages: number,
+  nonMovingPages: number,
+): void {
+  const { heap, spanBytes } = ranges;
+  const parts = watchedParts(ranges, usedPages, nonMovingPages);
+  let moved = false;
+  allOrNothing(
+    () => {
+      movePages(kernel, heap, aside, spanBytes);
+      moved = true;
+      keepOneMapping(kernel, ranges, usedPages, nonMovingPages);
+      for (const [addr, length] of parts) uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
+    },
+    () => {
+      if (!moved) return; // mremap moves all or nothing
+      for (const [addr, length] of parts) uffd.unregister(addr, length);
+      movePages(kernel, aside, heap, spanBytes);
+    },
+  );
+}
+
 /** What two modes over private memory share. */
 export function privatePair(
   context: ThreadContext,
-): Pick<MappedThread, 'livingSpace' | 'fromSpace' | 'flip' | 'release' | 'settle'> {
+): Pick<MappedThread, 'livingSpace' | 'fromSpace' | 'release' | 'settle'> {
   const { kernel, ranges } = context;
   const { heap, heapBytes } = ranges;
   const from = ranges.from as number;
@@ -181,7 +210,6 @@ export function privatePair(
   return {
     livingSpace: () => living,
     fromSpace: () => old,
-    flip: () => movePages(kernel, heap, from, ranges.spanBytes),
     release: (first, end) => dropPrivate(kernel, from, first, end),
     settle(_old, nonMovingPages) {
       // In steps: an mmap over them would keep mutators from faulting in memory for all of it.

@@ -36,6 +36,7 @@ export interface Reservation {
 /** What one thread does for a mode. `maker` numbers the threads that make pages. */
 export interface ThreadContext {
   readonly kernel: Kernel;
+  /** Of a mode that is not concurrent there is none: its calls fail. */
   readonly uffd: Userfaultfd;
   readonly ranges: Ranges;
   readonly maker: number;
@@ -51,12 +52,14 @@ export interface MappedThread {
   readonly fromSpace: () => PageView;
   /**
    * In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. So many
-   * pages that do not move leave the mutators' sight too, with what is on them, and are watched. Raw data stays.
+   * pages that do not move leave the mutators' sight too, with what is on them, and are watched. Raw data stays. If the
+   * kernel refuses, what was done is undone (`allOrNothing`), and the collection is given up; any other error is the heap's
+   * end.
    */
   readonly flip: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Before the flip: an address at which the page of the memory that to-space is made in can be looked at, where that
-   * must be empty by then; for the checker.
+   * must be empty by then. The checker looks, and no collection flips before all of `release` has been granted.
    */
   readonly incoming?: ((page: number) => number) | undefined;
   /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */
@@ -84,7 +87,9 @@ export interface MappedThread {
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
    * down, down to page 0, and begins while pages further down are still being read; with the world stopped it comes once,
-   * at the end, for the pages above all that were made. Absent where they are kept.
+   * at the end, for the pages above all that were made. Absent where they are kept. What the kernel refuses to let go of is
+   * asked for once more: also before the next flip, or, with the world stopped, at the end of the next collection; until
+   * then it has been zeroed there.
    */
   readonly release?: ((first: number, end: number) => void) | undefined;
   /**

@@ -6,21 +6,19 @@
  * The pool is from-space of the collection before: its pages are there already, dead and ours, so that nothing is
  * allocated or zeroed (Linux 6.8; ART's later MOVE mode, art-cmc.md, 5). The two ranges change places at each flip.
  */
-import { UFFD_FEATURE_MOVE, UFFDIO_REGISTER_MODE_MISSING } from '../../uffd/abi.ts';
+import { UFFD_FEATURE_MOVE } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   allBytes,
   dropPrivate,
   dropRaw,
+  flipPrivate,
   hiddenBytes,
-  keepOneMapping,
   mapMoved,
   mapPrivate,
-  movePages,
   rehearsePrivateFlip,
   reserveStage,
   unwatchAll,
-  watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
@@ -50,12 +48,7 @@ function attach(context: ThreadContext): MappedThread {
   return {
     livingSpace: () => living,
     fromSpace: () => viewOf(fromSide()),
-    flip(used, nonMoving) {
-      movePages(kernel, heap, spaces[fromSide()], ranges.spanBytes);
-      keepOneMapping(kernel, ranges, used, nonMoving);
-      for (const [addr, length] of watchedParts(ranges, used, nonMoving))
-        uffd.register(addr, length, UFFDIO_REGISTER_MODE_MISSING);
-    },
+    flip: (used, nonMoving) => flipPrivate(context, spaces[fromSide()], used, nonMoving),
     rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: (page) => viewOf(sourceOf(page)).words,
     slot(page, _batchFirst, isAnew) {

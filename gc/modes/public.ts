@@ -3,6 +3,8 @@
  * `openHeap({ mode: './my-mode.js' })`. A module's default export is the mode; `MODES.continue` and the others are there
  * to be read, and to be built upon.
  */
+
+export { allOrNothing, FlipUndoneError } from '../refusals.ts';
 export { MODES, type ModeName } from './index.ts';
 export { ModeError } from './load.ts';
 export {
@@ -10,6 +12,7 @@ export {
   checked,
   dropPrivate,
   dropRaw,
+  flipPrivate,
   hiddenBytes,
   inSteps,
   keepOneMapping,

@@ -42,9 +42,9 @@ function attach({ kernel, ranges, maker }: ThreadContext): MappedThread {
     },
     publish(page, pages) {
       if (page === inBuffer) {
-        inBuffer = -1;
         const made = buffer.readable(0);
         space.words.set(buffer.words.subarray(made, made + PAGE_WORDS), space.writable(page));
+        inBuffer = -1; // not before: it may have to be tried again
       }
       return { done: pages * PAGE_BYTES, errno: 0 };
     },

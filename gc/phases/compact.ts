@@ -9,7 +9,15 @@ import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
-import { beginCycle, type Maker, makePage, noteMade, publishFrom } from '../maker.ts';
+import {
+  beginCycle,
+  isDeferring,
+  type Maker,
+  makePage,
+  noteMade,
+  publishFrom,
+  putInPlace,
+} from '../maker.ts';
 import { advance, awaitMade, PAGE, stateOf, tryAdvance } from '../page-state.ts';
 
 /** Pages claimed at a time when nothing is published in batches. */
@@ -67,8 +75,8 @@ function compactInOrder(maker: Maker, first: number, end: number): number {
   for (let page = first; page < end; page++) {
     if (isFree(maker, page)) continue;
     advance(pageStates, page, PAGE.unprocessed, PAGE.processing);
+    makeInOrder(maker, page);
     putInPlace(maker, page);
-    maker.thread.publish(page, 1, page);
     advance(pageStates, page, PAGE.processing, PAGE.published);
     made++;
   }
@@ -76,7 +84,7 @@ function compactInOrder(maker: Maker, first: number, end: number): number {
 }
 
 /** Makes a page, so that nothing is covered that is needed still: by another page, or by this one. */
-function putInPlace(maker: Maker, page: number): void {
+function makeInOrder(maker: Maker, page: number): void {
   if (page >= maker.tables.pages) {
     makePage(maker, page, page);
     return;
@@ -162,6 +170,7 @@ function publishBatch(maker: Maker, first: number, end: number): void {
   const { pageStates } = maker.tables;
   for (let page = first; page < end; page++) {
     const state = stateOf(pageStates, page);
+    if (state === PAGE.processed && isDeferring(maker)) continue;
     if (state === PAGE.processed && tryAdvance(pageStates, page, PAGE.processed, PAGE.publishing)) {
       publishFrom(maker, page, end, first);
     } else if (stateOf(pageStates, page) === PAGE.wanted && !maker.mode.anyonePublishes) {

@@ -28,7 +28,7 @@ export interface FlipPages {
 }
 
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
-  const { tables, cycle, thread, mode, events } = maker;
+  const { tables, cycle, mode, events } = maker;
   const pages = publishPlan(tables, cycle, plan, blackBegin);
   const slidPages = pages.used - plan.compactedPages;
   const number = loadAcquire(cycle, CYCLE.number);
@@ -39,6 +39,8 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
     blackSlide: loadAcquire(cycle, CYCLE.blackSlide),
     nonMoving: nonMovingBegin(tables),
   });
+  // First what may be refused: until it has been granted, nothing refers to where objects will be.
+  flipMapping(maker, pages);
   updateRoots(tables, forward);
   forwardHandles(tables, forward);
   freeUnmarked(tables);
@@ -46,12 +48,23 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   if (!mode.concurrent) keepLayouts(maker, plan.compactedPages, pages.used, blackBegin);
   setTopPage(tables, pages.used);
   storeRelease(tables.control, CONTROL.freeAtFlip, tables.pages - pages.used);
-  storeRelease(cycle, CYCLE.side, 1 - loadAcquire(cycle, CYCLE.side));
-  thread.flip(pages.used, pages.nonMoving);
+  storeRelease(tables.control, CONTROL.refused, 0);
   // Not before the range is watched: a fault thread may still hold a message of the collection before. Soon enough
   // after it: no mutator runs before the pause ends.
   if (mode.concurrent) openWork(cycle);
   return pages;
+}
+
+/** @throws FlipUndoneError if the mapping is as it was */
+function flipMapping({ cycle, thread }: Maker, pages: FlipPages): void {
+  const side = loadAcquire(cycle, CYCLE.side);
+  storeRelease(cycle, CYCLE.side, 1 - side);
+  try {
+    thread.flip(pages.used, pages.nonMoving);
+  } catch (error) {
+    storeRelease(cycle, CYCLE.side, side);
+    throw error;
+  }
 }
 
 /** What every maker of pages reads (maker.ts: beginCycle). */
@@ -71,6 +84,8 @@ function publishPlan(
   storeRelease(cycle, CYCLE.usedPages, used);
   storeRelease(cycle, CYCLE.cursor, used);
   storeRelease(cycle, CYCLE.made, 0);
+  storeRelease(cycle, CYCLE.deferring, 0);
+  storeRelease(cycle, CYCLE.relief, 0);
   const nonMoving = keptTop(tables) - tables.pages;
   storeRelease(cycle, CYCLE.nonMovingPages, nonMoving);
   storeRelease(cycle, CYCLE.nonMovingCursor, nonMoving);
@@ -105,6 +120,6 @@ function keepLayouts({ tables, thread }: Maker, first: number, end: number, blac
   const { firstObject, firstLayout } = tables;
   for (let page = first; page < end; page++) {
     const granule = blackBegin + ((page - first) << LOG_PAGE_GRANULES);
-    firstLayout[page] = layoutOfSlid(thread.livingSpace(), firstObject[page] as Ref, granule);
+    firstLayout[page] = layoutOfSlid(thread.fromSpace(), firstObject[page] as Ref, granule);
   }
 }

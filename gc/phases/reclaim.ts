@@ -5,14 +5,21 @@
  * source of the lowest page of those at the top that are made (art-cmc.md, 3.6). The pages given back are the next
  * that to-space is given.
  *
+ * What the kernel does not let go of is asked for again with the next piece; what is left at the end is owed, and is
+ * given back before the next flip: then the file that it lies in must be empty. (With the world stopped, where the heap is
+ * its own from-space: it is zeroed, and given back at the end of the next collection.)
+ *
  * Invariant: no page that is not made reads from-space at or above `end`. A page is made once it is `processed` or
  * past it; while a fault thread works on one, nothing at or below that page's source is given back.
  */
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
+import { PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
 import type { Maker } from '../maker.ts';
 import { PAGE, stateOf } from '../page-state.ts';
+import { ifGranted } from '../patience.ts';
+import { type RefusedError, unlessRefused } from '../refusals.ts';
 import type { FlipPages } from './flip.ts';
 
 /** Given back at a time, at the least: 1 MiB, as in ART. A call for each page would cost more than the page. */
@@ -32,12 +39,14 @@ export interface Reclaiming {
   madeFrom: number;
   /** From-space pages at and above it have been given back. */
   end: number;
+  /** While pages are being given back: a call refused meanwhile must not give them back once more. */
+  releasing: boolean;
   /** Pages of both spaces in memory when that was looked at last, at a new height. */
   highest: number;
 }
 
 export function beginReclaiming({ used, old, nonMoving }: FlipPages): Reclaiming {
-  return { old, nonMoving, madeFrom: used, end: old, highest: 0 };
+  return { old, nonMoving, madeFrom: used, end: old, releasing: false, highest: 0 };
 }
 
 /**
@@ -63,27 +72,68 @@ export function canReclaim(maker: Maker, progress: Reclaiming): boolean {
 export function reclaim(maker: Maker, progress: Reclaiming, before?: (first: number) => void): void {
   const needed = neededPages(maker, progress.madeFrom);
   before?.(needed);
-  maker.thread.release?.(needed, progress.end);
-  progress.end = needed;
+  release(maker, progress, needed);
 }
 
-/** Gives back what is left above the pages that were made, of a heap that is its own from-space: nothing else is over. */
+/**
+ * Gives back what is left above the pages that were made, of a heap that is its own from-space: nothing else is over.
+ * Answers up to which page it has not been let go of: `owed` next time. Mutators will allocate there, so it is zeroed.
+ */
 export function reclaimAbove(
-  maker: Maker,
+  { thread }: Maker,
   progress: Reclaiming,
-  used: number,
+  { used, owed }: { readonly used: number; readonly owed: number },
   before?: (first: number) => void,
-): void {
+): number {
+  const end = Math.max(progress.end, owed);
   before?.(used);
-  if (used < progress.end) maker.thread.release?.(used, progress.end);
-  progress.end = 0;
+  progress.end = 0; // below is the heap
+  if (used >= end || ifGranted(() => thread.release?.(used, end))) return 0;
+  zero(thread.livingSpace(), used, end);
+  return end;
 }
 
-/** Gives back all that is left; every page is made. */
-export function finishReclaiming({ thread }: Maker, progress: Reclaiming): void {
-  if (progress.end > 0) thread.release?.(0, progress.end);
-  progress.end = 0;
-  thread.settle?.(progress.old, progress.nonMoving);
+/** Without touching for a store what is zero: it may not be there, and needs no memory then. */
+function zero({ words, readable, writable }: PageView, first: number, end: number): void {
+  for (let page = first; page < end; page++) {
+    const at = readable(page);
+    if (words.subarray(at, at + PAGE_WORDS).some((word) => word !== 0)) {
+      const to = writable(page);
+      words.fill(0, to, to + PAGE_WORDS);
+    }
+  }
+}
+
+function release({ thread }: Maker, progress: Reclaiming, first: number): void {
+  progress.releasing = true;
+  if (first >= progress.end || ifGranted(() => thread.release?.(first, progress.end))) progress.end = first;
+  progress.releasing = false;
+}
+
+/** Gives back what is done with, however little: a call was refused for want of memory. */
+export function relieve(maker: Maker, progress: Reclaiming, before?: (first: number) => void): void {
+  if (progress.releasing) return;
+  canReclaim(maker, progress);
+  if (neededPages(maker, progress.madeFrom) < progress.end) reclaim(maker, progress, before);
+}
+
+/**
+ * Gives back all that is left; every page is made. Answers how many old pages the kernel has not let go of that must be
+ * gone by the next flip. (Private memory is mapped over by `settle`, or by that flip.)
+ */
+export function finishReclaiming(maker: Maker, progress: Reclaiming): number {
+  release(maker, progress, 0);
+  // Refused, it stays until the next flip maps over it, in the pause.
+  ifGranted(() => maker.thread.settle?.(progress.old, progress.nonMoving));
+  return maker.thread.incoming === undefined ? 0 : progress.end;
+}
+
+/** Gives back what {@link finishReclaiming} has left; before the next flip. Null, or why it cannot be. */
+export function payDebt({ thread }: Maker, pages: number): RefusedError | null {
+  return unlessRefused(() => {
+    if (pages > 0) thread.release?.(0, pages);
+    return null;
+  });
 }
 
 /** `wanted` may be asked for and not made yet. */

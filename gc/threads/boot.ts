@@ -14,6 +14,8 @@ import { type Maker, makeMaker } from '../maker.ts';
 import { loadMode, modeNamed } from '../modes/index.ts';
 import type { Ranges } from '../modes/mode.ts';
 import { observed } from '../observe.ts';
+import { makePatience, patientKernel, patientUserfaultfd } from '../patience.ts';
+import { type Refusals, refusing } from '../refuse.ts';
 import type { TriggerPolicy } from '../trigger.ts';
 
 /** The same for every thread of a heap. Structured-cloneable. */
@@ -39,6 +41,8 @@ export interface HeapLinks {
   readonly trigger: TriggerPolicy;
   /** How long there may be no collection; null: for ever. */
   readonly periodMs: number | null;
+  /** What the kernel shall refuse, to try it out. */
+  readonly refusals: Refusals;
 }
 
 /** What one thread is started with. */
@@ -120,28 +124,23 @@ function makerOf(
   links: ThreadLinks,
   role: (typeof ROLE)[keyof typeof ROLE],
 ): Attached & { readonly uffd: Userfaultfd; readonly maker: Maker } {
-  const attached = attachThread(links);
+  const found = attachThread(links);
+  const attached = { ...found, kernel: refusing(found.kernel, links.heap.refusals) };
   const { kernel, tables, cycle, events } = attached;
-  const uffd = observed(attachUserfaultfd(kernel, links.heap.uffd), events, cycle);
+  const patience = makePatience(cycle, events);
+  const watch = patientUserfaultfd(attachUserfaultfd(kernel, links.heap.uffd), patience);
+  const uffd = observed(watch, events, cycle);
   const mode = modeNamed(links.heap.mode);
   const thread = mode.attach({
-    kernel,
+    kernel: patientKernel(kernel, patience),
     uffd,
     ranges: links.heap.ranges,
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
   });
   const compiled = links.heap.compiled ? openCompiled(kernel.linear as KernelLinear, tables) : null;
-  const maker = makeMaker({
-    mode,
-    thread,
-    tables,
-    cycle,
-    events,
-    role,
-    compiled,
-    ascends: links.heap.order === 'up',
-  });
+  const ascends = links.heap.order === 'up';
+  const maker = makeMaker({ mode, thread, tables, cycle, events, role, patience, compiled, ascends });
   if (!links.heap.assertPhases) return { ...attached, uffd, maker };
   return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, tables, maker.sources) } };
 }

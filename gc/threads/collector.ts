@@ -4,14 +4,17 @@ import { REASON } from '../../heap/layout.ts';
 import { awaitStage, newestAt, requestCollection } from '../../heap/requests.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
-import { type Collector, collect } from '../collection.ts';
+import { collect } from '../collection.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { makeChecker, makeModeCheck } from '../invariants/checker.ts';
 import { isWithinReach } from '../maker.ts';
 import { openMarkPool } from '../mark-pool.ts';
 import { isUserMode } from '../modes/index.ts';
+import { patientUserfaultfd } from '../patience.ts';
+import type { Collector } from '../phase.ts';
 import { makeMarking } from '../phases/mark.ts';
+import { posted } from '../refusals.ts';
 import { makeRehearsal } from '../rehearsal.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
@@ -28,7 +31,11 @@ const collector: Collector = {
   verify: heap.verify,
   checker: checkerOf(),
   trigger: heap.trigger,
-  rehearseFlip: makeRehearsal(maker, attachUserfaultfd(kernel, heap.uffd)),
+  debt: { pages: 0, above: 0 },
+  rehearseFlip: makeRehearsal(
+    maker,
+    patientUserfaultfd(attachUserfaultfd(kernel, heap.uffd), maker.patience),
+  ),
   sampleMemory: () => void kernel.memory(),
 };
 
@@ -44,8 +51,9 @@ untilGone(kernel, () => {
     if (!awaitStage(tables.control, 'requested', next, heap.periodMs ?? Infinity))
       requestCollection(tables.control, next, REASON.periodic);
     if (loadAcquire(cycle, CYCLE.ending) === 1) break;
-    collect(collector);
-    parentPort?.postMessage({ kind: 'collected', number: next });
+    const refused = collect(collector);
+    if (refused === null) parentPort?.postMessage({ kind: 'collected', number: next });
+    else parentPort?.postMessage({ kind: 'givenUp', number: next, refusal: posted(refused) });
   }
   // Not before: a helper that ended during a collection would leave the collector waiting for it.
   endHelpers(cycle);

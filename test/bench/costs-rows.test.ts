@@ -35,7 +35,7 @@ function rowOf(costs: Costs, of: Named & { kernel: string; batch: number }): Cos
 
 function offered(kernel: string) {
   return ({ features: needed }: { features: bigint }) =>
-    kernel === 'linux' ? (needed & ~features) === 0n : (needed & UFFD_FEATURE_POISON) === 0n;
+    kernel === 'linux' ? (needed & ~(features ?? 0n)) === 0n : (needed & UFFD_FEATURE_POISON) === 0n;
 }
 
 const RUNS = [

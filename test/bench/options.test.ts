@@ -14,6 +14,7 @@ describe('defaults', () => {
         workload: 'snapshot',
         kernel,
         modes: ['stw', 'copy', 'continue'],
+        fellBack: [],
         heap: 64 * 1024 ** 2,
         live: 0.5,
         mutators: 1,
@@ -36,7 +37,7 @@ describe('defaults', () => {
       settings: new Map(),
       json: null,
       quiet: false,
-      note: `kernel: ${kernel}, since ${why}`,
+      notes: [`kernel: ${kernel}, since ${why}`],
     });
   });
 
@@ -47,7 +48,7 @@ describe('defaults', () => {
 });
 
 it('a kernel that was named needs no note', () => {
-  expect(resolveOptions('run', undefined, { kernel: 'sim' }).note).toBeNull();
+  expect(resolveOptions('run', undefined, { kernel: 'sim' }).notes).toEqual([]);
 });
 
 it('modes keep the order they are given in', () => {

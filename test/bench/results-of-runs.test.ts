@@ -35,7 +35,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
     const heap: Partial<Record<keyof Heap, unknown>> = {
       cycles: [1, 2, 3, 4].map((number) => sampleCycle({ number })),
       failure: new Promise<never>(() => {}),
-      loops: 'js',
+      ...{ loops: 'js', givenUp: [] },
       lostEvents: () => 0,
       memory: () => ({ bytes: 10, peakBytes: 20 }),
       spawn: () => ({ index: index++, done }),

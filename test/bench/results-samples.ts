@@ -33,12 +33,14 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
         ? { UFFDIO_CONTINUE: { calls: 16, pages: 250 } }
         : { UFFDIO_COPY: { calls: 16, pages: copied } },
     faults: { missing: copied === undefined ? 0 : 50, minor: copied === undefined ? 50 : 0 },
+    refused: {},
   };
 }
 
 export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
   return {
     kernel: 'sim',
+    fellBackFrom: [],
     invocation: 1,
     cycles: [sampleCycle({ number: 1 })],
     warmupCycles: 0,

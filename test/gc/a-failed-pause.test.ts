@@ -3,16 +3,19 @@
  * and one of them be blamed. Here the collector runs on the test's thread, over two heaps in arrays.
  */
 import { expect, it } from 'vitest';
-import { type Collector, collect, PAUSES, PHASES } from '../../dist/gc/collection.js';
+import { collect } from '../../dist/gc/collection.js';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { EVENT } from '../../dist/gc/events.js';
 import { makeMaker } from '../../dist/gc/maker.js';
 import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
+import { type Collector, PAUSES, PHASES } from '../../dist/gc/phase.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
+import { FlipUndoneError } from '../../dist/gc/refusals.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
 import { CONTROL } from '../../dist/heap/layout.js';
 import { newestAt } from '../../dist/heap/requests.js';
 import { isStopRequested } from '../../dist/heap/safepoint.js';
+import { ENOMEM, SyscallError } from '../../dist/uffd/errno.js';
 import { makeImage, makeSpace, setRoots, thing } from './heap-image.ts';
 
 /** A collector that stops the world for all of it, and what it told. */
@@ -60,6 +63,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     batch: 4,
     verify: true,
     checker: null,
+    debt: { pages: 0, above: 0 },
     trigger: { utilization: null, minFreePages: 1, maxFreePages: 1 },
     rehearseFlip: makeRehearsal(maker, {} as Parameters<typeof makeRehearsal>[1]),
     sampleMemory: () => {},
@@ -92,6 +96,24 @@ it('the flip fails', () => {
   expect(isStopRequested(tables.control)).toBe(true);
   expect(told.at(-1)).toBe('flip');
   expect(newestAt(tables.control, 'flipped')).toBe(0);
+});
+
+it('the flip is refused, and was undone: the world goes on, and so does the next collection', () => {
+  let refusals = 1;
+  const { collector, tables, told } = makeCollector({
+    flip: () => {
+      if (refusals-- > 0) throw new FlipUndoneError(new SyscallError('mremap', ENOMEM));
+    },
+  });
+  expect(collect(collector)).toMatchObject({ code: 'KERNEL_REFUSED', syscall: 'mremap', heap: 'intact' });
+  expect(isStopRequested(tables.control)).toBe(false);
+  expect(told.slice(-3)).toEqual(['stop for compaction', 'flip', 'resume']);
+  // Marking is over: a new object of the non-moving space that were marked would be taken for traced.
+  expect(tables.control[CONTROL.allocatesMarked]).toBe(0);
+  expect(tables.control[CONTROL.refused]).toBe(ENOMEM);
+  expect([newestAt(tables.control, 'flipped'), newestAt(tables.control, 'finished')]).toEqual([1, 1]);
+  expect(collect(collector)).toBeNull();
+  expect(tables.control[CONTROL.refused]).toBe(0);
 });
 
 it('the check fails', () => {

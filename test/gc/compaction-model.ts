@@ -167,6 +167,7 @@ function slidingMaker({ tables, space }: Image, memory: HeapMemory, compiled: Co
     flip: () => {},
     publish(page: number) {
       if (inBuffer) space.view.words.set(buffer, space.view.writable(page));
+      return { done: PAGE_WORDS * 4, errno: 0 };
     },
   };
   return makerOn(tables, thread, false, compiled);

@@ -6,6 +6,7 @@ import { expect, it, vi } from 'vitest';
 import type * as PageState from '../../dist/gc/page-state.js';
 import { LEGAL_MOVES, PAGE, type PageStateName } from '../../dist/gc/page-state.js';
 import { UFFD_EVENT_PAGEFAULT } from '../../dist/uffd/abi.js';
+import { ENOMEM } from '../../dist/uffd/errno.js';
 import { flippedCollection, type Message } from './one-collection.ts';
 
 const made = vi.hoisted(() => new Set<string>());
@@ -54,6 +55,16 @@ function collectWithFault(mode: 'continue' | 'copy' | 'stw', batch: number, when
   c.kernel.dispose();
 }
 
+/** A collection in which no page can be published: the end of the watch maps them all. */
+function collectRefused(): void {
+  const c = flippedCollection('continue', BATCH, { publishing: () => ({ done: 0, errno: ENOMEM }) });
+  c.compact(BATCH);
+  expect([...c.states.slice(0, c.pages)].every((state) => state === PAGE.processed)).toBe(true);
+  c.end();
+  c.verify();
+  c.kernel.dispose();
+}
+
 it('each of them, and nothing else', () => {
   for (const mode of ['continue', 'copy'] as const) {
     for (const when of ['before', 'while it is made', 'once it is made', 'never'] as const) {
@@ -62,5 +73,6 @@ it('each of them, and nothing else', () => {
   }
   collectWithFault('continue', 0, 'never');
   collectWithFault('stw', BATCH, 'never');
+  collectRefused();
   expect([...made].sort()).toEqual(LEGAL_MOVES.map(([from, to]) => `${from} → ${to}`).sort());
 });

@@ -3,7 +3,7 @@
  * something is broken at one boundary. Without that it comes to its end.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Collector, collect } from '../../dist/gc/collection.js';
+import { collect } from '../../dist/gc/collection.js';
 import { CYCLE, openCycle } from '../../dist/gc/cycle.js';
 import type { FillPage } from '../../dist/gc/fill-page.js';
 import { type Checker, makeChecker } from '../../dist/gc/invariants/checker.js';
@@ -16,6 +16,7 @@ import { MODES, type ModeName } from '../../dist/gc/modes/index.js';
 import { allBytes } from '../../dist/gc/modes/mapping.js';
 import { resolveOptions } from '../../dist/gc/options.js';
 import { PAGE } from '../../dist/gc/page-state.js';
+import type { Collector } from '../../dist/gc/phase.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
 import { openTables } from '../../dist/heap/layout.js';
@@ -110,6 +111,7 @@ function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}
     ...{ maker, tables, cycle, checker, helpers: 0, batch: 4, verify: true },
     marking: makeMarking(tables, openMarkPool(links.markPool), true),
     trigger: links.trigger,
+    debt: { pages: 0, above: 0 },
     rehearseFlip: makeRehearsal(maker, uffd),
     sampleMemory: () => {},
   };

@@ -14,7 +14,7 @@ import { verifyHeap } from '../../dist/heap/verify.js';
 import { UFFD_FEATURE_MINOR_SHMEM, UFFD_FEATURE_MISSING_SHMEM } from '../../dist/uffd/abi.js';
 import type { Kernel } from '../../dist/uffd/kernel.js';
 import { openKernel } from '../../dist/uffd/open.js';
-import { openUserfaultfd, type Userfaultfd } from '../../dist/uffd/userfaultfd.js';
+import { openUserfaultfd, type PageOutcome, type Userfaultfd } from '../../dist/uffd/userfaultfd.js';
 import { type Item, makeImage, mark, PAGE_WORDS, setRoots, sizeOf, type Thing, thing } from './heap-image.ts';
 
 export type ConcurrentMode = 'continue' | 'copy';
@@ -23,7 +23,8 @@ export type Message = NonNullable<ReturnType<Userfaultfd['read']>>;
 /** Told of the steps of all threads that make pages. */
 export interface Hooks {
   readonly filling?: (page: number, state: number) => void;
-  readonly publishing?: (first: number, pages: number) => void;
+  /** May answer in the kernel's place. */
+  readonly publishing?: (first: number, pages: number) => PageOutcome | undefined;
 }
 
 export interface Collection {
@@ -81,8 +82,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
     const hooked = {
       ...thread,
       publish: (first: number, pages: number, batchFirst: number) => {
-        hooks.publishing?.(first, pages);
-        return thread.publish(first, pages, batchFirst);
+        return hooks.publishing?.(first, pages) ?? thread.publish(first, pages, batchFirst);
       },
     };
     const events = { emit: () => {}, emitAt: () => {} };

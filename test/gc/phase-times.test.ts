@@ -1,7 +1,7 @@
 /** A phase's time is its own: a phase within it does not count, the parts of one phase are added up. */
 import { expect, it } from 'vitest';
-import { PHASES } from '../../dist/gc/collection.js';
 import { EVENT, type Event } from '../../dist/gc/events.js';
+import { PHASES } from '../../dist/gc/phase.js';
 import { keepRecords } from '../../dist/gc/records.js';
 
 const CYCLE = 3;

@@ -29,7 +29,10 @@ function stepsOf(
   };
   const c: Collection = flippedCollection(mode, BATCH, {
     filling: (page) => step('make', page),
-    publishing: (first, pages) => step('publish', first, pages),
+    publishing: (first, pages) => {
+      step('publish', first, pages);
+      return undefined;
+    },
   });
   top = c.pages - 1;
   at('begin', faultOn);

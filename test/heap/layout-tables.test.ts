@@ -107,20 +107,20 @@ it('the map of a 1 MiB heap', () => {
       `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control            0   2432
-roots 0         2432    404
-roots 1         2836    404
-snapshot 0      3264    404
-snapshot 1      3668    404
-mutatorStates   4096    128
-cards           4224  16384
-cardPages      20608    256
-markBits       20864  16384
-liveness       37248  32768
-objectAtPage   70016   1024
-firstGranule   71040   1028
-firstObject    72128   1028
-firstLayout    73216   1028
-pageStates     74304   1024
+control            0   2496
+roots 0         2496    404
+roots 1         2900    404
+snapshot 0      3328    404
+snapshot 1      3732    404
+mutatorStates   4160    128
+cards           4288  16384
+cardPages      20672    256
+markBits       20928  16384
+liveness       37312  32768
+objectAtPage   70080   1024
+firstGranule   71104   1028
+firstObject    72192   1028
+firstLayout    73280   1028
+pageStates     74368   1024
 `);
 });

@@ -17,10 +17,20 @@ export interface Missing {
   readonly remedy: string;
 }
 
-/** The C library and what the kernel offers, or what is missing. */
-export type LinuxProbe =
-  | { readonly libc: Libc; readonly features: bigint; readonly missing?: never }
-  | { readonly libc?: never; readonly missing: Missing };
+/** What there is of the real kernel. */
+export interface LinuxProbe {
+  /** The C library, if the FFI is here. */
+  readonly libc?: Libc;
+  /** What userfaultfd offers (UFFD_FEATURE_*), if we may have one. */
+  readonly features?: bigint;
+  /** Why one of these is not here; or, if both are, minor faults. */
+  readonly missing?: Missing;
+}
+
+const NO_MINOR_FAULTS: Missing = {
+  why: 'this kernel has no minor faults on shared memory (UFFD_FEATURE_MINOR_SHMEM)',
+  remedy: 'boot Linux 5.14 or later, or use --kernel sim, which needs nothing',
+};
 
 const USE_SIM = 'use --kernel sim, which needs nothing';
 
@@ -39,15 +49,8 @@ function probe(): LinuxProbe {
   const { libc, why } = loadLibc();
   if (libc === undefined) return { missing: { why, remedy: `npm install koffi, or ${USE_SIM}` } };
   const features = availableFeatures(libc);
-  if (typeof features !== 'bigint') return { missing: features };
-  if ((features & UFFD_FEATURE_MINOR_SHMEM) === 0n) {
-    return {
-      missing: {
-        why: 'this kernel has no minor faults on shared memory (UFFD_FEATURE_MINOR_SHMEM)',
-        remedy: `boot Linux 5.14 or later, or ${USE_SIM}`,
-      },
-    };
-  }
+  if (typeof features !== 'bigint') return { libc, missing: features };
+  if ((features & UFFD_FEATURE_MINOR_SHMEM) === 0n) return { libc, features, missing: NO_MINOR_FAULTS };
   return { libc, features };
 }
 

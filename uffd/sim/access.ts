@@ -37,7 +37,8 @@ function accessError(outcome: FaultOutcome, address: number): AccessError {
   if (outcome === 'SIGBUS')
     return new AccessError('SIGBUS', address, 'past the end of the file mapped there');
   if (outcome === 'nomem') {
-    return new AccessError('SIGBUS', address, 'the machine has no physical memory left; open it with more');
+    const why = 'the machine has no physical memory left; open it with more';
+    return new AccessError('SIGBUS', address, why, true);
   }
   return new AccessError('SIGSEGV', address, 'nothing is mapped there, or the mapping forbids the access');
 }

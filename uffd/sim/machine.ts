@@ -6,6 +6,7 @@
  * Locks, and the order in which they are taken: mmLock (mm-lock.ts) → a context's lock → frameLock. fileLock, which
  * guards the table of descriptors, is taken with no other.
  */
+import * as features from '../abi/features.ts';
 import { MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
 
@@ -17,7 +18,15 @@ export interface SimOptions {
   readonly addressBytes?: number;
   /** Touch all physical memory at the start, so that no measurement pays the host's page faults (default false). */
   readonly populate?: boolean;
+  /**
+   * What this kernel lacks, and answers for as one without it does: features of userfaultfd by their Linux names
+   * (`UFFD_FEATURE_MOVE`), or `userfaultfd` itself (default: nothing).
+   */
+  readonly lacks?: readonly string[];
 }
+
+/** In {@link Machine.lacks}, beside UFFD_FEATURE_*: there is no userfaultfd. */
+export const NO_USERFAULTFD = 1 << 30;
 
 const LINE = 16; // words in a cache line
 const STATE_NAMES = [
@@ -58,7 +67,7 @@ export const VMA_WORDS = 8;
 export const CONTEXT_WORDS = 2 * LINE;
 
 const MAGIC = 0x6d666c74;
-const HEADER_WORDS = 4; // magic, frames, address pages, reserved
+const HEADER_WORDS = 4; // magic, frames, address pages, what is lacking
 
 /** Views over a machine's memory. */
 export interface Machine {
@@ -66,6 +75,8 @@ export interface Machine {
   readonly frameCount: number;
   /** Pages that can be mapped. */
   readonly addressPages: number;
+  /** UFFD_FEATURE_* that this kernel lacks, and NO_USERFAULTFD. */
+  readonly lacks: number;
   readonly state: SharedWords;
   readonly tasks: SharedWords;
   /** Descriptor → description + 1, or 0. */
@@ -85,7 +96,7 @@ export interface Machine {
   readonly bytes: Uint8Array;
 }
 
-type Tables = Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'frames' | 'bytes'>;
+type Tables = Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'lacks' | 'frames' | 'bytes'>;
 
 function openViews(shared: SharedArrayBuffer): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
@@ -105,6 +116,7 @@ function openViews(shared: SharedArrayBuffer): Machine {
     shared,
     frameCount,
     addressPages,
+    lacks: header[3] as number,
     frames: new Int32Array(shared, framesOffset, frameCount * PAGE_WORDS),
     bytes: new Uint8Array(shared, framesOffset, frameCount * PAGE_BYTES),
   };
@@ -149,13 +161,28 @@ export function createMachine(options: SimOptions): Machine {
   }
   const bytes = overheadBytes(frameCount, addressPages) + frameCount * PAGE_BYTES;
   const shared = new SharedArrayBuffer(bytes); // throws RangeError past what this Node can share
-  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, 0]);
+  const lacks = lackingBits(options.lacks ?? []);
+  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks]);
   const machine = openViews(shared);
   machine.ptes.fill(NO_PTE);
   storeRelease(machine.state, STATE.epoch, 1);
   storeRelease(machine.state, STATE.freshFrame, 1);
   if (options.populate) machine.frames.fill(0);
   return machine;
+}
+
+/** @throws RangeError for what no kernel has */
+export function lackingBits(names: readonly string[]): number {
+  const bits = names.map((name) => {
+    if (name === 'userfaultfd') return NO_USERFAULTFD;
+    const [bit] =
+      Object.entries(features)
+        .find(([known]) => known === name)
+        ?.slice(1) ?? [];
+    if (bit === undefined) throw new RangeError(`lacks: ${name} is neither userfaultfd nor a UFFD_FEATURE_*`);
+    return Number(bit);
+  });
+  return bits.reduce((all, bit) => all | bit, 0);
 }
 
 /** A page-table entry that maps nothing: the sign bit says "not readable". */

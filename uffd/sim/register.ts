@@ -12,6 +12,8 @@ import {
   UFFD_FEATURE_MISSING_SHMEM,
   UFFD_FEATURE_MOVE,
   UFFD_FEATURE_THREAD_ID,
+  UFFDIO_CONTINUE,
+  UFFDIO_MOVE,
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
   uffdioApi,
@@ -26,30 +28,43 @@ import { isPageRange, pageOf } from './ranges.ts';
 import { clip, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
-const SIM_FEATURES =
+export const SIM_FEATURES =
   UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MOVE;
 const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 /** As Linux, whatever the memory: MOVE is answered for shared memory too, where it fails. */
-const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE, _UFFDIO_MOVE);
+const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
+
+function has(m: Machine, feature: bigint): boolean {
+  return (m.lacks & Number(feature)) === 0;
+}
+
+/** Whether this kernel knows the request: MOVE and CONTINUE came with features of their own. */
+export function hasRequest(m: Machine, request: number): boolean {
+  if (request === UFFDIO_MOVE) return has(m, UFFD_FEATURE_MOVE);
+  return request !== UFFDIO_CONTINUE || has(m, UFFD_FEATURE_MINOR_SHMEM);
+}
 
 export function api(m: Machine, context: number, arg: Uint8Array): number {
   const { api: version, features } = uffdioApi.decode(arg);
-  const known = version === UFFD_API && (features & ~SIM_FEATURES) === 0n;
+  const offered = SIM_FEATURES & ~BigInt(m.lacks);
+  const known = version === UFFD_API && (features & ~offered) === 0n;
   if (!known || !initialise(m, context, Number(features))) {
     arg.fill(0, 0, uffdioApi.size);
     return -EINVAL;
   }
-  uffdioApi.encode({ api: UFFD_API, features: SIM_FEATURES, ioctls: UFFD_API_IOCTLS }, arg);
+  uffdioApi.encode({ api: UFFD_API, features: offered, ioctls: UFFD_API_IOCTLS }, arg);
   return 0;
 }
 
 export function register(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioRegister.decode(arg);
+  if ((mode & UFFDIO_REGISTER_MODE_MINOR) !== 0 && !has(m, UFFD_FEATURE_MINOR_SHMEM)) return -EINVAL;
   if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isPageRange(start, len)) return -EINVAL;
   const errno = exclusively(m, () => registerPages(m, context, pageOf(start), pageOf(start + len), mode));
   if (errno !== 0) return errno;
-  const minor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0;
-  uffdioRegister.put(arg, 'ioctls', minor ? RANGE_IOCTLS | ioctlMask(_UFFDIO_CONTINUE) : RANGE_IOCTLS);
+  const minor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0 ? ioctlMask(_UFFDIO_CONTINUE) : 0n;
+  const move = has(m, UFFD_FEATURE_MOVE) ? ioctlMask(_UFFDIO_MOVE) : 0n;
+  uffdioRegister.put(arg, 'ioctls', RANGE_IOCTLS | minor | move);
   return 0;
 }
 
@@ -59,6 +74,7 @@ function registerPages(m: Machine, context: number, first: number, end: number, 
   if (vmas.length === 0) return -EINVAL;
   for (const vma of vmas) {
     if (vma.file < 0 && (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0) return -EINVAL;
+    if (vma.file >= 0 && !has(m, UFFD_FEATURE_MISSING_SHMEM)) return -EINVAL;
     if (vma.context >= 0 && vma.context !== context) return -EBUSY;
   }
   if (!hasRoom(m, 2)) return -ENOMEM;

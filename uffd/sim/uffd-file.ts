@@ -23,7 +23,7 @@ import {
   uffdMsg,
   uffdMsgPagefault,
 } from '../abi.ts';
-import { EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOTTY } from '../errno.ts';
+import { EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOSYS, ENOTTY } from '../errno.ts';
 import { PAGE_BYTES, type UffdInfo } from '../kernel.ts';
 import {
   awaitFault,
@@ -37,14 +37,15 @@ import {
 } from './context.ts';
 import { KIND, openDescriptor, withOpen } from './descriptors.ts';
 import { continueRange, copy, zeropage } from './fill.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, NO_USERFAULTFD } from './machine.ts';
 import { move } from './move.ts';
-import { api, register, unregister, wake } from './register.ts';
+import { api, hasRequest, register, unregister, wake } from './register.ts';
 import { threadId } from './tasks.ts';
 
 const MESSAGE_BYTES = uffdMsg.size;
 
 export function userfaultfd(m: Machine, flags: number): number {
+  if ((m.lacks & NO_USERFAULTFD) !== 0) return -ENOSYS;
   if ((flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)) !== 0) return -EINVAL;
   const object = createContext(m, (flags & UFFD_USER_MODE_ONLY) !== 0);
   if (object < 0) return -ENFILE;
@@ -59,7 +60,7 @@ export function ioctl(m: Machine, task: number, fd: number, request: number, arg
   return withOpen(m, fd, ({ kind, object }) => {
     if (kind !== KIND.userfaultfd) return -ENOTTY;
     if (number !== UFFDIO_API && !isInitialised(m, object)) return -EINVAL;
-    if (!REQUESTS.has(number)) return -EINVAL;
+    if (!REQUESTS.has(number) || !hasRequest(m, number)) return -EINVAL;
     if (arg === null || arg.byteLength < _IOC_SIZE(number)) return -EFAULT;
     return serve(m, task, object, number, arg);
   });

@@ -78,6 +78,7 @@ function complete(c: Collector, { black, pages, reclaiming }: Flipped): void {
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
   noteUpdated(c, pages);
   phase(c, 'release', () => {
+    maker.patience.relieve = () => {}; // all of from-space is asked for now: no refusal is worth asking once more
     c.debt.pages = finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
     clearMarks(tables, pages.oldTops);

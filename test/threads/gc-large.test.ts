@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord, HeapOptions } from '../../dist/gc/index.js';
+import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
+import { ENOMEM } from '../../dist/uffd/errno.js';
 import { fixture, MIB, MODE_NAMES, recordsOf, rejection, sharedWords, withHeap } from './gc-heaps.ts';
 
 const run = (options: Partial<HeapOptions>, program: string, data: object = {}) =>
@@ -132,6 +134,40 @@ describe.each(MODE_NAMES)('%s', (mode) => {
   it('slots of a large array that are stored to while it is marked', async () => {
     const { results } = await run(options, 'stores', { slots: 20_000, collections: 6, seed: 3 });
     expect(results).toEqual([[]]);
+  });
+});
+
+describe('the kernel refuses', () => {
+  const spaces = {
+    heapBytes: 2 * MIB,
+    largeBytes: 8 * MIB,
+    nonMovingBytes: MIB / 2,
+    verify: 'phases',
+  } as const;
+  const graph = (options: Partial<HeapOptions>) =>
+    withHeap(options, async (heap) => {
+      const { result } = await heap.spawn(fixture('large-programs'), { program: 'graph', ...GRAPH }).done;
+      expect(result).toMatchObject({ wrong: [] });
+      await heap.collect();
+      return { cycles: heap.cycles, givenUp: heap.givenUp };
+    });
+
+  it.each(MODE_NAMES.filter((mode) => mode !== 'stw'))('%s: collections are given up', async (mode) => {
+    // Before the flip, at it, and in the middle of it where it moves two parts.
+    const refuse = [2, 12, 21].map((after) => {
+      return { call: 'mremap', errno: ENOMEM, after, times: TRIES_STOPPED } as const;
+    });
+    const { givenUp, cycles } = await graph({ ...spaces, mode, refuse });
+    expect(givenUp.length).toBeGreaterThan(0);
+    expect(cycles.length).toBeGreaterThan(2);
+  });
+
+  it.each(MODE_NAMES)('%s: free pages stay, and are zeroed by who allocates there', async (mode) => {
+    const refuse = (['madvise', 'fallocate'] as const).map((call) => {
+      return { call, errno: ENOMEM, times: 5 * TRIES };
+    });
+    const { cycles } = await graph({ ...spaces, mode, refuse });
+    expect(cycles.some(({ refused }) => (refused.ENOMEM ?? 0) > 0)).toBe(true);
   });
 });
 

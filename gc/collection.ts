@@ -140,6 +140,7 @@ function planCompaction(c: Collector, black: Ref): CompactionPlan | RefusedError
   });
   if (plan instanceof RefusedError) return plan;
   c.checker?.prepared?.(plan, black);
+  if (!c.maker.mode.concurrent) c.sampleMemory(); // in place the heap is at its largest now: later it would be in the pause
   return phase(c, 'rehearse', () => unlessRefused(c.rehearseFlip)) ?? plan;
 }
 
@@ -167,7 +168,6 @@ function flipTo(c: Collector, plan: CompactionPlan | RefusedError, black: Ref): 
 /** The same pause: pages are made, and what is left above them is given back. Made half way, the heap would be lost. */
 function compactStopped(c: Collector, pages: FlipPages, reclaiming: Reclaiming): void {
   const { maker, debt, checker } = c;
-  c.sampleMemory();
   try {
     compactByAll(c, reclaiming);
     checker?.compacted?.(pages);

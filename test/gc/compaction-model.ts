@@ -162,7 +162,10 @@ function slidingMaker({ tables, space }: Image, memory: HeapMemory, compiled: Co
     target: (_page: number, isAnew: boolean) => (isAnew ? space.view.words : buffer),
     slot(page: number, _first: number, isAnew: boolean) {
       inBuffer = !isAnew;
-      return isAnew ? space.view.writable(page) : 0;
+      if (!isAnew) return 0;
+      const at = space.view.writable(page);
+      space.view.words[at] = 0x5eadbeef; // as a view may (PageView.writable)
+      return at;
     },
     flip: () => {},
     publish(page: number) {

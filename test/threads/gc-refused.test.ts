@@ -263,7 +263,7 @@ describe('old pages that the kernel does not let go of', () => {
 
   it('stw: refused for good, they are zeroed: what is allocated there holds nothing of theirs', async () => {
     const refuse = [{ call: 'madvise', errno: ENOMEM } as const];
-    const options = { mode: 'stw', refuse, heapBytes: MIB, nonMovingBytes: MIB, loops: 'js' } as const;
+    const options = { mode: 'stw', refuse, heapBytes: MIB, nonMovingBytes: MIB } as const;
     await withWitnesses(
       options,
       async (heap, words) => {

@@ -2,8 +2,8 @@
  * One collection from top to bottom: the page to read first. The phases are ART's (art-cmc.md, 2); each is one line
  * here and one file in phases/.
  */
-import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES, REASON } from '../heap/layout.ts';
-import { clearMarks, isMade, noteRoom, releaseFree, setNonMovingTriggers } from '../heap/non-moving.ts';
+import { CONTROL, LOG_CHUNK_GRANULES, REASON } from '../heap/layout.ts';
+import { clearMarks, noteRoom, releaseFree, setNonMovingTriggers } from '../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../heap/object.ts';
 import { isLastResort, newestAt, reachStage } from '../heap/requests.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
@@ -11,9 +11,9 @@ import { topPage } from '../heap/spaces.ts';
 import { verifyHeap } from '../heap/verify.ts';
 import { hasHandles } from '../heap/weak.ts';
 import { loadAcquire, storeRelease } from '../uffd/sync.ts';
+import { noteReferences, noteUpdated, untouchedIn } from './counts.ts';
 import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers, takeReliefRequest } from './cycle.ts';
 import { EVENT } from './events.ts';
-import { PAGE, stateOf } from './page-state.ts';
 import { hurried, ifGranted } from './patience.ts';
 import { type Collector, pause, phase } from './phase.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
@@ -33,7 +33,7 @@ import {
   reclaimAbove,
   relieve,
 } from './phases/reclaim.ts';
-import { type DeadHandles, processReferences } from './phases/references.ts';
+import { processReferences } from './phases/references.ts';
 import { asLost, RefusedError, unlessRefused, unlessUndone } from './refusals.ts';
 import { postponeTrigger, setTrigger } from './trigger.ts';
 
@@ -222,10 +222,6 @@ function remark(c: Collector, precleaned: number): number {
   return topPage(tables) << LOG_PAGE_GRANULES;
 }
 
-function noteReferences({ maker, cycle }: Collector, { cleared, finalized }: DeadHandles): void {
-  maker.events.emit(EVENT.references, cleared, loadAcquire(cycle, CYCLE.number), finalized);
-}
-
 function setLive({ maker, tables, cycle }: Collector, black: number): void {
   const space = maker.thread.livingSpace();
   const granules = setLiveBits(space, tables, black >>> LOG_CHUNK_GRANULES);
@@ -275,30 +271,6 @@ function verifyStopped({ maker, tables }: Collector, when: string): void {
   stopTheWorld(tables.control);
   verifyHeap(maker.thread.livingSpace(), tables, when);
   resumeTheWorld(tables.control);
-}
-
-/** Pages that do not move: those with an object, and those that were free and have been touched. */
-function noteUpdated({ maker, tables, cycle }: Collector, { nonMoving }: FlipPages): void {
-  const [first, end] = [tables.pages, tables.pages + nonMoving];
-  let pages = 0;
-  for (let page = first; page < end; page++)
-    if (isMade(tables, page) || stateOf(tables.pageStates, page) !== PAGE.unprocessed) pages++;
-  const number = loadAcquire(cycle, CYCLE.number);
-  maker.events.emit(EVENT.plannedNonMoving, pages, number);
-  maker.events.emit(EVENT.untouchedNonMoving, untouchedIn(tables, first, end), number);
-  const [, large, raw] = tables.fixed.map(({ words }) => loadAcquire(tables.control, words.live)) as [
-    number,
-    number,
-    number,
-  ];
-  maker.events.emit(EVENT.largePages, large >>> LOG_PAGE_GRANULES, number, raw >>> LOG_PAGE_GRANULES);
-}
-
-/** Pages of [first, end) that are made and were not published. */
-function untouchedIn({ pageStates }: HeapTables, first: number, end: number): number {
-  let pages = 0;
-  for (let page = first; page < end; page++) if (stateOf(pageStates, page) === PAGE.processed) pages++;
-  return pages;
 }
 
 function end({ maker, tables, trigger }: Collector, number: number, before: number, pages: FlipPages): void {

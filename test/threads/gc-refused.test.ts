@@ -1,69 +1,25 @@
 /**
- * The kernel refuses a collection what it needs, once, for a while or for good: at every kind of call, in every mode.
- * Whatever it comes to, no mutator reads what is not there, and every thread ends.
+ * The kernel refuses a collection what it needs, for a while or up to its flip: at every kind of call, in every mode. It is
+ * asked again, or the collection is given up; no mutator reads what is not there, and every thread ends.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Heap, HeapOptions, ModeName, Refusal } from '../../dist/gc/index.js';
+import type { ModeName, Refusal } from '../../dist/gc/index.js';
 import { RefusedError } from '../../dist/gc/index.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
 import { EAGAIN, ENOMEM, ENOSPC } from '../../dist/uffd/errno.js';
-import {
-  expectEveryPageOnce,
-  fixture,
-  KERNEL,
-  MIB,
-  MODE_NAMES,
-  rejection,
-  sharedWords,
-  withHeap,
-} from './gc-heaps.ts';
+import { expectEveryPageOnce, fixture, MIB, MODE_NAMES, rejection, withHeap } from './gc-heaps.ts';
+import { walkOn, withWitnesses } from './gc-witnesses.ts';
 import { workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
 
-const [BUILT, WRONG, WALKS, PAUSED, RESTING] = [0, 1, 2, 3, 4];
-const FOR_EVER = 1e9;
 const CONCURRENT = ['continue', 'continue-warm', 'copy', 'move'] as const;
-const DEFERRING = ['continue', 'continue-warm'] as const;
 const PUBLISHING = {
   continue: 'UFFDIO_CONTINUE',
   'continue-warm': 'UFFDIO_CONTINUE',
   copy: 'UFFDIO_COPY',
   move: 'UFFDIO_MOVE',
 } as const;
-
-/**
- * A heap in which two mutators walk the lists that they have built, and the kernel refuses. They allocate nothing more,
- * so that no collection begins by itself; unless `litter` says how many objects they make with each walk.
- */
-async function withWitnesses(
-  options: Partial<HeapOptions>,
-  use: (heap: Heap, words: Int32Array, done: Promise<unknown[]>) => Promise<void>,
-  { litter = 0, length = 1200 } = {},
-): Promise<void> {
-  const words = sharedWords();
-  await withHeap(
-    { heapBytes: 2 * MIB, mutators: 2, gcThreads: 2, faultThreads: 2, verify: 'phases', ...options },
-    async (heap) => {
-      const data = { length, words, walks: FOR_EVER, litter, pins: (options.nonMovingBytes ?? 0) > 0 };
-      const done = Promise.all([0, 1].map(() => heap.spawn(fixture('witness'), data).done));
-      done.catch(() => {});
-      await Promise.race([until(words, BUILT, 2), heap.failure]);
-      await use(heap, words, done);
-    },
-  );
-  expect(words[WRONG]).toBe(0);
-}
-
-async function until(words: Int32Array, index: number, value: number): Promise<void> {
-  while (Atomics.load(words, index) < value) await sleep(1);
-}
-
-/** The mutators have walked all of their lists, each of them some times more. */
-async function walkOn(words: Int32Array): Promise<void> {
-  await until(words, WALKS, Atomics.load(words, WALKS) + 4);
-}
 
 describe.each(MODE_NAMES)('%s: refused for a while', (mode) => {
   it('every call: it is made again, and the collections come to their end', async () => {
@@ -217,124 +173,4 @@ describe('a heap that cannot be collected', () => {
       expect(heap.givenUp.length).toBeGreaterThanOrEqual(1); // the last may not be told of yet
     });
   });
-});
-
-describe.each(DEFERRING)('%s: CONTINUE is refused for good', (mode) => {
-  it('the end of the watch maps what is made', async () => {
-    const refuse = [{ call: 'UFFDIO_CONTINUE', errno: ENOMEM } as const];
-    await withWitnesses({ mode, refuse }, async (heap, words) => {
-      for (let i = 0; i < 3; i++) {
-        const record = await heap.collect();
-        expectEveryPageOnce(record, mode);
-        expect(record.pages.untouched).toBe(record.pages.compacted + record.pages.slid);
-        expect(record.refused.ENOMEM).toBeGreaterThanOrEqual(TRIES);
-        await walkOn(words);
-      }
-      expect(heap.givenUp).toEqual([]);
-    });
-  });
-});
-
-describe('old pages that the kernel does not let go of', () => {
-  it('continue: the next collection is given up for them, and one later gives them back', async () => {
-    const refuse = [{ call: 'fallocate', errno: ENOMEM, times: 2 * TRIES } as const];
-    await withWitnesses({ mode: 'continue', refuse }, async (heap, words) => {
-      expectEveryPageOnce(await heap.collect(), 'continue');
-      await walkOn(words);
-      expect(await rejection(heap.collect())).toMatchObject({ syscall: 'fallocate', heap: 'intact' });
-      await walkOn(words);
-      for (let i = 0; i < 2; i++) expectEveryPageOnce(await heap.collect(), 'continue');
-      await walkOn(words);
-    });
-  });
-
-  it.each([
-    ['copy', 'they are mapped over', TRIES],
-    ['stw', 'the next collection gives them back', TRIES_STOPPED],
-  ] as const)('%s: %s', async (mode, _what, times) => {
-    const refuse = [{ call: 'madvise', errno: ENOMEM, times } as const];
-    await withWitnesses({ mode, refuse }, async (heap, words) => {
-      const before = heap.memory().bytes;
-      for (let i = 0; i < 2; i++) expectEveryPageOnce(await heap.collect(), mode);
-      await walkOn(words);
-      expect(heap.memory().bytes).toBeLessThan(before);
-    });
-  });
-
-  it('stw: refused for good, they are zeroed: what is allocated there holds nothing of theirs', async () => {
-    const refuse = [{ call: 'madvise', errno: ENOMEM } as const];
-    const options = { mode: 'stw', refuse, heapBytes: MIB, nonMovingBytes: MIB } as const;
-    await withWitnesses(
-      options,
-      async (heap, words) => {
-        while (heap.cycles.length < 10) await Promise.race([walkOn(words), heap.failure]);
-        expect(heap.cycles.every(({ refused }) => (refused.ENOMEM ?? 0) >= TRIES_STOPPED)).toBe(true);
-        expect(heap.givenUp).toEqual([]);
-      },
-      { litter: 200 },
-    );
-  });
-});
-
-// The real kernel has no errno for it: refusals.ts.
-describe.runIf(KERNEL === 'sim')('physical memory is full', () => {
-  it.each([
-    ['continue', 'from-space is given back page by page'],
-    ['copy', 'from-space is given back page by page'],
-    ['stw', 'objects slide in place, and nothing is needed'],
-  ] as const)('%s: %s', async (mode, _what) => {
-    // One thread that makes pages, from the top down: several could each wait for what the others have taken.
-    const options = { mode, mutators: 3, heapBytes: 4 * MIB, batch: 4, gcThreads: 1 };
-    await withWitnesses(
-      options,
-      async (heap, words) => {
-        await heap.collect(); // who is stopped from now on has all the memory that it needs
-        const { result } = await heap.spawn(fixture('hog'), { leave: 12 }).done;
-        expect(result).toBeGreaterThan(500);
-        // Pages that mutators want, anywhere, need memory before from-space can be given back: here nobody wants any.
-        Atomics.store(words, PAUSED, 1);
-        await until(words, RESTING, 2);
-        const record = await heap.collect();
-        Atomics.store(words, PAUSED, 0);
-        Atomics.notify(words, PAUSED);
-        expectEveryPageOnce(record, mode);
-        expect(record.pages.compacted + record.pages.slid).toBeGreaterThan(2 * 12);
-        if (mode === 'stw') expect(record.refused).toEqual({});
-        else expect(record.refused.ENOMEM).toBeGreaterThan(0);
-        await walkOn(words);
-      },
-      { length: 4000 },
-    );
-  });
-});
-
-/** What is needed after the flip, by the call: a refusal is the heap's end. */
-const NEEDED: readonly (readonly [ModeName, Refusal['call'], number])[] = [
-  ['copy', 'UFFDIO_COPY', 2],
-  ['move', 'UFFDIO_MOVE', 2],
-  ['continue', 'populate', 5],
-  ['copy', 'populate', 5],
-  ['stw', 'populate', 0],
-  ['stw', 'populate', 5],
-  ['continue', 'UFFDIO_UNREGISTER', 1],
-  ['copy', 'UFFDIO_UNREGISTER', 1],
-];
-
-describe('what is needed after the flip is refused for good', () => {
-  it.each(NEEDED)(
-    '%s: %s, after %i: the run ends, and nobody reads a page that is not there',
-    async (mode, call, after) => {
-      const refuse = [{ call, errno: ENOMEM, after } as const];
-      await withWitnesses({ mode, refuse, batch: 2 }, async (heap, _words, done) => {
-        const error = await rejection(heap.collect());
-        expect(error).toMatchObject({ code: 'THREAD_DIED' });
-        expect(error.cause).toMatchObject({ code: 'KERNEL_REFUSED', errno: -ENOMEM, heap: 'lost' });
-        expect(error.message).toMatch(
-          /^(collector|compactor 1|fault [01]) failed: .*ENOMEM, .*; the compaction cannot be finished, and the heap is lost; use a smaller/,
-        );
-        expect(await rejection(done)).toBe(error);
-        expect(await rejection(heap.failure)).toBe(error);
-      });
-    },
-  );
 });

@@ -4,9 +4,9 @@
  */
 import { AccessError, PAGE_BYTES } from '../kernel.ts';
 import { type FaultOutcome, faultIn, handleFault } from './fault.ts';
-import { type Machine, NO_PTE } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { exclusively, sharing } from './mm-lock.ts';
-import { frameWord, isPresent, isWritable, loadPte } from './page-table.ts';
+import { frameWord, isPresent, isWritable, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf, pieces } from './ranges.ts';
 
 /**

@@ -12,7 +12,7 @@ import {
 } from '../abi.ts';
 import { announce, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
 import { allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import { checkAlive, type Machine, NO_PTE } from './machine.ts';
+import { checkAlive, type Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
 import { cachedFrame, cachedOrZeroed, filePages } from './page-cache.ts';
 import {
@@ -23,6 +23,7 @@ import {
   isWritable,
   loadPte,
   makePte,
+  NO_PTE,
   permit,
   replacePte,
   WRITABLE,

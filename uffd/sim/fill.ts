@@ -20,10 +20,10 @@ import { readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
 import { faultIn, sharedPte, withProtection } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import { type Machine, NO_PTE } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
 import { cachedFrame, cacheFrame, cacheZeroes, filePages } from './page-cache.ts';
-import { ANON, installPte, loadPte, makePte } from './page-table.ts';
+import { ANON, installPte, loadPte, makePte, NO_PTE } from './page-table.ts';
 import { isPageRange, isSourceRange, pageOf } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
 

@@ -9,6 +9,7 @@
 import * as features from '../abi/features.ts';
 import { MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
+import { clearPtes } from './page-table.ts';
 
 /** Sizes of a simulated machine. */
 export interface SimOptions {
@@ -85,7 +86,7 @@ export interface Machine {
   readonly files: SharedWords;
   readonly vmas: SharedWords;
   readonly contexts: SharedWords;
-  /** One entry a page of addresses (page-table.ts). */
+  /** One word a page of addresses: the entry, as a distance (page-table.ts). */
   readonly ptes: SharedWords;
   readonly freeStack: SharedWords;
   /** Two words an entry: frame, and the epoch from which on nobody can see it. */
@@ -164,7 +165,7 @@ export function createMachine(options: SimOptions): Machine {
   const lacks = lackingBits(options.lacks ?? []);
   new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks]);
   const machine = openViews(shared);
-  machine.ptes.fill(NO_PTE);
+  clearPtes(machine, 0, addressPages);
   storeRelease(machine.state, STATE.epoch, 1);
   storeRelease(machine.state, STATE.freshFrame, 1);
   if (options.populate) machine.frames.fill(0);
@@ -184,9 +185,6 @@ export function lackingBits(names: readonly string[]): number {
   });
   return bits.reduce((all, bit) => all | bit, 0);
 }
-
-/** A page-table entry that maps nothing: the sign bit says "not readable". */
-export const NO_PTE = 1 << 31;
 
 /** Attaches to the machine in `shared`. @throws TypeError if there is none */
 export function attachMachine(shared: SharedArrayBuffer): Machine {

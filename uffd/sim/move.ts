@@ -21,9 +21,9 @@ import { EEXIST, EINVAL, ENOENT } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { answer, finish, take } from './fill.ts';
 import { endShootdown } from './frames.ts';
-import { type Machine, NO_PTE } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
-import { clearPte, loadPte, storePte } from './page-table.ts';
+import { clearPte, loadPte, NO_PTE, storePte } from './page-table.ts';
 import { isPageRange, pageOf } from './ranges.ts';
 import { findVma } from './vmas.ts';
 

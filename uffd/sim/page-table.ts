@@ -4,13 +4,15 @@
  *      31           30           10  9 … 3   2       1         0
  *      not readable | frame number  | 0     | anon | writable | present
  *
- * The layout serves the load of a mutator: `(pte >>> 10 << 10 | offset) >>> 0` is the index of the word in physical
- * memory, and for whatever must not be read (sign bit set) it is past the end of it. So one unsigned comparison
- * with the size of memory is both the present check and the bounds check.
+ * The table itself holds each entry less the number of the page that it maps, in the same bits (all of it modulo
+ * 2^32): a distance. The layout serves the load of a mutator: the distance without its flags, added to the number of
+ * the word that is to be loaded, is the index of the word in physical memory, and for whatever must not be read (sign
+ * bit of the entry set) it is past the end of it. So one unsigned comparison with the size of memory is both the
+ * present check and the bounds check.
  */
 import { LOG_PAGE_WORDS, PAGE_WORDS } from '../kernel.ts';
 import { cas, loadAcquire, storeRelease } from '../sync.ts';
-import { type Machine, NO_PTE } from './machine.ts';
+import type { Machine } from './machine.ts';
 
 const PRESENT = 1;
 /** A store is allowed: the mapping permits it and the page need not be copied first. */
@@ -18,6 +20,8 @@ export const WRITABLE = 2;
 /** The entry owns its frame (private anonymous memory); without it the frame is the page cache's, or the zero page. */
 export const ANON = 4;
 const NOT_READABLE = 1 << 31;
+/** The entry that maps nothing. */
+export const NO_PTE = NOT_READABLE;
 
 /** A present entry. */
 export function makePte(frame: number, flags: number): number {
@@ -51,25 +55,39 @@ export function permit(pte: number, readable: boolean, writable: boolean): numbe
   return readable ? open : open | NOT_READABLE;
 }
 
+/** The entry of a page from what the table holds for it. */
+export function entryAt(page: number, distance: number): number {
+  return (distance + (page << LOG_PAGE_WORDS)) | 0;
+}
+
+function distanceTo(page: number, pte: number): number {
+  return (pte - (page << LOG_PAGE_WORDS)) | 0;
+}
+
 export function loadPte(m: Machine, page: number): number {
-  return loadAcquire(m.ptes, page);
+  return entryAt(page, loadAcquire(m.ptes, page));
 }
 
 /** Publishes an entry where none is. False if another thread installed one first. */
 export function installPte(m: Machine, page: number, pte: number): boolean {
-  return cas(m.ptes, page, NO_PTE, pte);
+  return replacePte(m, page, NO_PTE, pte);
 }
 
 /** Takes an entry from one value to another. False if another thread changed it first. */
 export function replacePte(m: Machine, page: number, expected: number, pte: number): boolean {
-  return cas(m.ptes, page, expected, pte);
+  return cas(m.ptes, page, distanceTo(page, expected), distanceTo(page, pte));
 }
 
 /** Overwrites an entry; the caller holds the mm lock exclusively. */
 export function storePte(m: Machine, page: number, pte: number): void {
-  storeRelease(m.ptes, page, pte);
+  storeRelease(m.ptes, page, distanceTo(page, pte));
 }
 
 export function clearPte(m: Machine, page: number): void {
-  storeRelease(m.ptes, page, NO_PTE);
+  storePte(m, page, NO_PTE);
+}
+
+/** Clears the entries of pages [start, end); the caller holds the mm lock exclusively, or is the only thread. */
+export function clearPtes(m: Machine, start: number, end: number): void {
+  for (let page = start; page < end; page++) clearPte(m, page);
 }

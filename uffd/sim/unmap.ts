@@ -1,8 +1,8 @@
 /** Taking pages out of the address space. Everything here is called with the mm lock held exclusively. */
 import { endShootdown, retireFrame } from './frames.ts';
-import { type Machine, NO_PTE } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { discardPages } from './page-cache.ts';
-import { clearPte, frameOf, isAnon, loadPte } from './page-table.ts';
+import { clearPte, clearPtes, frameOf, isAnon, loadPte, NO_PTE } from './page-table.ts';
 import { clip, replaceRange, type Vma, vmasIn } from './vmas.ts';
 
 /** Takes pages [start, end) out of the address space. Sleepers in it are not woken, as on Linux. */
@@ -18,7 +18,7 @@ export function unmapPages(m: Machine, start: number, end: number): void {
  */
 export function dropEntries(m: Machine, vma: Vma): void {
   if (vma.file >= 0) {
-    m.ptes.fill(NO_PTE, vma.start, vma.end);
+    clearPtes(m, vma.start, vma.end);
     return;
   }
   for (let page = vma.start; page < vma.end; page++) {
@@ -35,7 +35,7 @@ export function punch(m: Machine, file: number, from: number, to: number): void 
     if (vma.file !== file) continue;
     const start = Math.max(vma.start, vma.start + from - vma.filePage);
     const end = Math.min(vma.end, vma.start + to - vma.filePage);
-    if (start < end) m.ptes.fill(NO_PTE, start, end);
+    if (start < end) clearPtes(m, start, end);
   }
   discardPages(m, file, from, to);
   endShootdown(m);

@@ -7,13 +7,14 @@ import { LOG_PAGE_WORDS, type MutatorView, PAGE_BYTES, PAGE_WORDS, type PageView
 import { loadAcquire } from '../sync.ts';
 import { translate } from './access.ts';
 import type { Machine } from './machine.ts';
-import { isWritable, WRITABLE } from './page-table.ts';
+import { entryAt, isWritable, WRITABLE } from './page-table.ts';
 import { isAligned } from './ranges.ts';
 import { enterTranslating, leaveTranslating, quiesce, sleepsOf } from './tasks.ts';
 
 // Copies of imported constants: V8 compiles a module's own constants in as numbers, and loads imported ones.
 const LOG_WORDS = LOG_PAGE_WORDS;
 const OFFSET_MASK = PAGE_WORDS - 1;
+const FLAGLESS = -PAGE_WORDS;
 const STORABLE = WRITABLE;
 const MAX_MUTATOR_BYTES = 2 ** 32;
 
@@ -24,15 +25,13 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
   }
   const frames = m.frames;
   const size = frames.length;
-  const ptes = m.ptes.subarray(firstPage);
+  const distances = m.ptes.subarray(firstPage);
+  const firstWord = (firstPage << LOG_WORDS) | 0;
 
-  function loadSlowly(word: number): number {
-    return frames[slowIndex(word, false)] as number;
-  }
-
-  function storeSlowly(word: number, value: number): void {
+  const loadSlowly = outOfLine((word: number): number => frames[slowIndex(word, false)] as number);
+  const storeSlowly = outOfLine((word: number, value: number): void => {
     frames[slowIndex(word, true)] = value;
-  }
+  });
 
   function slowIndex(word: number, write: boolean): number {
     if (word < 0 || word >= length / 4) {
@@ -54,14 +53,14 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
   const view: MutatorView = {
     // See page-table.ts: the comparison with the size of memory is the check for presence as well.
     load: (word) => {
-      const pte = ptes[word >>> LOG_WORDS] as number;
-      const index = (((pte >>> LOG_WORDS) << LOG_WORDS) | (word & OFFSET_MASK)) >>> 0;
-      return index < size ? (frames[index] as number) : loadSlowly(word);
+      const distance = distances[word >>> LOG_WORDS] as number;
+      const index = ((distance & FLAGLESS) + ((word + firstWord) | 0)) >>> 0;
+      return index < size ? (frames[index] as number) : loadSlowly(word) | 0;
     },
     store: (word, value) => {
-      const pte = ptes[word >>> LOG_WORDS] as number;
-      if ((pte & STORABLE) !== 0) {
-        frames[(((pte >>> LOG_WORDS) << LOG_WORDS) | (word & OFFSET_MASK)) >>> 0] = value;
+      const distance = distances[word >>> LOG_WORDS] as number;
+      if ((distance & STORABLE) !== 0) {
+        frames[((distance & FLAGLESS) + ((word + firstWord) | 0)) >>> 0] = value;
       } else {
         storeSlowly(word, value);
       }
@@ -72,6 +71,14 @@ export function mutatorView(m: Machine, task: number, addr: number, length: numb
     onStall: null,
   };
   return view;
+}
+
+/**
+ * The function, called in a way that V8 never compiles in where it is called. What it compiles in may throw, and V8
+ * does not peel a loop out of which something throws: every load of a loop would check again what it is that loads.
+ */
+function outOfLine<F extends (...args: never[]) => unknown>(f: F): F {
+  return new Proxy(f, {});
 }
 
 export function pageView(m: Machine, task: number, addr: number, length: number): PageView {
@@ -85,11 +92,11 @@ export function pageView(m: Machine, task: number, addr: number, length: number)
   return {
     words: m.frames,
     readable: (page) => {
-      const pte = loadAcquire(ptes, firstPage + page);
+      const pte = entryAt(firstPage + page, loadAcquire(ptes, firstPage + page));
       return pte >= 0 ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, false);
     },
     writable: (page) => {
-      const pte = loadAcquire(ptes, firstPage + page);
+      const pte = entryAt(firstPage + page, loadAcquire(ptes, firstPage + page));
       return isWritable(pte) ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, true);
     },
   };

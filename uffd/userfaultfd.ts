@@ -143,6 +143,7 @@ const TRANSFER_WORDS = uffdioCopy.size >> 2;
 
 /** A request of pages at one place. */
 function rangeRequest({ kernel, fd }: Descriptor, name: string, request: number): RangeRequest {
+  const { ioctl } = kernel;
   const words = new Int32Array(RANGE_WORDS);
   const arg = new Uint8Array(words.buffer);
   return (start, length, mode = 0) => {
@@ -153,13 +154,14 @@ function rangeRequest({ kernel, fd }: Descriptor, name: string, request: number)
     put64(words, RANGE_LENGTH, length);
     put64(words, RANGE_MODE, mode);
     put64(words, MAPPED, 0);
-    const errno = kernel.ioctl(fd, request, arg);
+    const errno = ioctl(fd, request, arg);
     return outcome(name, errno, take64(words, MAPPED), start, length);
   };
 }
 
 /** A request of pages from one place to another. */
 function transferRequest({ kernel, fd }: Descriptor, name: string, request: number): TransferRequest {
+  const { ioctl } = kernel;
   const words = new Int32Array(TRANSFER_WORDS);
   const arg = new Uint8Array(words.buffer);
   return (destination, source, length, mode = 0) => {
@@ -172,7 +174,7 @@ function transferRequest({ kernel, fd }: Descriptor, name: string, request: numb
     put64(words, TRANSFER_LENGTH, length);
     put64(words, TRANSFER_MODE, mode);
     put64(words, COPIED, 0);
-    const errno = kernel.ioctl(fd, request, arg);
+    const errno = ioctl(fd, request, arg);
     return outcome(name, errno, take64(words, COPIED), destination, length);
   };
 }

@@ -46,6 +46,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
   // The last argument of an ioctl: whoever publishes uses one again and again.
   let lastArg: Uint8Array | null = null;
   let lastAddress = 0;
+  let lastBytes = 0;
   const word = new Uint32Array(1);
   const wordBytes = new Uint8Array(word.buffer);
   const poller = makePoller(libc, m);
@@ -58,7 +59,13 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
   /** A small array may lie in V8's heap, which moves it; not once it has a buffer. (One that is transferred is too short.) */
   function remember(arg: Uint8Array): void {
     lastArg = arg;
+    lastBytes = arg.byteLength;
     lastAddress = libc.addressOf(new Uint8Array(arg.buffer, arg.byteOffset, arg.byteLength));
+  }
+
+  function noteWatchRequest(fd: number, request: number, arg: Uint8Array): void {
+    const { start, len } = uffdioRange.decode(arg);
+    noteWatch(m, fd, start, len, request === UFFDIO_REGISTER);
   }
 
   function noted(fd: number): number {
@@ -90,18 +97,18 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
       // A relaxed load of the flag: this is the hot call, and one that is on its way when the machine ends is no rarer.
       if (!attached || loadRelaxed(m.state, STATE.disposed) !== 0) alive();
       const number = request >>> 0;
+      if (arg !== null && arg === lastArg && _IOC_SIZE(number) <= lastBytes) {
+        // Signed, V8 need not box it; Linux reads 32 bits of it.
+        const answer = libc.ioctlAt(fd, request | 0, lastAddress);
+        if (answer === 0 && isWatchRequest(number)) noteWatchRequest(fd, number, arg);
+        return answer;
+      }
       // The kernel finds the null in its own order of errors.
       const given = arg !== null && arg.byteLength < _IOC_SIZE(number) ? null : arg;
-      // Signed, V8 need not box it; Linux reads 32 bits of it.
-      const answer =
-        given !== null && given === lastArg
-          ? libc.ioctlAt(fd, request | 0, lastAddress)
-          : libc.ioctl(fd, request | 0, given);
-      if (given !== null && given !== lastArg) remember(given);
-      if (answer === 0 && given !== null && isWatchRequest(number)) {
-        const { start, len } = uffdioRange.decode(given);
-        noteWatch(m, fd, start, len, number === UFFDIO_REGISTER);
-      }
+      const answer = libc.ioctl(fd, request | 0, given);
+      if (given === null) return answer;
+      remember(given);
+      if (answer === 0 && isWatchRequest(number)) noteWatchRequest(fd, number, given);
       return answer;
     },
     read(fd, into) {

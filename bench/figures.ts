@@ -94,6 +94,8 @@ function stallRows(): readonly Row[] {
     row('  p50, µs', median(worst((mutator) => mutator.stallsUs.p50))),
     row('  p99, µs', median(worst((mutator) => mutator.stallsUs.p99))),
     row('  longest, µs', longest),
+    row('waits at safepoints, p99, µs', median(worst((mutator) => mutator.waitsUs.p99))),
+    row('  longest, µs', (runs) => maxOf(present(runs.map(worst((mutator) => mutator.waitsUs.max))))),
   ];
 }
 

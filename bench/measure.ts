@@ -163,6 +163,8 @@ function resultOf(outcome: MutatorOutcome): WorkerResult {
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number): MutatorRun {
   const { operations, seconds, checksum } = resultOf(outcome);
-  const stalls = outcome.stalls.filter(({ cycle }) => cycle > base).map(({ micros }) => micros);
-  return { operations, seconds, checksum, stallsUs: summarize(stalls), mmu: null };
+  const measured = (all: MutatorOutcome['stalls']) =>
+    summarize(all.filter(({ cycle }) => cycle > base).map(({ micros }) => micros));
+  const { stalls, waits } = outcome;
+  return { operations, seconds, checksum, stallsUs: measured(stalls), waitsUs: measured(waits), mmu: null };
 }

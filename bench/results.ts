@@ -69,7 +69,10 @@ export const MutatorSchema = record({
   operations: Count,
   seconds: Type.Number({ minimum: 0 }),
   checksum: Type.Union([Type.Number(), Type.String()]),
+  /** Userfaults it slept in. */
   stallsUs: StallSummarySchema,
+  /** Waits at safepoints, until it ran again. */
+  waitsUs: StallSummarySchema,
   mmu: Type.Union([
     Type.Null(),
     Type.Array(record({ windowMs: Milliseconds, utilization: Type.Number({ minimum: 0, maximum: 1 }) })),

@@ -13,7 +13,7 @@ export const EVENT = {
   phaseEnd: 2, // phase, cycle
   stopRequested: 3, // pause, cycle
   stopped: 4, // pause, cycle
-  resumed: 5, // pause, cycle
+  resumed: 5, // pause, cycle: from here on mutators may run
   cycleBegin: 6, // trigger, cycle
   cycleEnd: 7, // 0, cycle
   marked: 8, // objects, cycle
@@ -23,7 +23,7 @@ export const EVENT = {
   ioctl: 12, // request, cycle, pages
   fault: 13, // 1 if minor, cycle, page
   stall: 14, // µs slept in a userfault, cycle, page
-  wait: 15, // µs, cycle 0, WAIT
+  wait: 15, // µs, cycle, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
   cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
   live: 18, // granules of the marked objects, cycle, and of those the ones in the non-moving space

@@ -4,7 +4,7 @@ import { requestCollection, requestNewCollection } from '../heap/requests.ts';
 import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
-import { createRing, EVENT, type EventReader, openReader } from './events.ts';
+import { createRing, EVENT, type EventReader, openReader, WAIT } from './events.ts';
 import type { FellBack } from './fallback.ts';
 import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
@@ -18,9 +18,11 @@ export interface MutatorOutcome {
   readonly result: unknown;
   /** Each userfault it slept in. */
   readonly stalls: readonly Stall[];
+  /** Each wait at a safepoint, from the mutator's side: time to safepoint, the pause, and until it had a processor again. */
+  readonly waits: readonly Stall[];
 }
 
-/** A mutator asleep in a userfault: for how long, and during which collection. */
+/** A mutator held up: for how long, and during which collection. */
 export interface Stall {
   readonly micros: number;
   readonly cycle: number;
@@ -100,22 +102,24 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs);
-    const drained: Drained = { reader: openReader(ring), stalls: [] };
+    const drained: Drained = { reader: openReader(ring), stalls: [], waits: [] };
     rings.push(drained);
     const [role = ''] = name.split(' ');
     const entry = new URL(`./threads/${role}.js`, import.meta.url);
     const cpu = cpuOf[role] ?? null;
     noteStart(cycle);
     const thread = threads.start(name, entry, { heap: links, ring, cpu, maker: -1, ...data }, onMessage);
-    return { thread, stalls: drained.stalls };
+    return { thread, drained };
   }
 
   function drain(): void {
-    for (const { reader, stalls } of rings) {
+    for (const { reader, stalls, waits } of rings) {
       const events = reader.drain();
       records.add(events);
-      for (const event of events)
-        if (event.kind === EVENT.stall) stalls.push({ micros: event.a, cycle: event.cycle });
+      for (const { kind, a: micros, cycle, b } of events) {
+        if (kind === EVENT.stall) stalls.push({ micros, cycle });
+        else if (kind === EVENT.wait && b === WAIT.safepoint) waits.push({ micros, cycle });
+      }
     }
   }
 
@@ -201,12 +205,12 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
         throw new RangeError(`spawn: the heap was opened for ${spawned} mutators; open it with more`);
       }
       const index = spawned++;
-      const { thread, stalls } = start(`mutator ${index}`, { index, module: String(module), data });
+      const { thread, drained } = start(`mutator ${index}`, { index, module: String(module), data });
       running.add(thread);
       const done = thread.heard('done').then(({ result }) => {
         running.delete(thread);
         drain();
-        return { result, stalls };
+        return { result, stalls: drained.stalls, waits: drained.waits };
       });
       done.catch(() => {});
       return { index, done };
@@ -237,12 +241,12 @@ interface Waiter {
 interface Drained {
   readonly reader: EventReader;
   readonly stalls: Stall[];
+  readonly waits: Stall[];
 }
 
 interface Started {
   readonly thread: Thread;
-  /** The thread's stalls, as they are drained. */
-  readonly stalls: readonly Stall[];
+  readonly drained: Drained;
 }
 
 // A request that no collector fulfils: it wakes the collector, to find that the heap is ending.

@@ -70,7 +70,9 @@ export function pause<T>(
   stopTheWorld(tables.control);
   maker.events.emit(EVENT.stopped, index, number);
   const result = run();
-  resumeTheWorld(tables.control);
+  // Before it: whom it wakes may get this thread's processor at once, and runs long before we would look at the clock.
+  // What waking takes is in the mutators' waits (MutatorOutcome).
   maker.events.emit(EVENT.resumed, index, number);
+  resumeTheWorld(tables.control);
   return result;
 }

@@ -89,7 +89,7 @@ export function keepRecords(): RecordKeeper {
   return {
     add(events) {
       for (const event of events) {
-        if (event.cycle === 0 || event.kind === EVENT.stall) continue; // the mutators' own
+        if (event.cycle === 0 || event.kind === EVENT.stall || event.kind === EVENT.wait) continue; // the mutators' own
         const those = byCycle.get(event.cycle);
         if (those === undefined) byCycle.set(event.cycle, [event]);
         else those.push(event);
@@ -200,12 +200,17 @@ function phaseTimes(events: readonly Event[]): Record<string, number> {
 }
 
 function pausesOf(events: readonly Event[]): PauseRecord[] {
-  return PAUSES.flatMap((name, index) => {
-    const at = (kind: number) => events.find((event) => event.kind === kind && event.a === index)?.timeMs;
-    const [requested, stopped, resumed] = [at(EVENT.stopRequested), at(EVENT.stopped), at(EVENT.resumed)];
-    if (requested === undefined || stopped === undefined || resumed === undefined) return [];
-    return [{ name, ms: resumed - stopped, timeToSafepointMs: stopped - requested }];
-  });
+  const pauses: PauseRecord[] = [];
+  let [requested, stopped] = [NaN, NaN]; // of the pause that it is; NaN if the event was lost
+  for (const { kind, a, timeMs } of events) {
+    if (kind === EVENT.stopRequested) [requested, stopped] = [timeMs, NaN];
+    else if (kind === EVENT.stopped) stopped = timeMs;
+    if (kind !== EVENT.resumed) continue;
+    const name = PAUSES[a];
+    const [ms, timeToSafepointMs] = [timeMs - stopped, stopped - requested];
+    if (name !== undefined && ms >= 0 && timeToSafepointMs >= 0) pauses.push({ name, ms, timeToSafepointMs });
+  }
+  return pauses;
 }
 
 function countErrnos(events: readonly Event[]): Record<string, number> {

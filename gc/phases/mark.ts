@@ -4,7 +4,8 @@
  *     mark      clean the cards; a handshake, which leaves snapshots of the roots; trace
  *     preclean  take the dirty cards; a handshake; trace from the roots and from the slots on those cards. Again,
  *               until they are few
- *     remark    the world stopped: the same once more, with nobody to dirty a card
+ *     remark    the world stopped: the same once more, with nobody to dirty a card. If they are many all the same, the
+ *               pause is given up for another preclean
  *
  * Objects are allocated white. Those on pages that were handed out since the handshake was asked for may not be
  * there to be read yet: marking stops short of them at `limit`. No reference to one is lost: its page was handed out
@@ -36,6 +37,10 @@ const FEW_CARDS = 100;
  * as they are cleaned, or pass a handshake seldom.
  */
 const MOST_IN_VAIN_MS = 20;
+/** As long as a round takes, in ms, that is not held up. */
+const QUICK_ROUND_MS = 0.5;
+/** How long rounds in vain may take together, in ms, if none of them is quick. */
+const MOST_AWAITING_A_QUICK_ROUND_MS = 40;
 /** With fewer cards than this the collector is done before its helpers are awake. */
 const MANY_CARDS = 2000;
 
@@ -53,7 +58,7 @@ export interface Marking {
   readonly takeCards: () => number;
   /** Dirty cards that were taken last. */
   readonly taken: () => number;
-  /** The handshake of `begin` or `takeCards` was passed: pushes what the snapshots and the cards taken refer to. */
+  /** The handshake of `begin` or `takeCards` was passed, or the world was stopped for `finish`: pushes what the snapshots and the cards taken refer to. */
   readonly pushFound: () => void;
   /** Marks what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;
@@ -61,8 +66,11 @@ export interface Marking {
   readonly traceTogether: (helpers: Helpers) => void;
   /** Marks an object that ephemerons keep, and pushes it. */
   readonly keep: (object: Ref) => void;
-  /** The world stopped: marks from all roots and from all dirty cards. Answers how many cards were dirty. */
-  readonly finish: () => number;
+  /**
+   * The world stopped: marks from all roots and from all dirty cards, and is done. Or, if more cards than `most` are
+   * dirty, takes them and answers false: with the mutators running again it goes on with `pushFound`.
+   */
+  readonly finish: (most?: number) => boolean;
   /** Objects that were scanned since `begin`. */
   readonly objects: () => number;
 }
@@ -177,12 +185,16 @@ export function makeMarking(
       tracer.traceTogether();
       join();
     },
-    finish() {
+    finish(most = Infinity) {
       taken = cards.take(topPage(tables));
+      if (taken > most) {
+        readBelow(topPage(tables) << LOG_PAGE_GRANULES);
+        return false;
+      }
       readBelow(NO_LIMIT); // a reference past the heap is not passed over now
       push(tables.roots);
       trace();
-      return taken;
+      return true;
     },
     objects: () => scanned(pool),
   };
@@ -201,19 +213,39 @@ export function markBesideMutators(
   else marking.trace();
 }
 
-/** Looks again at slots that were stored to meanwhile, so that the pause has little to do. Answers how many cards. */
+/** With what was found on the cards taken last. */
+function markFound(marking: Marking, helpers: Helpers): void {
+  marking.pushFound();
+  if (helpers.count > 0 && marking.taken() >= MANY_CARDS) marking.traceTogether(helpers);
+  else marking.trace();
+}
+
+/** After a pause that was given up: its cards, and what was dirtied meanwhile. Answers how many cards. */
+export function precleanAgain(tables: HeapTables, marking: Marking, helpers: Helpers): number {
+  const taken = marking.taken();
+  markFound(marking, helpers);
+  return taken + preclean(tables, marking, helpers);
+}
+
+/**
+ * Looks again at slots that were stored to meanwhile, so that the pause has little to do. Answers how many cards.
+ *
+ * What the pause finds was dirtied since the last round took the cards. So no slow round is the last, be it that the
+ * collector had no processor for a while: mutators that had one may have dirtied thousands.
+ */
 export function preclean(tables: HeapTables, marking: Marking, helpers: Helpers): number {
   let cards = 0;
   let fewest = Infinity;
-  for (let inVainMs = 0; fewest > FEW_CARDS && inVainMs < MOST_IN_VAIN_MS; ) {
+  let inVainMs = 0;
+  for (;;) {
     const began = performance.now();
     awaitHandshake(tables, marking.takeCards());
-    marking.pushFound();
-    if (helpers.count > 0 && marking.taken() >= MANY_CARDS) marking.traceTogether(helpers);
-    else marking.trace();
+    markFound(marking, helpers);
+    const ms = performance.now() - began;
     cards += marking.taken();
-    if (marking.taken() >= fewest) inVainMs += performance.now() - began;
+    if (marking.taken() >= fewest) inVainMs += ms;
     fewest = Math.min(fewest, marking.taken());
+    const patienceMs = ms <= QUICK_ROUND_MS ? MOST_IN_VAIN_MS : MOST_AWAITING_A_QUICK_ROUND_MS;
+    if ((fewest <= FEW_CARDS && ms <= QUICK_ROUND_MS) || inVainMs >= patienceMs) return cards;
   }
-  return cards;
 }

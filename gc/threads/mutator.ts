@@ -31,7 +31,9 @@ untilGone(kernel, () => {
   const { mutator, detach } = attachMutator(view, tables, {
     index,
     roots: definition.roots ?? 0,
-    onWait: (why, began, ended) => events.emitAt(ended, EVENT.wait, (ended - began) * 1000, 0, WAIT[why]),
+    onWait: (why, began, ended) => {
+      events.emitAt(ended, EVENT.wait, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), WAIT[why]);
+    },
   });
   parentPort?.postMessage({ kind: 'ready' });
   const result = definition.run(mutator, links.data);

@@ -25,7 +25,11 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
   return async (options) => {
     const { died, checksum = 42, endless = false } = behaviour(options.mode ?? 'continue');
     const stalls = [9, 1, 2, 3].map((micros, i) => ({ micros, cycle: i === 0 ? 2 : 3 }));
-    const outcome = { result: { operations: 100, seconds: 0.5, checksum, base: 2 }, stalls };
+    const outcome = {
+      result: { operations: 100, seconds: 0.5, checksum, base: 2 },
+      stalls,
+      waits: stalls.slice(0, 3),
+    };
     const done = endless
       ? new Promise<never>(() => {})
       : died
@@ -66,7 +70,11 @@ it('keeps the measured collections, and closes the heap', async () => {
     memory: { peakBytes: 20, heapBytes: config.heap },
   });
   expect(run.mutators).toHaveLength(2);
-  expect(run.mutators[0]).toMatchObject({ stallsUs: { count: 3, p50: 2, max: 3 }, mmu: null });
+  expect(run.mutators[0]).toMatchObject({
+    stallsUs: { count: 3, p50: 2, max: 3 },
+    waitsUs: { count: 2, p50: 1.5, max: 2 },
+    mmu: null,
+  });
   expect(closed).toBe(1);
 });
 

@@ -51,6 +51,7 @@ export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
         operations: 1000,
         seconds: 2,
         checksum: 42,
+        waitsUs: { count: 2, p50: 30, p90: 46, p99: 49.6, p999: 49.96, max: 50 },
         stallsUs: { count: 3, p50: 10, p90: 18, p99: 19.8, p999: 19.98, max: 20 },
         mmu: null,
       },

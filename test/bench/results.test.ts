@@ -40,7 +40,9 @@ const CONTRACT = [
   ),
   ...['missing', 'minor'].map((name) => `runs.*.cycles.*.faults.${name}`),
   ...['calls', 'pages'].map((name) => `runs.*.cycles.*.ioctls.UFFDIO_CONTINUE.${name}`),
-  ...['operations', 'seconds', 'checksum', 'stallsUs', 'mmu'].map((name) => `runs.*.mutators.*.${name}`),
+  ...['operations', 'seconds', 'checksum', 'stallsUs', 'waitsUs', 'mmu'].map(
+    (name) => `runs.*.mutators.*.${name}`,
+  ),
   ...['count', 'p50', 'p90', 'p99', 'p999', 'max'].map((name) => `runs.*.mutators.*.stallsUs.${name}`),
   ...['peakBytes', 'heapBytes'].map((name) => `runs.*.memory.${name}`),
   ...['ratio', 'low95', 'high95'].map((name) => `summary.copyOverContinue.totalMs.${name}`),

@@ -33,6 +33,8 @@ const step = fc.record({
   data: fc.oneof({ weight: 8, arbitrary: fc.nat(20) }, fc.nat(900), fc.constant(2 * TOO_LARGE)),
   /** Objects that the collector marks after it, if it is at that. */
   marks: fc.nat(3),
+  /** When that is done it stops the world, and finds that it is too early. */
+  stops: fc.boolean(),
 });
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
@@ -55,18 +57,29 @@ function makeCollector({ tables, view }: ArrayHeap, mutators: readonly Mutator[]
   const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
   const passed = mutators.map(() => false);
   let handshake = marking.begin(view);
-  let at: 'handshake' | 'tracing' = 'handshake';
+  let at: 'handshake' | 'stopped' | 'tracing' = 'handshake';
   const collector = {
     pass(who: number) {
       mutators[who]?.safepoint();
       passed[who] = true;
     },
-    work(marks: number): void {
+    work(marks: number, stops: boolean): void {
       if (at === 'tracing') {
         if (marks === 0 || !marking.trace(marks)) return;
+        if (stops) {
+          for (const m of mutators) m.safepoint();
+          const [first, second] = mutators as [Mutator, Mutator];
+          // With more dirty cards than none at all the pause is given up.
+          first.blocked(() => second.blocked(() => expect(marking.finish(-1)).toBe(false)));
+          at = 'stopped';
+          return;
+        }
         passed.fill(false);
         handshake = marking.takeCards();
         at = 'handshake';
+      } else if (at === 'stopped') {
+        marking.pushFound();
+        at = 'tracing';
       } else if (passed.every(Boolean)) {
         awaitHandshake(tables, handshake);
         marking.pushFound();
@@ -76,8 +89,8 @@ function makeCollector({ tables, view }: ArrayHeap, mutators: readonly Mutator[]
     finish() {
       for (const who of mutators.keys()) collector.pass(who);
       if (at === 'handshake') awaitHandshake(tables, handshake);
-      if (at === 'handshake') marking.pushFound();
-      marking.finish();
+      if (at !== 'tracing') marking.pushFound();
+      expect(marking.finish()).toBe(true);
       return marking.objects();
     },
   };
@@ -108,7 +121,7 @@ function run(before: readonly Step[], during: readonly Step[]): void {
   for (const one of during) {
     if (one.does === 'pass') collector.pass(one.who);
     else perform(mutators[one.who as 0 | 1], one);
-    collector.work(one.marks);
+    collector.work(one.marks, one.stops);
   }
   // What no handshake comes after is the pause's to find.
   for (const m of mutators) m.safepoint();

@@ -41,7 +41,7 @@ describe.each(MODE_NAMES)('%s', (mode) => {
       const before = ['mark', 'preclean', 'remark', 'liveness', 'prepare', 'rehearse'];
       const phases = [...before, 'flip', 'compact', 'unwatch', 'release', 'verify'];
       expect(Object.keys(phasesMs).sort()).toEqual([...phases].sort());
-      expect(pauses.map(({ name }) => name)).toEqual(['marking', 'compaction']);
+      expect([...new Set(pauses.map(({ name }) => name))]).toEqual(['marking', 'compaction']);
       const sum = Object.values(phasesMs).reduce((total, ms) => total + ms, 0);
       expect(sum).toBeLessThanOrEqual(totalMs);
     });

@@ -1,7 +1,7 @@
 /** The collector thread's own things, and how it runs a phase and a pause: each tells of its beginning and its end. */
 import type { HeapTables } from '../heap/layout.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
-import { loadAcquire, type SharedWords } from '../uffd/sync.ts';
+import { loadAcquire, type SharedWords, sleepWhile } from '../uffd/sync.ts';
 import { CYCLE } from './cycle.ts';
 import { EVENT } from './events.ts';
 import type { Checker } from './invariants/checker.ts';
@@ -59,6 +59,16 @@ export function phase<T>({ maker, cycle }: Collector, name: (typeof PHASES)[numb
   return result;
 }
 
+const GIVE_WAY_MS = 0.05;
+
+/**
+ * The mutators that were woken get the processors. Where there are no more processors than threads, one of them would
+ * wait behind this thread, which goes on at once, for as long as the scheduler lets a thread run: 4 ms.
+ */
+function giveWay(cycle: SharedWords): void {
+  sleepWhile(cycle, CYCLE.ending, 0, GIVE_WAY_MS);
+}
+
 /** Runs with no mutator running. If it throws, none runs again: a heap half done would be blamed on a mutator. */
 export function pause<T>(
   { maker, tables, cycle }: Collector,
@@ -74,5 +84,6 @@ export function pause<T>(
   // What waking takes is in the mutators' waits (MutatorOutcome).
   maker.events.emit(EVENT.resumed, index, number);
   resumeTheWorld(tables.control);
+  giveWay(cycle);
   return result;
 }

@@ -16,6 +16,7 @@ interface Exports {
     markBits: number,
     liveness: number,
     firstGranule: number,
+    objectAtPage: number,
     chunks: number,
     livenessChunks: number,
     nonMoving: number,
@@ -26,6 +27,8 @@ interface Exports {
   updatePage(page: number, at: number): number;
   useSpace(space: number, limit: number, alone: boolean): void;
   scan(stack: number, depth: number, most: number, queue: number, queued: number): number;
+  findOnCards(cards: number, count: number, found: number): number;
+  visitFound(found: number, count: number, stack: number, depth: number): number;
   lastScanned(): number;
   lastBrokenObject(): number;
   lastBrokenReference(): number;
@@ -46,7 +49,13 @@ export interface Compiled {
 /** The loop of marking. */
 export type TraceLoops = Pick<
   Exports,
-  'useSpace' | 'scan' | 'lastScanned' | 'lastBrokenObject' | 'lastBrokenReference'
+  | 'useSpace'
+  | 'scan'
+  | 'findOnCards'
+  | 'visitFound'
+  | 'lastScanned'
+  | 'lastBrokenObject'
+  | 'lastBrokenReference'
 >;
 
 /** The loops for a heap whose tables lie in linear memory. */
@@ -55,10 +64,10 @@ export function openCompiled(
   tables: HeapTables,
 ): Compiled {
   const exports = instantiate<Exports>(readFileSync(new URL('./collector.wasm', import.meta.url)), memory);
-  const { markBits, liveness, firstGranule } = tables;
-  const offsets = [markBits, liveness, firstGranule].map(({ byteOffset }) => byteOffset);
+  const { markBits, liveness, firstGranule, objectAtPage } = tables;
+  const offsets = [markBits, liveness, firstGranule, objectAtPage].map(({ byteOffset }) => byteOffset);
   exports.useTables(
-    ...(offsets as [number, number, number]),
+    ...(offsets as [number, number, number, number]),
     markBits.length,
     liveness.length / 2,
     nonMovingBegin(tables),

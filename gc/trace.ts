@@ -3,9 +3,11 @@
  * the one that sets an object's mark bit, by an atomic operation, pushes it: each object is pushed once. One marker
  * alone spares that, which costs a tenth of marking; but not in the non-moving space, where mutators mark new objects.
  */
+import { LOG_CARD_GRANULES } from '../heap/cards.ts';
 import { allocateShared, type HeapTables } from '../heap/layout.ts';
 import { nonMovingBegin } from '../heap/non-moving.ts';
 import {
+  GRANULE_WORDS,
   LOG_PAGE_GRANULES,
   PAGE_GRANULES,
   RECORD_HEADER_WORDS,
@@ -33,6 +35,9 @@ const SCANS_A_LOOK = 512;
 /** Entries of the compiled loop's queue, and room for them before the stack. */
 const QUEUED = 8;
 const QUEUE_WORDS = 2 * QUEUED;
+/** Cards that are looked at by one call, and the most slots on them: none has more slots than words. */
+const CARDS_A_CALL = 256;
+const FOUND_WORDS = CARDS_A_CALL * (GRANULE_WORDS << LOG_CARD_GRANULES);
 
 /** One thread's part in marking. One a thread, for all collections. */
 export interface Tracer {
@@ -40,6 +45,11 @@ export interface Tracer {
   readonly begin: (livingSpace: PageView, limit: number) => void;
   /** Marks an object and pushes it, unless it is marked or past the limit. 0 is null: the nil object. */
   readonly visit: (object: Ref) => void;
+  /**
+   * Visits what slots on the first `count` of those cards refer to, of marked objects; false where that has to be done in
+   * JavaScript.
+   */
+  readonly visitCards: (cards: Int32Array, count: number) => boolean;
   /** Scans what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;
   /** The same to the end, together with all other markers of the pool. */
@@ -57,8 +67,10 @@ export function makeTracer(
   const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
   const allocate = compiled?.allocate ?? allocateShared;
-  const room = allocate(4 * (QUEUE_WORDS + tables.mostObjects));
-  const stack = room.subarray(QUEUE_WORDS);
+  const room = allocate(4 * (QUEUE_WORDS + CARDS_A_CALL + FOUND_WORDS + tables.mostObjects));
+  const someCards = room.subarray(QUEUE_WORDS, QUEUE_WORDS + CARDS_A_CALL);
+  const found = room.subarray(QUEUE_WORDS + CARDS_A_CALL);
+  const stack = found.subarray(FOUND_WORDS);
   const isReachable = stack.buffer === compiled?.buffer;
   let usesCompiled = false;
   let space = NO_SPACE;
@@ -128,6 +140,20 @@ export function makeTracer(
     return depth === 0;
   }
 
+  function visitCards(cards: Int32Array, count: number): boolean {
+    if (!usesCompiled) return false;
+    const { findOnCards, visitFound, lastBrokenReference } = compiled!.trace;
+    for (let at = 0; at < count; at += CARDS_A_CALL) {
+      const some = Math.min(CARDS_A_CALL, count - at);
+      someCards.set(cards.subarray(at, at + some));
+      const references = findOnCards(someCards.byteOffset, some, found.byteOffset);
+      const left = visitFound(found.byteOffset, references, stack.byteOffset, depth);
+      if (left < 0) throw outsideHeap(lastBrokenReference(), 'while marking');
+      depth = left;
+    }
+    return true;
+  }
+
   function tellScanned(): void {
     addScanned(pool, objects);
     objects = 0;
@@ -141,6 +167,7 @@ export function makeTracer(
       if (usesCompiled) compiled?.trace.useSpace(space.linear as number, limit, alone);
     },
     visit,
+    visitCards,
     trace(most = NO_LIMIT) {
       const isAll = scanSome(most);
       tellScanned();

@@ -155,6 +155,7 @@ export function makeMarking(
   function push(rootSets: readonly Int32Array[]): void {
     visit(0);
     visitRoots(rootSets);
+    if (tracer.visitCards(cards.taken, taken)) return;
     for (let i = 0; i < taken; i++) {
       findOn(cards.taken[i] as number);
       if (foundCount > FOUND - CARD_WORDS) visitFound();

@@ -2,4 +2,12 @@
 // it does not, and say what these must do; a test holds the two together (test/gc/compiled-is-the-same.test.ts).
 export { copyLive, forwardReferences, updatePage } from './pages';
 export { useBounds, useTables } from './tables';
-export { lastBrokenObject, lastBrokenReference, lastScanned, scan, useSpace } from './trace';
+export {
+  findOnCards,
+  lastBrokenObject,
+  lastBrokenReference,
+  lastScanned,
+  scan,
+  useSpace,
+  visitFound,
+} from './trace';

@@ -4,6 +4,8 @@
 export let markBits: usize = 0;
 export let liveness: usize = 0;
 export let firstGranule: usize = 0;
+/** The crossing map: for each page the object that reaches onto it from below. */
+export let objectAtPage: usize = 0;
 /** Chunks of 32 granules that there are mark bits of, and liveness: raw data has no liveness. */
 export let chunks: u32 = 0;
 export let livenessChunks: u32 = 0;
@@ -14,6 +16,7 @@ export function useTables(
   markBitsAt: usize,
   livenessAt: usize,
   firstGranuleAt: usize,
+  objectAtPageAt: usize,
   allChunks: u32,
   chunksOfLiveness: u32,
   nonMovingBegin: u32,
@@ -21,6 +24,7 @@ export function useTables(
   markBits = markBitsAt;
   liveness = livenessAt;
   firstGranule = firstGranuleAt;
+  objectAtPage = objectAtPageAt;
   chunks = allChunks;
   livenessChunks = chunksOfLiveness;
   nonMoving = nonMovingBegin;

@@ -1,6 +1,6 @@
 // Tracing: the loop of gc/trace.ts, compiled. The stack is shared with JavaScript, which pushes roots onto it.
 import { granulesOf, headerBytes, LOG_GRANULE_BYTES, referencesOf } from './object';
-import { chunks, markBits, nonMoving } from './tables';
+import { chunks, markBits, nonMoving, objectAtPage } from './tables';
 
 let space: usize = 0;
 let limit: u32 = 0;
@@ -104,6 +104,80 @@ function setMark(ref: u32): bool {
   if (!alone || ref >= nonMoving) return (atomic.or<u32>(word, bit) & bit) === 0;
   store<u32>(word, bits | bit);
   return true;
+}
+
+const LOG_CARD_GRANULES: u32 = 3;
+const LOG_PAGE_GRANULES: u32 = 9;
+/** Of the mark bits of a card: all lie in one word. */
+const CARD_MASK: u32 = 0xff;
+
+/**
+ * What the slots on `count` cards refer to that belong to marked objects, to `found`, which has room for all of them.
+ * Answers how many. gc/phases/mark.ts says why.
+ */
+export function findOnCards(cards: usize, count: u32, found: usize): u32 {
+  let to = found;
+  for (let i: u32 = 0; i < count; i++) {
+    const first = load<u32>(cards + (i << 2)) << LOG_CARD_GRANULES;
+    const begin = space + (first << LOG_GRANULE_BYTES);
+    const end = begin + (1 << (LOG_CARD_GRANULES + LOG_GRANULE_BYTES));
+    const before = reachingIn(first);
+    if (before >= 0) to = findIn(space + (before << LOG_GRANULE_BYTES), begin, end, to);
+    let bits = (load<u32>(markBits + ((first >>> 5) << 2)) >>> (first & 31)) & CARD_MASK;
+    for (; bits !== 0; bits &= bits - 1)
+      to = findIn(begin + (ctz(bits) << LOG_GRANULE_BYTES), begin, end, to);
+  }
+  return <u32>((to - found) >>> 2);
+}
+
+/** The marked object below the granule that is the nearest, if it is not too far to reach onto its card; else −1. */
+function reachingIn(first: u32): i32 {
+  const page = first >>> LOG_PAGE_GRANULES;
+  const lowest = page << LOG_PAGE_GRANULES;
+  for (let word = first >>> 5, below: u32 = ((<u32>1) << (first & 31)) - 1; ; below = 0xffffffff) {
+    const bits = load<u32>(markBits + (word << 2)) & below;
+    if (bits !== 0) return <i32>((word << 5) + 31 - clz(bits));
+    if (word-- === lowest >>> 5) break;
+  }
+  const crossing = load<i32>(objectAtPage + (page << 2));
+  if (crossing < 0 || <u32>crossing >= lowest) return -1;
+  const isMarked = (load<u32>(markBits + ((<u32>crossing >>> 5) << 2)) >>> (crossing & 31)) & 1;
+  return isMarked !== 0 ? crossing : -1;
+}
+
+/** What the slots of the object at `at` between `begin` and `end` refer to, to `to`. Answers where that ends. */
+function findIn(at: usize, begin: usize, end: usize, to: usize): usize {
+  const header = load<u32>(at);
+  const firstSlot = at + headerBytes(header);
+  const lastSlot = min(firstSlot + (referencesOf(header, at) << 2), end);
+  let out = to;
+  for (let slot = max(firstSlot, begin); slot < lastSlot; slot += 4) {
+    const ref = load<u32>(slot);
+    if (ref === 0) continue;
+    store<u32>(out, ref);
+    out += 4;
+  }
+  return out;
+}
+
+/**
+ * Marks and pushes `count` references that were found. Most are marked: a loop of nothing else lets the look-ups, which
+ * miss the cache, overlap. Answers the stack's new depth; −1 if one is outside the heap.
+ */
+export function visitFound(found: usize, count: u32, stack: usize, depth: u32): i32 {
+  let top = stack + (depth << 2);
+  for (let i: u32 = 0; i < count; i++) {
+    const ref = load<u32>(found + (i << 2));
+    if (ref >= limit && ref < nonMoving) continue;
+    if (ref >>> 5 >= chunks) {
+      fail(space, ref);
+      return -1;
+    }
+    if (!setMark(ref)) continue;
+    store<u32>(top, ref);
+    top += 4;
+  }
+  return <i32>((top - stack) >>> 2);
 }
 
 function fail(at: usize, reference: u32): usize {

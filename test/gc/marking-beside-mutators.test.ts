@@ -11,6 +11,7 @@ import { awaitHandshake } from '../../dist/heap/safepoint.js';
 import { topPage } from '../../dist/heap/spaces.js';
 import { verifyHeap } from '../../dist/heap/verify.js';
 import { type ArrayHeap, arrayHeap } from '../heap/array-heap.ts';
+import { ARRAYS, type HeapMemory, linearMemory } from './heap-memory.ts';
 
 const ROOTS = 6;
 const PAGES = 1024;
@@ -53,8 +54,9 @@ function perform(m: Mutator, { does, i, j, slot, references, data }: Step): void
 }
 
 /** The collector, a step at a time: it waits for a handshake, or traces, or begins another round. */
-function makeCollector({ tables, view }: ArrayHeap, mutators: readonly Mutator[]) {
-  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
+function makeCollector({ tables, view }: ArrayHeap, mutators: readonly Mutator[], memory: HeapMemory) {
+  const pool = openMarkPool(allocateMarkPool());
+  const marking = makeMarking(tables, pool, true, memory.compiled(tables));
   const passed = mutators.map(() => false);
   let handshake = marking.begin(view);
   let at: 'handshake' | 'stopped' | 'tracing' = 'handshake';
@@ -112,12 +114,12 @@ function reachable(m: Mutator, roots: readonly Int32Array[]): Set<number> {
 const isMarked = ({ tables }: ArrayHeap, object: number) =>
   (((tables.markBits[object >>> 5] as number) >>> (object & 31)) & 1) === 1;
 
-function run(before: readonly Step[], during: readonly Step[]): void {
-  const heap = arrayHeap(PAGES, { roots: ROOTS });
+function run(before: readonly Step[], during: readonly Step[], memory: HeapMemory): void {
+  const heap = arrayHeap(PAGES, { roots: ROOTS }, memory);
   const second = heap.attach(1);
   const mutators = [heap.mutator, second.mutator] as const;
   for (const one of before) perform(mutators[one.who as 0 | 1], one);
-  const collector = makeCollector(heap, mutators);
+  const collector = makeCollector(heap, mutators, memory);
   for (const one of during) {
     if (one.does === 'pass') collector.pass(one.who);
     else perform(mutators[one.who as 0 | 1], one);
@@ -139,20 +141,29 @@ function run(before: readonly Step[], during: readonly Step[]): void {
 
 const steps = (maxLength: number) => fc.array(step, { maxLength, size: 'max' });
 
-it('every object that is reachable in the pause is marked', () => {
+it.each([
+  ['JavaScript', () => ARRAYS, 1500],
+  ['compiled', linearMemory, 1000],
+] as const)('%s: every object that is reachable in the pause is marked', (_where, memory, numRuns) => {
   fc.assert(
-    fc.property(steps(60), steps(120), (before, during) => run(before, during)),
-    { numRuns: 1500 },
+    fc.property(steps(60), steps(120), (before, during) => run(before, during, memory())),
+    { numRuns },
   );
 });
 
-it.each([3, 200, 700, 20_000])('a store to each of %i slots of an object is found again', (slots) => {
-  const heap = arrayHeap(PAGES, { roots: ROOTS });
+it.each(
+  [3, 200, 700, 20_000].flatMap((slots) => [
+    [slots, 'JavaScript', () => ARRAYS] as const,
+    [slots, 'compiled', linearMemory] as const,
+  ]),
+)('a store to each of %i slots of an object is found again, %s', (slots, _where, where) => {
+  const memory = where();
+  const heap = arrayHeap(PAGES, { roots: ROOTS }, memory);
   const { mutator: m, tables, view } = heap;
   m.allocObject(0, 37); // so that the object does not begin with a card
   m.setRoot(0, m.allocObject(slots, 0));
   const unseen = Array.from({ length: slots }, () => m.allocObject(0, 1));
-  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true, memory.compiled(tables));
   const handshake = marking.begin(view);
   m.safepoint();
   awaitHandshake(tables, handshake);

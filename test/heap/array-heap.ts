@@ -5,6 +5,7 @@ import { openNonMoving } from '../../dist/heap/non-moving.js';
 import { fillerHeader, recordHeader } from '../../dist/heap/object.js';
 import { setTopPage } from '../../dist/heap/spaces.js';
 import type { PageView } from '../../dist/uffd/kernel.js';
+import { ARRAYS, type HeapMemory } from '../gc/heap-memory.ts';
 
 export interface ArrayHeap extends AttachedMutator {
   readonly tables: HeapTables;
@@ -15,13 +16,14 @@ export interface ArrayHeap extends AttachedMutator {
 export function arrayHeap(
   pages: number,
   { roots = 0, rootSlots = 64, index = 0, nonMovingPages = 0, largePages = 0 } = {},
+  memory: HeapMemory = ARRAYS,
 ): ArrayHeap {
   const nonMovingBytes = nonMovingPages * 4096;
   const largeBytes = largePages * 4096;
   const sizes = { heapBytes: pages * 4096, nonMovingBytes, largeBytes };
   const geometry = { ...sizes, mutators: 2, rootSlots, tlabPages: 8 };
-  const tables = openTables(allocateMetadata(geometry), geometry);
-  const words = new Int32Array(tables.endPage * 1024);
+  const tables = openTables(allocateMetadata(geometry, memory.allocate), geometry);
+  const words = memory.allocate(tables.endPage * 4096);
   const store = (word: number, value: number) => {
     if (word < 0 || word >= words.length) throw new RangeError(`word ${word} of ${words.length}`);
     words[word] = value;
@@ -40,5 +42,6 @@ export function arrayHeap(
   };
   const attach = (number: number) => attachMutator(view, tables, { index: number, roots });
   const base = (page: number) => page * 1024;
-  return { ...attach(index), attach, tables, view: { words, readable: base, writable: base } };
+  const linear = memory.isLinear ? { linear: words.byteOffset } : {};
+  return { ...attach(index), attach, tables, view: { words, readable: base, writable: base, ...linear } };
 }

@@ -58,7 +58,10 @@ export interface Marking {
   readonly takeCards: () => number;
   /** Dirty cards that were taken last. */
   readonly taken: () => number;
-  /** The handshake of `begin` or `takeCards` was passed, or the world was stopped for `finish`: pushes what the snapshots and the cards taken refer to. */
+  /**
+   * The handshake of `begin` or `takeCards` was passed, or the world was stopped for `finish`: pushes what the snapshots
+   * and the cards taken refer to.
+   */
   readonly pushFound: () => void;
   /** Marks what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;

@@ -201,7 +201,7 @@ function phaseTimes(events: readonly Event[]): Record<string, number> {
 
 function pausesOf(events: readonly Event[]): PauseRecord[] {
   const pauses: PauseRecord[] = [];
-  let [requested, stopped] = [NaN, NaN]; // of the pause that it is; NaN if the event was lost
+  let [requested, stopped] = [NaN, NaN]; // of the pause that has not ended; NaN if the event was lost
   for (const { kind, a, timeMs } of events) {
     if (kind === EVENT.stopRequested) [requested, stopped] = [timeMs, NaN];
     else if (kind === EVENT.stopped) stopped = timeMs;
@@ -209,6 +209,7 @@ function pausesOf(events: readonly Event[]): PauseRecord[] {
     const name = PAUSES[a];
     const [ms, timeToSafepointMs] = [timeMs - stopped, stopped - requested];
     if (name !== undefined && ms >= 0 && timeToSafepointMs >= 0) pauses.push({ name, ms, timeToSafepointMs });
+    [requested, stopped] = [NaN, NaN];
   }
   return pauses;
 }

@@ -1,8 +1,11 @@
-/** A phase's time is its own: a phase within it does not count, the parts of one phase are added up. */
+/**
+ * A phase's time is its own: a phase within it does not count, the parts of one phase are added up. And pauses, each of
+ * which is told of, also when one of its kind was given up before.
+ */
 import { expect, it } from 'vitest';
 import { EVENT, type Event } from '../../dist/gc/events.js';
-import { PHASES } from '../../dist/gc/phase.js';
-import { keepRecords } from '../../dist/gc/records.js';
+import { PAUSES, PHASES } from '../../dist/gc/phase.js';
+import { type CycleRecord, keepRecords } from '../../dist/gc/records.js';
 
 const CYCLE = 3;
 const event = (timeMs: number, kind: number, a = 0): Event => ({ timeMs, kind, a, cycle: CYCLE, b: 0 });
@@ -11,7 +14,7 @@ const begin = (timeMs: number, name: (typeof PHASES)[number]) =>
 const end = (timeMs: number, name: (typeof PHASES)[number]) =>
   event(timeMs, EVENT.phaseEnd, PHASES.indexOf(name));
 
-function phasesOf(phases: readonly Event[]): Readonly<Record<string, number>> {
+function recordOf(events: readonly Event[]): CycleRecord {
   const kept = keepRecords();
   const { cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving } = EVENT;
   const { liveLarge, largePages, released } = EVENT;
@@ -20,9 +23,11 @@ function phasesOf(phases: readonly Event[]): Readonly<Record<string, number>> {
     ...[liveLarge, largePages, released],
   ];
   const others = kinds.map((kind) => event(0, kind));
-  kept.add([...others, ...phases, event(100, EVENT.cycleEnd)]);
-  return kept.record(CYCLE).phasesMs;
+  kept.add([...others, ...events, event(100, EVENT.cycleEnd)]);
+  return kept.record(CYCLE);
 }
+
+const phasesOf = (events: readonly Event[]) => recordOf(events).phasesMs;
 
 const COMPACTION = [begin(10, 'compact'), begin(12, 'release'), end(15, 'release'), begin(20, 'release')];
 
@@ -34,4 +39,31 @@ it('release within compact, and after it', () => {
 it('an end that was lost does not shift the phases after it', () => {
   const rest = [end(30, 'compact'), begin(40, 'verify'), end(47, 'verify')];
   expect(phasesOf([...COMPACTION, ...rest])).toEqual({ compact: 7, release: 13, verify: 7 });
+});
+
+function pause(name: (typeof PAUSES)[number], times: readonly [number, number, number]): readonly Event[] {
+  const kinds = [EVENT.stopRequested, EVENT.stopped, EVENT.resumed];
+  return kinds.map((kind, i) => event(times[i] as number, kind, PAUSES.indexOf(name)));
+}
+
+it('a marking pause that was given up is a pause too', () => {
+  const given = [
+    pause('marking', [10, 11, 13]),
+    pause('marking', [20, 24, 25]),
+    pause('compaction', [40, 41, 46]),
+  ];
+  expect(recordOf(given.flat()).pauses).toEqual([
+    { name: 'marking', ms: 2, timeToSafepointMs: 1 },
+    { name: 'marking', ms: 1, timeToSafepointMs: 4 },
+    { name: 'compaction', ms: 5, timeToSafepointMs: 1 },
+  ]);
+});
+
+it('a pause whose beginning was lost is left out', () => {
+  const [, ...late] = pause('marking', [10, 11, 13]);
+  const kept = [...pause('marking', [1, 2, 3]), ...late, ...pause('compaction', [40, 41, 46])];
+  expect(recordOf(kept).pauses.map(({ name, ms }) => [name, ms])).toEqual([
+    ['marking', 1],
+    ['compaction', 5],
+  ]);
 });

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
-import { makeMarking } from '../../dist/gc/phases/mark.js';
+import { makeMarking, precleanAgain } from '../../dist/gc/phases/mark.js';
 import type { Mutator } from '../../dist/heap/mutator.js';
 import { awaitHandshake } from '../../dist/heap/safepoint.js';
 import { topPage } from '../../dist/heap/spaces.js';
@@ -195,4 +195,26 @@ it('an object on a page handed out since the handshake was asked for is not look
   marking.pushFound();
   marking.trace();
   expect(isMarked(heap, fresh)).toBe(true);
+});
+
+it('what a pause that was given up has taken is looked at before the next', () => {
+  const heap = arrayHeap(PAGES, { roots: ROOTS });
+  const { mutator: m, tables, view } = heap;
+  m.setRoot(0, m.allocObject(1, 0));
+  m.setRoot(1, m.allocObject(0, 1));
+  const marking = makeMarking(tables, openMarkPool(allocateMarkPool()), true);
+  const handshake = marking.begin(view);
+  const hidden = m.root(1);
+  m.setRoot(1, 0);
+  m.safepoint();
+  awaitHandshake(tables, handshake);
+  marking.pushFound();
+  marking.trace();
+  m.setRefAt(m.root(0), 0, hidden); // of no root any more, and on a card
+  m.blocked(() => {
+    expect(marking.finish(0)).toBe(false);
+    expect(precleanAgain(tables, marking, { count: 0, start: () => {}, join: () => {} })).toBe(1);
+    expect(marking.finish(0)).toBe(true);
+  });
+  expect(isMarked(heap, hidden)).toBe(true);
 });

@@ -15,9 +15,7 @@ function chainOf(count: number, where: 'JavaScript' | 'compiled') {
   const tracer = makeTracer(tables, openMarkPool(allocateMarkPool()), true, memory.compiled(tables));
   const objects = items.map((item) => places.get(item) as number);
   return {
-    tracer,
-    space,
-    objects,
+    ...{ tracer, space, objects },
     isMarked: () => objects.map((object) => isSet(tables.markBits, object)),
   };
 }
@@ -55,4 +53,36 @@ describe.each(['JavaScript', 'compiled'] as const)('%s', (where) => {
     tracer.visit(second);
     expect(() => tracer.trace()).toThrow(`object ${second} (heap + 0x${(8 * second).toString(16)}`);
   });
+});
+
+/** An object of 40 slots, on five cards or so, each slot with an object of its own. */
+function fanOfForty() {
+  const memory = linearMemory();
+  const fan = thing(0, 40, 0);
+  const items = Array.from({ length: 40 }, (_, i) => thing(i + 1, 0, 1));
+  for (const [slot, item] of items.entries()) pointTo(fan, slot, item);
+  const { space, tables, places } = makeImage([fan, ...items], 1, 1, memory);
+  const tracer = makeTracer(tables, openMarkPool(allocateMarkPool()), true, memory.compiled(tables));
+  const [object, ...rest] = [fan, ...items].map((item) => places.get(item) as number) as [
+    number,
+    ...number[],
+  ];
+  tracer.begin(space.view, NO_LIMIT);
+  tracer.visit(object);
+  return { tracer, space, object, slots: rest, isMarked: (at: number) => isSet(tables.markBits, at) };
+}
+
+it('compiled: of an object only the slots on the cards given are looked at', () => {
+  const { tracer, object, slots, isMarked } = fanOfForty();
+  const card = (object >>> 3) + 1;
+  const onCard = slots.map((_, slot) => (2 * object + 1 + slot) >>> 4 === card);
+  expect(onCard.filter((isOn) => isOn).length).toBe(16);
+  expect(tracer.visitCards(Int32Array.of(card), 1)).toBe(true);
+  expect(slots.map(isMarked)).toEqual(onCard);
+});
+
+it('compiled: a reference on a card that is outside the heap is named', () => {
+  const { tracer, space, object } = fanOfForty();
+  space.write(2 * object + 1, -5);
+  expect(() => tracer.visitCards(Int32Array.of(object >>> 3), 1)).toThrow('a root or a reference is -5');
 });

@@ -35,6 +35,26 @@ describe.each(MODE_NAMES)('%s', (mode) => {
     });
   });
 
+  it('what a mutator waits at safepoints is told with the collection it waited for', async () => {
+    await withHeap({ mode }, async (heap) => {
+      const words = sharedWords();
+      const data = { length: 1200, words, walks: 1000, litter: 0, pins: false };
+      const { done } = heap.spawn(fixture('witness'), data);
+      let walks = true;
+      const ended = done.finally(() => {
+        walks = false;
+      });
+      while (walks) await heap.collect();
+      const { waits } = await ended;
+      expect(waits.length).toBeGreaterThan(0);
+      for (const { micros, cycle } of waits) {
+        expect(micros).toBeGreaterThan(0);
+        expect(cycle).toBeGreaterThan(0);
+        expect(cycle).toBeLessThanOrEqual(heap.cycles.length);
+      }
+    });
+  });
+
   it('records name phases and pauses, and their times add up', async () => {
     await withHeap({ mode }, async (heap) => {
       const { phasesMs, pauses, totalMs } = await heap.collect();

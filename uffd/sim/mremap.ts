@@ -5,7 +5,7 @@ import { PAGE_BYTES } from '../kernel.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
-import { clearPtes, loadPte, storePte } from './page-table.ts';
+import { movePtes } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
 import { unmapPages } from './unmap.ts';
 import { clip, findHole, findVma, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
@@ -108,7 +108,6 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
 /** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered. */
 function moveEntries(m: Machine, vma: Vma, to: number, newPages: number): void {
   unmapPages(m, to, to + newPages);
-  for (let page = vma.start; page < vma.end; page++) storePte(m, to + page - vma.start, loadPte(m, page));
-  clearPtes(m, vma.start, vma.end);
+  movePtes(m, to, vma.start, vma.end);
   replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
 }

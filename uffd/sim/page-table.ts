@@ -87,7 +87,18 @@ export function clearPte(m: Machine, page: number): void {
   storePte(m, page, NO_PTE);
 }
 
-/** Clears the entries of pages [start, end); the caller holds the mm lock exclusively, or is the only thread. */
-export function clearPtes(m: Machine, start: number, end: number): void {
-  for (let page = start; page < end; page++) clearPte(m, page);
+// Of whole mappings, while the caller holds the mm lock exclusively or is the only thread: by plain stores, since an
+// atomic one takes ten times as long, and this is in the pause of a flip. Giving the lock back publishes them.
+
+/** Clears the entries of pages [start, end). */
+export function clearPtes({ ptes }: Machine, start: number, end: number): void {
+  for (let page = start; page < end; page++) ptes[page] = distanceTo(page, NO_PTE);
+}
+
+/** Takes the entries of pages [start, end) to pages from `to` on, which are no part of those. */
+export function movePtes(m: Machine, to: number, start: number, end: number): void {
+  const { ptes } = m;
+  const shift = (to - start) << LOG_PAGE_WORDS; // the same frame is so much farther from its new page
+  for (let page = start; page < end; page++) ptes[to + page - start] = ((ptes[page] as number) - shift) | 0;
+  clearPtes(m, start, end);
 }

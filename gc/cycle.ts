@@ -3,12 +3,15 @@
  * pages are left to claim, and who still works on a page.
  *
  * Invariant: a thread makes or publishes pages only inside enterWork … leaveWork, and none is inside when the watch
- * ends (closeWork). `workers` is raised *before* `open` is looked at; the collector clears `open` *before* it looks
- * at `workers`. So either the worker sees the door closed, or the collector sees the worker.
+ * ends (closeWork). Whether the door is open and how many are inside is one word, so that nobody is counted who comes
+ * to a closed door, not even for a moment: the checker looks at it while fault threads read late messages (E1).
  */
 import {
+  cas,
   exchange,
   fetchAdd,
+  fetchAnd,
+  fetchOr,
   loadAcquire,
   type SharedWords,
   sleepWhile,
@@ -29,8 +32,7 @@ const NAMES = [
   'cursor', // pages [0, cursor) are not claimed yet
   'nonMovingPages', // pages of the non-moving space to update
   'nonMovingCursor', // the first so many of them are not claimed yet
-  'open', // 1 while fault threads may work
-  'workers', // threads inside enterWork … leaveWork
+  'workers', // threads inside enterWork … leaveWork, and OPEN while more may enter
   'round', // raised when the helpers shall work; −1 when they shall end
   'helpersBusy',
   'job', // what the helpers shall do: JOB
@@ -75,26 +77,36 @@ export function awaitAttached(cycle: SharedWords, timeoutMs: number): void {
   }
 }
 
+/** In the word of the workers: the door is open. Above any number of threads. */
+const OPEN = 1 << 30;
+
 /** Begins to work on pages; false if the compaction is over (then there is nothing to leave). */
 export function enterWork(cycle: SharedWords): boolean {
-  fetchAdd(cycle, CYCLE.workers, 1);
-  if (loadAcquire(cycle, CYCLE.open) === 1) return true;
-  leaveWork(cycle);
-  return false;
+  for (;;) {
+    const door = loadAcquire(cycle, CYCLE.workers);
+    if (door < OPEN) return false;
+    if (cas(cycle, CYCLE.workers, door, door + 1)) return true;
+  }
 }
 
+/** The last to leave through a closed door wakes who waits for that. */
 export function leaveWork(cycle: SharedWords): void {
   if (fetchAdd(cycle, CYCLE.workers, -1) === 1) wake(cycle, CYCLE.workers);
 }
 
 export function openWork(cycle: SharedWords): void {
-  storeRelease(cycle, CYCLE.open, 1);
+  fetchOr(cycle, CYCLE.workers, OPEN);
 }
 
 /** Lets nobody begin any more, and waits for those who have begun; `onWake` is called whenever it is woken. */
 export function closeWork(cycle: SharedWords, onWake?: () => void): void {
-  storeRelease(cycle, CYCLE.open, 0);
+  fetchAnd(cycle, CYCLE.workers, ~OPEN);
   awaitZero(cycle, CYCLE.workers, onWake);
+}
+
+/** How many threads work on pages. */
+export function workersInside(cycle: SharedWords): number {
+  return loadAcquire(cycle, CYCLE.workers) & ~OPEN;
 }
 
 /** Sleeps until the word is 0. */

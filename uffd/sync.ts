@@ -48,6 +48,11 @@ export function fetchAdd(words: SharedWords, index: number, amount: number): num
   return Atomics.add(words, index, amount);
 }
 
+/** Keeps only these bits and answers the value before. */
+export function fetchAnd(words: SharedWords, index: number, bits: number): number {
+  return Atomics.and(words, index, bits);
+}
+
 /** Sets bits and answers the value before. */
 export function fetchOr(words: SharedWords, index: number, bits: number): number {
   return Atomics.or(words, index, bits);

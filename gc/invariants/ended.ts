@@ -5,7 +5,7 @@ import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
-import { CYCLE } from '../cycle.ts';
+import { CYCLE, workersInside } from '../cycle.ts';
 import type { Maker } from '../maker.ts';
 import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
@@ -57,7 +57,7 @@ export function assertUnwatched(
   const made = loadAcquire(cycle, CYCLE.made);
   const pages = used + (mode.updatesInPlace ? 0 : touchedIn(tables, nonMoving));
   assertThat('D2', made === pages, () => `${made} pages were made, of ${pages}`);
-  const workers = loadAcquire(cycle, CYCLE.workers);
+  const workers = workersInside(cycle);
   assertThat('E1', workers === 0, () => `${workers} threads work on pages`);
   const info = mode.concurrent ? kernel.fdinfo(uffd) : 0;
   const pending = typeof info === 'number' ? info : info.pending;

@@ -3,7 +3,7 @@
  * the owner of a buffer can. The thread is the real one; the messages and the mapping are made up.
  */
 import { describe, expect, it } from 'vitest';
-import { allocateCycle, CYCLE, openCycle, openWork } from '../../dist/gc/cycle.js';
+import { allocateCycle, CYCLE, openCycle, openWork, workersInside } from '../../dist/gc/cycle.js';
 import { EVENT } from '../../dist/gc/events.js';
 import { type FaultService, serveFaults } from '../../dist/gc/fault-service.js';
 import { PAGE, type PageStateName } from '../../dist/gc/page-state.js';
@@ -36,7 +36,7 @@ function serve(
   cycle[CYCLE.usedPages] = USED;
   cycle[CYCLE.faultThreads] = 1;
   const left = [...parts];
-  const inside = () => expect(cycle[CYCLE.workers]).toBe(1);
+  const inside = () => expect(workersInside(cycle)).toBe(1);
   const service = {
     heap: HEAP,
     terminationPage: TERMINATION,
@@ -72,7 +72,7 @@ function serve(
   };
   serveFaults(service as unknown as FaultService);
   expect(did.pop()).toBe('end');
-  expect(cycle[CYCLE.workers]).toBe(0);
+  expect(workersInside(cycle)).toBe(0);
   const names = Object.keys(PAGE);
   return { did, states: [...tables.pageStates.slice(0, states.length)].map((state) => names[state]) };
 }

@@ -12,6 +12,8 @@ export interface CompactionData {
   /** Bytes of objects that the heap is filled up to, and of those that are kept. */
   readonly fullBytes: number;
   readonly liveBytes: number;
+  /** Bytes of the first objects, which are never dropped (default 0). */
+  readonly keptBytes?: number;
   readonly seed: number;
   /** Size of the objects in granules: [least, most]. */
   readonly granules: readonly [number, number];
@@ -25,12 +27,14 @@ interface State {
   /** Table slots in use, and bytes of the objects in them. */
   count: number;
   bytes: number;
+  /** Of these, how many are never dropped. */
+  kept: number;
 }
 
 export default defineMutator<CompactionData, number>({
   roots: 1024,
   run(m, data) {
-    const state: State = { random: createRandom(data.seed), count: 0, bytes: 0 };
+    const state: State = { random: createRandom(data.seed), count: 0, bytes: 0, kept: 0 };
     for (let round = 1; round <= data.rounds; round++) {
       fill(m, state, data);
       dropDownTo(m, state, data.liveBytes);
@@ -44,9 +48,11 @@ export default defineMutator<CompactionData, number>({
 
 function fill(m: Mutator, state: State, data: CompactionData): void {
   const [least, most] = data.granules;
+  const { keptBytes = 0 } = data;
   while (state.bytes < data.fullBytes) {
     const granules = least + state.random.below(most - least + 1);
     add(m, state, granules);
+    if (state.bytes <= keptBytes) state.kept = state.count;
     m.safepoint();
   }
 }
@@ -73,7 +79,7 @@ function put(m: Mutator, index: number, object: number): void {
 /** Takes random objects out of the table; references among objects to what was dropped are cut. */
 function dropDownTo(m: Mutator, state: State, bytes: number): void {
   while (state.bytes > bytes) {
-    const index = state.random.below(state.count);
+    const index = state.kept + state.random.below(state.count - state.kept);
     const object = slot(m, index);
     state.bytes -= m.bytesOf(object);
     put(m, index, slot(m, --state.count));

@@ -106,6 +106,10 @@ function pageRows(): readonly Row[] {
       medianCycle((cycle) => [cycle.pages.compacted]),
     ),
     row(
+      '  of them not moved (dense prefix)',
+      medianCycle((cycle) => [cycle.pages.prefix]),
+    ),
+    row(
       '  slid as they are',
       medianCycle((cycle) => [cycle.pages.slid]),
     ),

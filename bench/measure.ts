@@ -89,6 +89,7 @@ function heapOptions({ config, mode, nonMovingBytes, largeBytes }: Plan): HeapOp
     faultThreads: config.faultThreads,
     batch: config.batch,
     order: config.order,
+    densePrefix: config.densePrefix,
     utilization: config.utilization,
     minFreeBytes: Math.min(config.minFree, heapBytes),
     maxFreeBytes: Math.min(config.maxFree, heapBytes),

@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 import { describeFallback, type Settled, settle } from '../gc/fallback.ts';
 import { findMode, MODES } from '../gc/modes/index.ts';
-import { defaultMinFree, MAX_PERIOD_MS } from '../gc/options.ts';
+import { DENSITY, defaultMinFree, LEAST_DENSITY, MAX_PERIOD_MS } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { UsageError } from './errors.ts';
 import { parsePlacement } from './placement.ts';
@@ -44,6 +44,7 @@ export interface RawOptions {
   readonly pin?: string;
   readonly loops?: string;
   readonly order?: string;
+  readonly densePrefix?: string;
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
@@ -99,6 +100,10 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
   ['--order <way>', 'pages are compacted from the top down, or up (default: down; stw: up)'],
   [
+    '--dense-prefix <fraction>',
+    'pages at the bottom of which so much is live are not moved, only updated; off: all are (default: 0.95)',
+  ],
+  [
     '--loops <how>',
     "auto: the collector's inner loops compiled (WebAssembly) where its memory is in reach; js: never (default: auto)",
   ],
@@ -136,6 +141,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     ...triggerOptions(raw, heap),
     page: pageBytes(raw.page ?? '4KiB'),
     order: oneOf('--order', raw.order ?? 'down', ['down', 'up'] as const),
+    densePrefix: densePrefix(raw.densePrefix ?? String(DENSITY)),
     loops: oneOf('--loops', raw.loops ?? 'auto', ['auto', 'js'] as const),
     pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
@@ -255,6 +261,15 @@ function triggerOptions(raw: RawOptions, heap: number): TriggerOptions {
     maxFree,
     period: period === undefined ? null : integer('--period', period, [1, MAX_PERIOD_MS]),
   };
+}
+
+function densePrefix(text: string): number | null {
+  if (text === 'off') return null;
+  const value = decimal(text);
+  if (value >= LEAST_DENSITY && value <= 1) return value;
+  throw new UsageError(
+    `--dense-prefix ${text}: must be a fraction from ${LEAST_DENSITY} to 1, as 0.95, or off`,
+  );
 }
 
 function fraction(option: string, text: string): number {

@@ -27,9 +27,13 @@ export const CycleSchema = record({
   pauses: Type.Array(Pause),
   liveBytes: Count,
   freedBytes: Count,
+  /** Dead, and left in the dense prefix. */
+  deadBytes: Count,
   objects: Count,
   pages: record({
     compacted: Count,
+    /** Of these: the dense prefix, which was not moved. */
+    prefix: Count,
     slid: Count,
     publishedByCollector: Count,
     publishedByFault: Count,
@@ -132,6 +136,8 @@ export const ConfigSchema = record({
   invocations: Type.Integer({ minimum: 1 }),
   batch: Count,
   order: Type.Union([Type.Literal('down'), Type.Literal('up')]),
+  /** How dense pages at the bottom must be in order not to be moved; null: all are moved. */
+  densePrefix: Type.Union([Type.Null(), Type.Number()]),
   /** What decides when collections begin by themselves: null, or sizes in bytes and a period in ms. */
   utilization: Type.Union([Type.Null(), Type.Number()]),
   minFree: Count,

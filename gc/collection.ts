@@ -17,6 +17,7 @@ import { EVENT } from './events.ts';
 import { hurried, ifGranted } from './patience.ts';
 import { type Collector, pause, phase } from './phase.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
+import { densePages } from './phases/dense-prefix.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
 import { giveUp } from './phases/give-up.ts';
 import { keepNonMoving, setLiveBits } from './phases/liveness.ts';
@@ -79,7 +80,7 @@ function complete(c: Collector, { black, pages, reclaiming }: Flipped): void {
   noteUpdated(c, pages);
   phase(c, 'release', () => {
     maker.patience.relieve = () => {}; // all of from-space is asked for now: no refusal is worth asking once more
-    c.debt.pages = finishReclaiming(maker, reclaiming);
+    c.debt.old = finishReclaiming(maker, reclaiming);
     clearLiveness(tables, black);
     clearMarks(tables, pages.oldTops);
     releaseUnused(c);
@@ -122,9 +123,12 @@ function markAndFlip(c: Collector): Flipped | RefusedError {
     black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned, most)));
     if (black === null) precleaned += phase(c, 'preclean', () => precleanAgain(c.tables, c.marking, markers));
   }
-  const plan = planCompaction(c, black);
+  const plan = planCompaction(c, black, c.density);
   return pause(c, 'compaction', () => flipTo(c, plan, black));
 }
+
+/** The last resort leaves nothing that is dead. */
+const ALL_LIVE = 1;
 
 /** The last resort, one pause: what is dead when it begins goes, and nobody takes a page meanwhile. */
 function flipStopped(c: Collector): Flipped | RefusedError {
@@ -133,16 +137,16 @@ function flipStopped(c: Collector): Flipped | RefusedError {
       markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markersOf(c)),
     );
     const black = phase(c, 'remark', () => remark(c, 0)) as Ref;
-    const flipped = flipTo(c, planCompaction(c, black), black);
+    const flipped = flipTo(c, planCompaction(c, black, c.density === null ? null : ALL_LIVE), black);
     noteRoom(c.tables);
     return flipped;
   });
 }
 
-function planCompaction(c: Collector, black: Ref): CompactionPlan | RefusedError {
+function planCompaction(c: Collector, black: Ref, density: number | null): CompactionPlan | RefusedError {
   phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
-    const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black);
+    const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black, prefixOf(c, black, density));
     return readyFor(c, compaction) ?? compaction;
   });
   if (plan instanceof RefusedError) return plan;
@@ -151,12 +155,23 @@ function planCompaction(c: Collector, black: Ref): CompactionPlan | RefusedError
   return phase(c, 'rehearse', () => unlessRefused(c.rehearseFlip)) ?? plan;
 }
 
+/** How many pages at the bottom are not moved. */
+function prefixOf({ maker, tables }: Collector, black: Ref, density: number | null): number {
+  if (density === null) return 0;
+  const dense = densePages(tables, black >>> LOG_PAGE_GRANULES, density);
+  return maker.mode.keepsPrefix ? (maker.thread.prefixOf?.(dense) ?? dense) : dense;
+}
+
 /** Readies the memory that to-space is made in. Null, or why it cannot be. */
-function readyFor({ maker, debt }: Collector, { compactedPages }: CompactionPlan): RefusedError | null {
-  const refused = payDebt(maker, debt.pages);
+function readyFor(
+  { maker, debt }: Collector,
+  { compactedPages, prefixPages }: CompactionPlan,
+): RefusedError | null {
+  const refused = payDebt(maker, debt.old);
   if (refused !== null) return refused;
-  debt.pages = 0;
-  return unlessRefused(() => maker.thread.ready?.(compactedPages)) ?? null;
+  debt.old = { first: 0, end: 0 };
+  const inPlace = maker.mode.keepsPrefix ? prefixPages : 0;
+  return unlessRefused(() => maker.thread.ready?.(compactedPages, inPlace)) ?? null;
 }
 
 /** With the world stopped: to-space takes the place of the heap, or nothing has happened. */

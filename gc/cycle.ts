@@ -25,6 +25,7 @@ const NAMES = [
   'side', // which side holds the heap: changes at each flip
   'usedPages', // to-space pages to make
   'compactedPages',
+  'prefixPages', // of these, the first so many are made where they lie
   'liveGranules',
   'blackBegin',
   'blackSlide',

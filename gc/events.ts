@@ -36,6 +36,7 @@ export const EVENT = {
   largePages: 25, // the pages of all that are kept: with references, cycle, and raw
   released: 26, // free pages that do not move whose memory was given back, cycle
   refused: 27, // errno, cycle: a call was refused, and may be made again
+  prefix: 28, // pages at the bottom that were not moved, cycle, and granules of them that are dead
 } as const;
 
 /** Who filled or published. */

@@ -7,7 +7,8 @@
  * The first and the last object may lie on the page in part (page-layout.ts).
  *
  * Two kinds of page: below the compacted end, live objects packed without gaps ("compacted"); above it, pages of
- * objects allocated since marking, which keep their gaps ("slid"). And a third one in the non-moving space, whose
+ * objects allocated since marking, which keep their gaps ("slid"). The lowest of the first kind may be what they were, and
+ * are only updated (phases/dense-prefix.ts). And a third one in the non-moving space, whose
  * objects stay where they are and only what they refer to has moved: its references are forwarded in the page itself
  * where the mode can publish that, else in a copy of it. One that holds no object is made zero: somebody has allocated
  * there since the flip, and faults. Its memory may not even be there.
@@ -36,6 +37,8 @@ export interface PageSources extends SlideBounds {
   from: PageView;
   liveGranules: number;
   compactedPages: number;
+  /** Of these, the first so many are the old pages themselves: only their references are forwarded, in place. */
+  prefixPages: number;
   /** Whether a page of the non-moving space is made where it is; if not, it is copied first. */
   readonly inPlace: boolean;
   /** Whether pages are made in ascending order, over what they are made from. */
@@ -90,6 +93,12 @@ export function makeFillPage(
     fillTail(words, end, base + WORDS);
   }
 
+  /** A page of the prefix, which lies where it lay: as {@link compact}, but for the copying. */
+  function settle(page: number, words: Int32Array, base: number): void {
+    const broken = loops().forwardReferences(firstLayout[page] as PageLayout, words, base, base + WORDS);
+    if (broken !== SOUND) throw noObject((page << LOG_GRANULES) + broken);
+  }
+
   function slide(page: number, words: Int32Array, base: number): void {
     const { from, blackSlide, inOrder } = sources;
     const granule = (page << LOG_GRANULES) + blackSlide;
@@ -124,7 +133,8 @@ export function makeFillPage(
   }
 
   return (page, words, base) => {
-    if (page < sources.compactedPages) compact(page, words, base);
+    if (page < sources.prefixPages) settle(page, words, base);
+    else if (page < sources.compactedPages) compact(page, words, base);
     else if (page < tables.pages) slide(page, words, base);
     else update(page, words, base);
   };

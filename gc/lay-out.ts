@@ -14,7 +14,7 @@ import { allocateMarkPool } from './mark-pool.ts';
 import { modeNamed } from './modes/index.ts';
 import { ModeError } from './modes/load.ts';
 import { allBytes, mapPrivate } from './modes/mapping.ts';
-import type { MappingMode, Ranges, Reservation } from './modes/mode.ts';
+import { type MappingMode, MODE_WORDS, type Ranges, type Reservation } from './modes/mode.ts';
 import type { ResolvedOptions } from './options.ts';
 import { makeRefusals } from './refuse.ts';
 import type { HeapLinks } from './threads/boot.ts';
@@ -74,6 +74,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     compiled: metadata.buffer === kernel.linear?.memory.buffer,
     cycle,
     markPool: allocateMarkPool(),
+    modeWords: allocateShared(4 * MODE_WORDS),
     // Where a page that nobody publishes is lost, "on demand only" is one page a call.
     batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
     order: options.order,
@@ -81,6 +82,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     verify: options.verify !== false,
     assertPhases: options.verify === 'phases',
     trigger,
+    densePrefix: options.densePrefix,
     periodMs: options.periodMs,
     refusals: makeRefusals(options.refuse),
   };

@@ -47,6 +47,7 @@ export function makeMaker(parts: Parts): Maker {
     from: parts.thread.fromSpace(),
     liveGranules: 0,
     compactedPages: 0,
+    prefixPages: 0,
     blackBegin: 0,
     blackSlide: 0,
     nonMoving: nonMovingBegin(parts.tables),
@@ -65,6 +66,7 @@ export function beginCycle(maker: Maker): void {
   sources.from = thread.fromSpace();
   sources.liveGranules = loadAcquire(cycle, CYCLE.liveGranules);
   sources.compactedPages = loadAcquire(cycle, CYCLE.compactedPages);
+  sources.prefixPages = loadAcquire(cycle, CYCLE.prefixPages);
   sources.blackBegin = loadAcquire(cycle, CYCLE.blackBegin);
   sources.blackSlide = loadAcquire(cycle, CYCLE.blackSlide);
   sources.compiled = isWithinReach(maker);
@@ -86,10 +88,15 @@ export function makePage(
   maker: Maker,
   page: number,
   batchFirst: number,
-  isAnew: boolean = page < maker.tables.pages || !isKept(maker.tables, page),
+  isAnew: boolean = isMadeAnew(maker, page),
 ): void {
   const at = roomFor(maker, page, batchFirst, isAnew);
   maker.fill(page, maker.thread.target(page, isAnew), at);
+}
+
+/** Whether what lies where the page will be made is not needed: it is not made from that. */
+function isMadeAnew({ tables, sources }: Maker, page: number): boolean {
+  return page < tables.pages ? page >= sources.prefixPages : !isKept(tables, page);
 }
 
 /** Where the page is made: memory that the kernel may have to find first. @throws RefusedError */

@@ -41,6 +41,12 @@ export interface HeapOptions {
    * is newest comes first; or from the bottom up, as `stw` always does (default `down`).
    */
   readonly order?: 'down' | 'up';
+  /**
+   * The dense prefix: pages at the heap's bottom of which at least this part is live are not moved, and only their
+   * references are updated: in place, but in the mode `copy`. What is dead there stays (default 0.95); 1: only what is
+   * wholly live; null: every object is moved.
+   */
+  readonly densePrefix?: number | null;
   /** Root slots of each mutator, its shadow stack included (default 65 536). */
   readonly rootSlots?: number;
   /** Weak references, finalizers and ephemerons that each mutator can have at a time (default 1024). */
@@ -75,6 +81,9 @@ export interface HeapOptions {
 
 const DEFAULT_ROOT_SLOTS = 65_536;
 const MOST_PAGES = 2 ** 22;
+/** How dense the prefix is where nothing is said: ART's (art-cmc.md, 7.4). And the least that makes sense. */
+export const DENSITY = 0.95;
+export const LEAST_DENSITY = 0.5;
 /** The least growth, where nothing is said: this part of the heap. */
 const MIN_FREE_PART = 32;
 export const MAX_PERIOD_MS = 24 * 3600 * 1000;
@@ -106,6 +115,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     faultThreads: 1,
     batch: 16,
     order: 'down',
+    densePrefix: DENSITY,
     rootSlots: DEFAULT_ROOT_SLOTS,
     nonMovingBytes: 0,
     largeBytes: 0,
@@ -134,6 +144,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('weakHandles', resolved.weakHandles, 0, 2 ** 24, 'handles');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
   requireTrigger(resolved);
+  requireDense(resolved);
   requireOneOf('loops', resolved.loops, ['auto', 'js']);
   requireOneOf('order', resolved.order, ['down', 'up']);
   // Where nobody faults, nobody serves faults.
@@ -169,6 +180,13 @@ function requireTrigger({
   requireWhole('minFreeBytes', minFreeBytes, 1, heapBytes, 'bytes');
   requireWhole('maxFreeBytes', maxFreeBytes, minFreeBytes, heapBytes, 'bytes');
   if (periodMs !== null) requireWhole('periodMs', periodMs, 1, MAX_PERIOD_MS, 'ms');
+}
+
+function requireDense({ densePrefix }: ResolvedOptions): void {
+  if (densePrefix === null || (densePrefix >= LEAST_DENSITY && densePrefix <= 1)) return;
+  throw new RangeError(
+    `densePrefix: ${densePrefix} is out of range; it takes a fraction from ${LEAST_DENSITY} to 1, as 0.95, or null`,
+  );
 }
 
 function requireOneOf(name: string, value: string, known: readonly string[]): void {

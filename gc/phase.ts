@@ -2,7 +2,7 @@
 import type { HeapTables } from '../heap/layout.ts';
 import { resumeTheWorld, stopTheWorld } from '../heap/safepoint.ts';
 import { loadAcquire, type SharedWords, sleepWhile } from '../uffd/sync.ts';
-import { CYCLE } from './cycle.ts';
+import { CYCLE, type PageRange } from './cycle.ts';
 import { EVENT } from './events.ts';
 import type { Checker } from './invariants/checker.ts';
 import type { Maker } from './maker.ts';
@@ -23,10 +23,12 @@ export interface Collector {
   readonly checker: Partial<Checker> | null;
   readonly trigger: TriggerPolicy;
   /**
-   * What the kernel has not let go of yet: how many old pages, which must be gone by the next flip; and, of a heap that is
-   * its own from-space, up to which page there may be memory above its top (0: none).
+   * What the kernel has not let go of yet: old pages, which must be gone by the next flip; and, of a heap that is its own
+   * from-space, up to which page there may be memory above its top (0: none).
    */
-  readonly debt: { pages: number; above: number };
+  readonly debt: { old: PageRange; above: number };
+  /** What part of a dense prefix must be live at the least; null: there is none. */
+  readonly density: number | null;
   readonly rehearseFlip: () => void;
   /** Lets the kernel take note of how much memory there is now. */
   readonly sampleMemory: () => void;

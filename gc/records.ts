@@ -28,6 +28,8 @@ export interface CycleRecord {
   readonly pauses: readonly PauseRecord[];
   readonly liveBytes: number;
   readonly freedBytes: number;
+  /** Dead objects that were left in the dense prefix. */
+  readonly deadBytes: number;
   readonly objects: number;
   /** Dirty cards (64 bytes each) that marking looked at beside the mutators, and in the marking pause. */
   readonly dirtyCards: { readonly precleaned: number; readonly atPause: number };
@@ -35,6 +37,8 @@ export interface CycleRecord {
   readonly references: { readonly cleared: number; readonly finalized: number };
   readonly pages: {
     readonly compacted: number;
+    /** Of the compacted ones: those of the dense prefix, which were not moved. */
+    readonly prefix: number;
     readonly slid: number;
     readonly publishedByCollector: number;
     readonly publishedByFault: number;
@@ -143,11 +147,13 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
     pauses: pausesOf(events),
     liveBytes,
     freedBytes: Math.max(0, one(EVENT.freed).a * PAGE_BYTES),
+    deadBytes: one(EVENT.prefix).b * GRANULE_BYTES,
     objects: marked.a,
     dirtyCards: { precleaned: one(EVENT.cards).a, atPause: one(EVENT.cards).b },
     references: { cleared: of(EVENT.references)[0]?.a ?? 0, finalized: of(EVENT.references)[0]?.b ?? 0 },
     pages: {
       compacted: planned.a,
+      prefix: one(EVENT.prefix).a,
       slid: planned.b,
       publishedByCollector: sum(EVENT.published, ROLE.collector),
       publishedByFault: sum(EVENT.published, ROLE.fault),

@@ -96,6 +96,7 @@ const remapMode: MappingMode = {
   ...MODES.continue,
   name: 'remap',
   untouchedStay: false,
+  keepsPrefix: false, // its flip maps one file over all of the heap
   features: 0n,
   needs: (r) => ({ memoryBytes: allBytes(r) + r.heapBytes, addressBytes: 4 * allBytes(r) }),
   attach,

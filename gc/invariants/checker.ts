@@ -50,24 +50,28 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
   const { tables, thread, mode, cycle } = maker;
   let places: Places = { objects: [], places: [] };
   let before: Before = { roots: [], hashes: new Map() };
+  let prefix = 0;
   let from: PageView | null = null; // a copy, where pages are made over it
 
   return {
     beforeRemark: () => assertCards(thread.livingSpace(), tables),
     marked: () => assertMarked(thread.livingSpace(), tables),
     prepared(plan, black) {
+      prefix = mode.keepsPrefix ? plan.prefixPages : 0;
       places = assertPrepared(thread.livingSpace(), tables, plan, black);
     },
     beforeFlip() {
       before = lookBefore(thread.livingSpace(), tables, topPage(tables));
       assertKept(thread.livingSpace(), tables);
-      assertIncomingEmpty(maker, kernel);
+      assertIncomingEmpty(maker, kernel, prefix);
     },
     flipped(pages, black) {
       const slide = (pages.old - pages.used) << LOG_PAGE_GRANULES;
       assertRoots(tables, before, places, { black, slide });
       assertToSpace(kernel, heap, mode, tables, pages);
       assertFromSpace(thread.fromSpace(), tables, before, (page) => isInFromSpace(maker, page));
+      if (mode.untouchedStay)
+        assertFromSpace(thread.livingSpace(), tables, before, (page) => page < pages.prefix);
       assertRaw(thread.livingSpace(), tables, before);
       if (!mode.concurrent) from = copyOf(thread.fromSpace(), pages.old);
     },
@@ -91,10 +95,10 @@ function isInFromSpace({ mode, tables }: Maker, page: number): boolean {
 }
 
 /** C3, of modes that say through which addresses to look. */
-function assertIncomingEmpty({ thread, tables }: Maker, kernel: Kernel): void {
+function assertIncomingEmpty({ thread, tables }: Maker, kernel: Kernel, prefix: number): void {
   const { incoming } = thread;
   if (incoming === undefined) return;
-  for (let page = 0; page < tables.pages; page++) {
+  for (let page = prefix; page < tables.pages; page++) {
     const isThere = kernel.pagemap(incoming(page)).present;
     assertThat('C3', !isThere, () => `page ${page} of the file is there before the flip`);
   }

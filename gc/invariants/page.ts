@@ -22,12 +22,10 @@ export function assertingFill(fill: FillPage, tables: HeapTables, sources: Reado
       fill(page, words, base);
       return; // what it was made from may be gone: see assertMade
     }
-    // A page that is updated in place is gone afterwards.
-    const before = sources.inPlace && page >= tables.pages ? words.slice(base, base + PAGE_WORDS) : null;
-    const expected = before === null ? null : model.updated(page, before);
+    // Before it is made: where that is in place, what it was is gone afterwards.
+    const before = () => (sources.inPlace ? words.slice(base, base + PAGE_WORDS) : pageOf(sources, page));
+    const wanted = page < tables.pages ? model.moved(page) : model.updated(page, before());
     fill(page, words, base);
-    const wanted =
-      expected ?? (page < tables.pages ? model.moved(page) : model.updated(page, pageOf(sources, page)));
     assertWords(page, wanted, words, base);
   };
 }

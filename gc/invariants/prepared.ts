@@ -1,7 +1,7 @@
-/** What must hold of the tables that a compaction is planned with: I2 (live bits) and P1 to P4. Beside mutators. */
+/** What must hold of the tables that a compaction is planned with: I2 (live bits) and P1 to P5. Beside mutators. */
 import { isSet } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
-import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { isFiller, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { describeRef } from '../../heap/verify.ts';
 import { readObject } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
@@ -26,7 +26,8 @@ export function assertPrepared(
 ): Places {
   // Each is implied by those after it: what fails first says the most.
   const places = assertPlaces(space, tables, plan, black);
-  assertLiveBits(space, tables, black);
+  assertPrefix(space, tables, plan);
+  assertLiveBits(space, tables, plan, black);
   assertOffsets(tables, plan, black);
   assertAscending(tables, plan);
   assertFirsts(space, tables, plan, black);
@@ -37,13 +38,14 @@ function isLive({ liveness }: HeapTables, granule: number): boolean {
   return isSet(liveness, granule, 2);
 }
 
-function assertLiveBits(space: PageView, tables: HeapTables, black: Ref): void {
+function assertLiveBits(space: PageView, tables: HeapTables, plan: CompactionPlan, black: Ref): void {
   let granule = 0;
   const assertAll = (end: Ref, live: boolean, why: () => string): void => {
     for (; granule < end; granule++) {
       assertThat('I2', isLive(tables, granule) === live, () => `the live bit of granule ${granule} ${why()}`);
     }
   };
+  assertAll(plan.prefixPages << LOG_PAGE_GRANULES, true, () => 'is clear, and it is in the dense prefix');
   forMarked(tables, 0, black, (object) => {
     assertAll(object, false, () => 'is set, and no marked object covers it');
     const end = object + readObject(space, object).granules;
@@ -76,16 +78,29 @@ function assertPlaces(space: PageView, tables: HeapTables, plan: CompactionPlan,
     nonMoving: Number.MAX_SAFE_INTEGER,
   });
   const [objects, places]: [Ref[], Ref[]] = [[], []];
-  let next = 0;
+  const prefix: Ref = plan.prefixPages << LOG_PAGE_GRANULES;
+  let next = prefix;
   forMarked(tables, 0, black, (object) => {
     const place = forward(object);
     const where = () => `${describeRef(object)} goes to ${place}, and the live ones below it end at ${next}`;
-    assertThat('P2', place === next && place <= object, where);
+    assertThat('P2', place === (object < prefix ? object : next) && place <= object, where);
     objects.push(object);
     places.push(place);
-    next += readObject(space, object).granules;
+    next = Math.max(next, place + readObject(space, object).granules);
   });
   return { objects, places };
+}
+
+/** P5. */
+function assertPrefix(space: PageView, { markBits }: HeapTables, { prefixPages }: CompactionPlan): void {
+  const end: Ref = prefixPages << LOG_PAGE_GRANULES;
+  for (let object: Ref = 0; object < end; ) {
+    const { header, granules } = readObject(space, object);
+    const isDead = isFiller(header) && object + granules <= end;
+    const where = () => `${describeRef(object)} of ${granules} granules is neither`;
+    assertThat('P5', granules > 0 && (isSet(markBits, object) || isDead), where);
+    object += granules;
+  }
 }
 
 function assertAscending(

@@ -6,30 +6,34 @@
  * The incoming file holds what was left in it two collections ago. Pages are made whole, so what must be zero is
  * only what mutators will allocate from: it is zeroed before the pause, through the alias, beside the mutators.
  */
-import { PAGE_WORDS } from '../../uffd/kernel.ts';
+import { PAGE_BYTES, PAGE_WORDS } from '../../uffd/kernel.ts';
 import { attachFiles, continueMode } from './continue.ts';
 import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
 function attach(context: ThreadContext): MappedThread {
   const files = attachFiles(context);
+  const pages = context.ranges.heapBytes / PAGE_BYTES;
   // Pages of each file that have been written; only the collector, which is one thread, looks at it.
-  const written = [0, 0];
+  const written: [number, number] = [0, 0];
   return {
     ...files.thread,
-    ready(compactedPages) {
+    ready(compactedPages, prefixPages) {
+      files.thread.ready?.(compactedPages, prefixPages);
       const incoming = 1 - context.side();
       const { words, writable } = files.alias(incoming);
-      for (let page = compactedPages; page < (written[incoming] as number); page++) {
-        const at = writable(page);
-        words.fill(0, at, at + PAGE_WORDS);
+      for (const { first, end, file } of files.filesOf(incoming, compactedPages, pages)) {
+        for (let page = first; page < Math.min(end, written[file]); page++) {
+          const at = writable(page);
+          words.fill(0, at, at + PAGE_WORDS);
+        }
       }
     },
     incoming: undefined,
     release: undefined,
     settle(oldPages, nonMovingPages) {
       files.thread.settle?.(oldPages, nonMovingPages);
-      const outgoing = 1 - context.side();
-      written[outgoing] = Math.max(written[outgoing] as number, oldPages);
+      for (const { end, file } of files.filesOf(1 - context.side(), context.prefix(), oldPages))
+        written[file] = Math.max(written[file], end);
     },
   };
 }

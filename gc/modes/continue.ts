@@ -14,6 +14,10 @@
  * The incoming file is empty at every flip (its pages were punched out in the course of the collection before), so a
  * touched page is a MISSING fault until it is made and a MINOR fault until it is published.
  *
+ * Pages of the dense prefix stay in their file, while the files change their roles (swaps.ts): at the flip only their page
+ * tables are moved away, and the incoming alias shows them too. So they are updated in place, and published as others are.
+ * An alias is mapped anew, where it must be, when its side is about to take over and nobody looks at it.
+ *
  * After ART's minor-fault mode, variant F (art-cmc.md, 1.3), which swapped two memfds.
  */
 import {
@@ -38,6 +42,7 @@ import {
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
+import { endOfRun, type Run, runsOf, type Swaps, shareSwaps, stayingOf, swapBoth } from './swaps.ts';
 
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
@@ -63,7 +68,8 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
     stage: mapFile(kernel, 0, PAGE_BYTES, fds[0]),
     stageFrom: mapPrivate(kernel, PAGE_BYTES),
   };
-  for (const { at, bytes, fd } of partsOf(ranges, fds[0])) mapFile(kernel, heap + at, bytes, fd);
+  mapFile(kernel, heap, filePages(ranges) * PAGE_BYTES, fds[0]);
+  for (const { at, bytes, fd } of fixedParts(ranges)) mapFile(kernel, heap + at, bytes, fd);
   if (rawBytes > 0) mapFile(kernel, heap + spanBytes, rawBytes, nonMoving, spanBytes - heapBytes);
   return ranges;
 }
@@ -74,27 +80,44 @@ function makeFile(kernel: Kernel, name: string, length: number): number {
   return fd;
 }
 
-/** The mappings that the heap's addresses consist of up to raw data, the moving space's file given: each is moved by itself. */
-function partsOf(
-  { heapBytes, nonMovingBytes, spanBytes, nonMoving }: Ranges,
-  moving: number,
-): readonly { readonly at: number; readonly bytes: number; readonly fd: number }[] {
-  if (nonMovingBytes === 0) return [{ at: 0, bytes: spanBytes, fd: moving }];
-  return [
-    { at: 0, bytes: heapBytes, fd: moving },
-    { at: heapBytes, bytes: spanBytes - heapBytes, fd: nonMoving as number },
-  ];
+/** A mapping of a part of the heap's addresses, that many bytes from its first: of a file, from `offset` on. */
+interface Part {
+  readonly at: number;
+  readonly bytes: number;
+  readonly fd: number;
+  readonly offset: number;
+}
+
+/** The mappings of what does not move, which is moved aside by itself. */
+function fixedParts({ heapBytes, nonMovingBytes, spanBytes, nonMoving }: Ranges): readonly Part[] {
+  if (nonMovingBytes === 0) return [];
+  return [{ at: heapBytes, bytes: spanBytes - heapBytes, fd: nonMoving as number, offset: 0 }];
+}
+
+/** Pages of the heap's addresses that the two files are mapped at. */
+function filePages({ heapBytes, nonMovingBytes, spanBytes }: Ranges): number {
+  return (nonMovingBytes === 0 ? spanBytes : heapBytes) / PAGE_BYTES;
+}
+
+/** Pages [first, end), which all lie in one of the two files: 0 or 1. */
+export interface FileRun {
+  readonly first: number;
+  readonly end: number;
+  readonly file: 0 | 1;
 }
 
 /** A thread's use of the two files, and their aliases. */
 export interface AttachedFiles {
   readonly thread: MappedThread;
-  /** The permanent alias of a side's file. */
+  /** The permanent alias of a side. */
   readonly alias: (side: number) => PageView;
+  /** Pages [first, end) of a side as it is from the next flip on, or, after the flip, as it was. */
+  readonly filesOf: (side: number, first: number, end: number) => readonly FileRun[];
 }
 
-export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): AttachedFiles {
-  const { heap, spanBytes } = ranges;
+export function attachFiles(context: ThreadContext): AttachedFiles {
+  const { kernel, uffd, ranges, side, prefix, shared } = context;
+  const { heap, heapBytes, spanBytes } = ranges;
   const retired = ranges.retired as number;
   const stage = ranges.stage as number;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
@@ -104,45 +127,85 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
   ] as const;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
-  const moving = ranges.heapBytes / PAGE_BYTES;
-  const moveAside = (addr: number, aside: number, length: number, fd: number) => {
-    movePages(kernel, addr, aside, length);
-    mapFile(kernel, addr, length, fd);
-  };
+  const moving = heapBytes / PAGE_BYTES;
+  // Which pages have changed files, as the collector knows, which is one thread: of the heap, of what it will be after the
+  // next flip, and of what each alias shows.
+  let [swaps, next]: [Swaps, Swaps] = [[], []];
+  const shown: [Swaps, Swaps] = [[], []];
+
+  const partsOf = (of: number, runs: readonly Run[]): readonly Part[] =>
+    runs.map(({ first, end, swapped }) => {
+      const [at, bytes] = [first * PAGE_BYTES, (end - first) * PAGE_BYTES];
+      return { at, bytes, fd: fds[(of ^ swapped) as 0 | 1], offset: at };
+    });
+  const mapAt = (base: number, { at, bytes, fd, offset }: Part) =>
+    mapFile(kernel, base + at, bytes, fd, offset);
+
+  /** Has the incoming side's alias show what the heap will be. */
+  function showNext(): void {
+    const incoming = (1 - side()) as 0 | 1;
+    const changed = runsOf(swapBoth(shown[incoming], next), 0, moving).filter((run) => run.swapped === 1);
+    for (const { first, end } of changed)
+      for (const part of partsOf(incoming, runsOf(next, first, end)))
+        mapAt(ranges[`alias${incoming}`] as number, part);
+    shown[incoming] = next;
+  }
+
+  /** All of the heap but raw data leaves its place, and what is to come there is mapped. */
+  function flipFiles(): void {
+    const kept = prefix() * PAGE_BYTES; // is mapped as it was, and has no page tables
+    const parts = partsOf(side(), runsOf(next, 0, filePages(ranges), swaps));
+    for (const part of [...parts, ...fixedParts(ranges)]) {
+      movePages(kernel, heap + part.at, retired + part.at, part.bytes);
+      if (part.at >= kept) mapAt(heap, part);
+    }
+  }
+
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
+    prefixOf: (most) => stayingOf(swaps, most),
+    ready(_compactedPages, prefixPages) {
+      next = prefixPages > 0 ? swapBoth(swaps, [prefixPages]) : swaps;
+      showNext();
+    },
     flip(used, nonMoving) {
       const parts = watchedParts(ranges, used, nonMoving);
       allOrNothing(
         () => {
-          for (const { at, bytes, fd } of partsOf(ranges, fds[side() as 0 | 1]))
-            moveAside(heap + at, retired + at, bytes, fd);
+          flipFiles();
           for (const [addr, length] of parts) uffd.register(addr, length, MISSING_AND_MINOR);
         },
         () => {
           for (const [addr, length] of parts) uffd.unregister(addr, length);
           // The page tables put aside are made anew, page by page, as mutators touch what the old file has.
-          for (const { at, bytes, fd } of partsOf(ranges, fds[(1 - side()) as 0 | 1]))
-            mapFile(kernel, heap + at, bytes, fd);
+          const old = partsOf(1 - side(), runsOf(swaps, 0, filePages(ranges)));
+          for (const part of [...old, ...fixedParts(ranges)]) mapAt(heap, part);
         },
       );
+      swaps = next;
+      shareSwaps(shared, swaps);
     },
     rehearseFlip(uncounted) {
-      moveAside(stage, ranges.stageFrom as number, PAGE_BYTES, fds[0]);
+      movePages(kernel, stage, ranges.stageFrom as number, PAGE_BYTES);
+      mapFile(kernel, stage, PAGE_BYTES, fds[0]);
       uncounted.register(stage, PAGE_BYTES, MISSING_AND_MINOR);
       uncounted.unregister(stage, PAGE_BYTES);
     },
     incoming: (page) => (ranges[`alias${1 - side()}`] as number) + page * PAGE_BYTES,
     target: () => current().words,
     slot: (page, _batchFirst, isAnew) => (isAnew ? current().writable(page) : current().readable(page)),
-    publish: (first, pages) => uffd.continue(heap + first * PAGE_BYTES, pages * PAGE_BYTES),
+    publish(first, pages) {
+      // A call takes pages of one mapping.
+      const end = first < moving ? endOfRun(shared, first, first + pages) : first + pages;
+      return uffd.continue(heap + first * PAGE_BYTES, (end - first) * PAGE_BYTES);
+    },
     unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     release(first, end) {
-      const fd = fds[(1 - side()) as 0 | 1];
-      inSteps(first, end, (offset, length) => {
-        checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
-      });
+      for (const { at, bytes, fd } of partsOf(1 - side(), runsOf(swaps, first, end)).toReversed())
+        inSteps(at / PAGE_BYTES, (at + bytes) / PAGE_BYTES, (offset, length) => {
+          checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
+        });
     },
     releaseNonMoving(first, end) {
       const [fd, offset, length] = [
@@ -157,7 +220,12 @@ export function attachFiles({ kernel, uffd, ranges, side }: ThreadContext): Atta
       mapPrivate(kernel, spanBytes, retired);
     },
   };
-  return { thread, alias: (of) => aliases[of as 0 | 1] };
+  return {
+    thread,
+    alias: (of) => aliases[of as 0 | 1],
+    filesOf: (of, first, end) =>
+      runsOf(next, first, end).map((run) => ({ ...run, file: (of ^ run.swapped) as 0 | 1 })),
+  };
 }
 
 export const continueMode: MappingMode = {
@@ -166,6 +234,7 @@ export const continueMode: MappingMode = {
   anyonePublishes: true,
   untouchedStay: true,
   updatesInPlace: true,
+  keepsPrefix: true,
   features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
   needs: (r) => ({ memoryBytes: allBytes(r) + r.heapBytes, addressBytes: 4 * allBytes(r) }),
   reserve,

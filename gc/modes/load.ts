@@ -23,7 +23,7 @@ export function isModule(name: string): boolean {
 }
 
 type Kind = 'string' | 'boolean' | 'bigint' | 'function';
-const OF_MODE: Readonly<Record<keyof MappingMode, Kind>> = {
+const OF_MODE: Readonly<Record<Exclude<keyof MappingMode, 'keepsPrefix'>, Kind>> = {
   name: 'string',
   concurrent: 'boolean',
   anyonePublishes: 'boolean',

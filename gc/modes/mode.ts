@@ -3,6 +3,7 @@
  * made, how made pages are published, how old memory is released. A collection's phases know nothing else of it.
  */
 import type { Kernel, PageView } from '../../uffd/kernel.ts';
+import type { SharedWords } from '../../uffd/sync.ts';
 import type { PageOutcome, Userfaultfd } from '../../uffd/userfaultfd.ts';
 
 /** Addresses, descriptors and sizes that a mode reserved: numbers, so that they can be posted to any thread. */
@@ -42,7 +43,14 @@ export interface ThreadContext {
   readonly maker: number;
   /** Which of two files or sides holds the heap now: 0 or 1; the flip changes it. */
   readonly side: () => number;
+  /** How many pages at the heap's bottom are made where they lie, in this collection: 0 unless the mode `keepsPrefix`. */
+  readonly prefix: () => number;
+  /** Words that the mode's threads share, and nobody else uses: {@link MODE_WORDS} of them. */
+  readonly shared: SharedWords;
 }
+
+/** Words that a mode has for itself. */
+export const MODE_WORDS = 16;
 
 /** A mode, as one thread uses it. Page numbers count from the heap's base. */
 export interface MappedThread {
@@ -51,7 +59,8 @@ export interface MappedThread {
   /** The old objects, between the flip and the release. */
   readonly fromSpace: () => PageView;
   /**
-   * In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. So many
+   * In the compaction pause, world stopped: to-space takes the heap's addresses, empty and (if it is) watched. The first
+   * `prefix()` pages stay what they are, and leave the mutators' sight. So many
    * pages that do not move leave the mutators' sight too, with what is on them, and are watched. Raw data stays. If the
    * kernel refuses, what was done is undone (`allOrNothing`), and the collection is given up; any other error is the heap's
    * end.
@@ -68,15 +77,18 @@ export interface MappedThread {
   readonly target: (page: number, isAnew: boolean) => Int32Array;
   /**
    * Index in {@link target} of the first word of `page`, made as part of a batch that begins with `batchFirst`. `isAnew`:
-   * the whole page will be written, and what it holds may be lost; else it is one to be updated, or (with the world
-   * stopped) one that is made from what lies at its own place, among others.
+   * the whole page will be written, and what it holds may be lost; else it is one to be updated (one of the prefix, too), or
+   * (with the world stopped) one that is made from what lies at its own place, among others.
    */
   readonly slot: (page: number, batchFirst: number, isAnew: boolean) => number;
   /**
    * Before the pause, while the heap is still where it was: readies what of to-space, above so many pages, must be
-   * zero at the flip and is not. Absent where to-space is empty by then.
+   * zero at the flip and is not; and the first `prefixPages`, which will be in to-space what they are now. Absent where
+   * nothing is to do.
    */
-  readonly ready?: (compactedPages: number) => void;
+  readonly ready?: (compactedPages: number, prefixPages: number) => void;
+  /** Of a mode that `keepsPrefix`: how many of the first `most` pages it can leave where they are (default: all). */
+  readonly prefixOf?: (most: number) => number;
   /** Maps made pages into the heap and wakes who waits for them; a batch may be published in parts. */
   readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
   /**
@@ -86,7 +98,7 @@ export interface MappedThread {
   readonly unwatch: (usedPages: number, nonMovingPages: number) => void;
   /**
    * Gives the memory of old pages [first, end) back, which nobody reads any more. It comes in pieces from the top
-   * down, down to page 0, and begins while pages further down are still being read; with the world stopped it comes once,
+   * down, down to page 0 (or the end of the prefix), and begins while pages further down are still being read; with the world stopped it comes once,
    * at the end, for the pages above all that were made. Absent where they are kept. What the kernel refuses to let go of is
    * asked for once more: also before the next flip, or, with the world stopped, at the end of the next collection; until
    * then it has been zeroed there.
@@ -120,6 +132,11 @@ export interface MappingMode {
    * Whether a page that does not move is updated where it lies, and what `slot` names is that page as it was; if not, it is copied from from-space, and published as a moved one.
    */
   readonly updatesInPlace: boolean;
+  /**
+   * Whether pages at the heap's bottom can stay what they are while all else is flipped (phases/dense-prefix.ts): then `slot`
+   * names such a page as it was. If not (default), they are made anew, like others, of themselves.
+   */
+  readonly keepsPrefix?: boolean;
   /** UFFD_FEATURE_* that the mode needs. */
   readonly features: bigint;
   /** Physical memory and addresses that the simulated machine needs, in bytes. */

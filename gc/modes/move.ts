@@ -34,7 +34,7 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
 }
 
 function attach(context: ThreadContext): MappedThread {
-  const { kernel, uffd, ranges, side } = context;
+  const { kernel, uffd, ranges, side, prefix } = context;
   const { heap, heapBytes } = ranges;
   const spaces = [ranges.space0 as number, ranges.space1 as number] as const;
   const views = spaces.map((space) => kernel.pageView(space, hiddenBytes(ranges)));
@@ -42,8 +42,9 @@ function attach(context: ThreadContext): MappedThread {
   const fromSide = () => side() as 0 | 1;
   const poolSide = () => (1 - side()) as 0 | 1;
   const moving = heapBytes / PAGE_BYTES;
+  const isMoved = (page: number) => page >= prefix() && page < moving;
   /** A page that does not move is updated where the flip has put it, and goes back to its address. */
-  const sourceOf = (page: number) => (page < moving ? poolSide() : fromSide());
+  const sourceOf = (page: number) => (isMoved(page) ? poolSide() : fromSide());
   const viewOf = (of: 0 | 1) => views[of] as (typeof views)[0];
   return {
     livingSpace: () => living,
@@ -55,8 +56,11 @@ function attach(context: ThreadContext): MappedThread {
       const view = viewOf(sourceOf(page));
       return isAnew ? view.writable(page) : view.readable(page);
     },
-    publish: (first, pages) =>
-      uffd.move(heap + first * PAGE_BYTES, spaces[sourceOf(first)] + first * PAGE_BYTES, pages * PAGE_BYTES),
+    publish(first, pages) {
+      const most = first < prefix() ? Math.min(pages, prefix() - first) : pages; // those above come from elsewhere
+      const at = first * PAGE_BYTES;
+      return uffd.move(heap + at, spaces[sourceOf(first)] + at, most * PAGE_BYTES);
+    },
     unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     releaseNonMoving: dropRaw(kernel, ranges),
     // No release: from-space is the next pool. But for what did not move and has not come back: it is dead.
@@ -74,6 +78,7 @@ export const moveMode: MappingMode = {
   anyonePublishes: true,
   untouchedStay: false,
   updatesInPlace: true,
+  keepsPrefix: true,
   features: UFFD_FEATURE_MOVE,
   needs: (r) => {
     const bytes = 3 * hiddenBytes(r) + r.rawBytes;

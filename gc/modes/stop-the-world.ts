@@ -21,13 +21,13 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
   };
 }
 
-function attach({ kernel, ranges, maker }: ThreadContext): MappedThread {
+function attach({ kernel, ranges, maker, prefix }: ThreadContext): MappedThread {
   const { heap, heapBytes } = ranges;
   const space = kernel.pageView(heap, allBytes(ranges));
   const buffer = kernel.pageView((ranges.buffers as number) + maker * PAGE_BYTES, PAGE_BYTES);
   const moving = heapBytes / PAGE_BYTES;
   let inBuffer = -1; // the page that is made, and not yet in its place
-  const isBuffered = (page: number, isAnew: boolean) => page < moving && !isAnew;
+  const isBuffered = (page: number, isAnew: boolean) => page >= prefix() && page < moving && !isAnew;
   return {
     livingSpace: () => space,
     fromSpace: () => space,
@@ -36,7 +36,7 @@ function attach({ kernel, ranges, maker }: ThreadContext): MappedThread {
     target: (page, isAnew) => (isBuffered(page, isAnew) ? buffer : space).words,
     slot(page, _batchFirst, isAnew) {
       if (isAnew) return space.writable(page);
-      if (page >= moving) return space.readable(page);
+      if (!isBuffered(page, isAnew)) return space.readable(page);
       inBuffer = page;
       return buffer.writable(0);
     },
@@ -60,6 +60,7 @@ export const stopTheWorldMode: MappingMode = {
   anyonePublishes: false,
   untouchedStay: false,
   updatesInPlace: true,
+  keepsPrefix: true,
   features: 0n,
   needs: (r) => {
     const buffers = r.threads * PAGE_BYTES;

@@ -21,6 +21,8 @@ import type { CompactionPlan } from './prepare.ts';
 export interface FlipPages {
   readonly old: number;
   readonly used: number;
+  /** Of the used ones, the first so many are old ones. */
+  readonly prefix: number;
   /** Of what does not move and is watched: up to the last object that is kept, from the moving space's end. */
   readonly nonMoving: number;
   /** Up to where there were objects that do not move, in each of their spaces (heap/non-moving.ts: topsOf). */
@@ -29,10 +31,12 @@ export interface FlipPages {
 
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
   const { tables, cycle, mode, events } = maker;
-  const pages = publishPlan(tables, cycle, plan, blackBegin);
+  const inPlace = mode.keepsPrefix ? plan.prefixPages : 0;
+  const pages = publishPlan(tables, cycle, { ...plan, prefixPages: inPlace }, blackBegin);
   const slidPages = pages.used - plan.compactedPages;
   const number = loadAcquire(cycle, CYCLE.number);
   events.emit(EVENT.planned, plan.compactedPages, number, slidPages);
+  events.emit(EVENT.prefix, plan.prefixPages, number, plan.prefixDead);
   events.emit(EVENT.freed, pages.old - pages.used, number);
   const forward = makeForward(tables.liveness, {
     blackBegin,
@@ -79,6 +83,7 @@ function publishPlan(
   const used = plan.compactedPages + old - blackPage;
   storeRelease(cycle, CYCLE.liveGranules, plan.liveGranules);
   storeRelease(cycle, CYCLE.compactedPages, plan.compactedPages);
+  storeRelease(cycle, CYCLE.prefixPages, plan.prefixPages);
   storeRelease(cycle, CYCLE.blackBegin, blackBegin);
   storeRelease(cycle, CYCLE.blackSlide, (blackPage - plan.compactedPages) << LOG_PAGE_GRANULES);
   storeRelease(cycle, CYCLE.usedPages, used);
@@ -89,7 +94,7 @@ function publishPlan(
   const nonMoving = keptTop(tables) - tables.pages;
   storeRelease(cycle, CYCLE.nonMovingPages, nonMoving);
   storeRelease(cycle, CYCLE.nonMovingCursor, nonMoving);
-  return { old, used, nonMoving, oldTops: topsOf(tables) };
+  return { old, used, prefix: plan.prefixPages, nonMoving, oldTops: topsOf(tables) };
 }
 
 /** Each root once: a new address must not be forwarded again. */

@@ -10,22 +10,36 @@ import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { layoutAt } from '../page-layout.ts';
 import { resetStates } from '../page-state.ts';
+import { keepPrefix } from './dense-prefix.ts';
 
 /** What to-space will look like. */
 export interface CompactionPlan {
-  /** Live granules: compacted objects fill [0, liveGranules). */
+  /** Live granules, and those of the prefix that are not: compacted objects fill [0, liveGranules). */
   readonly liveGranules: number;
   /** To-space pages that hold them. */
   readonly compactedPages: number;
+  /** Of these, the first so many are what they were: the dense prefix. */
+  readonly prefixPages: number;
+  /** Granules of it that are dead. */
+  readonly prefixDead: number;
 }
 
-/** @param blackBegin first granule that was not marked through; a page's first */
-export function prepare(space: PageView, tables: HeapTables, blackBegin: number): CompactionPlan {
+/**
+ * @param blackBegin first granule that was not marked through; a page's first
+ * @param prefixPages pages that are not moved
+ */
+export function prepare(
+  space: PageView,
+  tables: HeapTables,
+  blackBegin: number,
+  prefixPages = 0,
+): CompactionPlan {
   const { liveness, markBits, firstGranule, firstObject, firstLayout, objectAtPage } = tables;
   const chunks = blackBegin >>> LOG_CHUNK_GRANULES;
-  let live = 0;
-  let page = 0;
-  for (let chunk = 0; chunk < chunks; chunk++) {
+  const prefixDead = keepPrefix(space, tables, prefixPages);
+  let live = prefixPages << LOG_PAGE_GRANULES;
+  let page = prefixPages;
+  for (let chunk = live >>> LOG_CHUNK_GRANULES; chunk < chunks; chunk++) {
     const bits = liveness[2 * chunk] as number;
     liveness[2 * chunk + 1] = live;
     if (bits === 0) continue;
@@ -45,7 +59,8 @@ export function prepare(space: PageView, tables: HeapTables, blackBegin: number)
     live = next;
   }
   resetStates(tables.pageStates, tables.watchedEnd);
-  return { liveGranules: live, compactedPages: (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES };
+  const compactedPages = (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
+  return { liveGranules: live, compactedPages, prefixPages, prefixDead };
 }
 
 /** Clears what marking and preparing wrote, for the next collection. */

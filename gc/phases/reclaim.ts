@@ -15,7 +15,7 @@
 import { LOG_PAGE_GRANULES } from '../../heap/object.ts';
 import { PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
-import { CYCLE } from '../cycle.ts';
+import { CYCLE, type PageRange } from '../cycle.ts';
 import type { Maker } from '../maker.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import { ifGranted } from '../patience.ts';
@@ -35,6 +35,8 @@ export interface Reclaiming {
   readonly old: number;
   /** Pages of the non-moving space. */
   readonly nonMoving: number;
+  /** Old pages below it are the new ones. */
+  readonly prefix: number;
   /** To-space pages at and above it are made. */
   madeFrom: number;
   /** From-space pages at and above it have been given back. */
@@ -45,8 +47,8 @@ export interface Reclaiming {
   highest: number;
 }
 
-export function beginReclaiming({ used, old, nonMoving }: FlipPages): Reclaiming {
-  return { old, nonMoving, madeFrom: used, end: old, releasing: false, highest: 0 };
+export function beginReclaiming({ used, old, nonMoving, prefix }: FlipPages): Reclaiming {
+  return { old, nonMoving, prefix, madeFrom: used, end: old, releasing: false, highest: 0 };
 }
 
 /**
@@ -65,12 +67,12 @@ export function isNewHeight({ cycle }: Maker, progress: Reclaiming): boolean {
 export function canReclaim(maker: Maker, progress: Reclaiming): boolean {
   const { pageStates } = maker.tables;
   while (progress.madeFrom > 0 && isMade(stateOf(pageStates, progress.madeFrom - 1))) progress.madeFrom--;
-  return progress.end - neededPages(maker, progress.madeFrom) >= RECLAIM_PAGES;
+  return progress.end - neededPages(maker, progress) >= RECLAIM_PAGES;
 }
 
 /** Gives back what is done with; `before` is told from which page on. */
 export function reclaim(maker: Maker, progress: Reclaiming, before?: (first: number) => void): void {
-  const needed = neededPages(maker, progress.madeFrom);
+  const needed = neededPages(maker, progress);
   before?.(needed);
   release(maker, progress, needed);
 }
@@ -114,24 +116,25 @@ function release({ thread }: Maker, progress: Reclaiming, first: number): void {
 export function relieve(maker: Maker, progress: Reclaiming, before?: (first: number) => void): void {
   if (progress.releasing) return;
   canReclaim(maker, progress);
-  if (neededPages(maker, progress.madeFrom) < progress.end) reclaim(maker, progress, before);
+  if (neededPages(maker, progress) < progress.end) reclaim(maker, progress, before);
 }
 
 /**
- * Gives back all that is left; every page is made. Answers how many old pages the kernel has not let go of that must be
- * gone by the next flip. (Private memory is mapped over by `settle`, or by that flip.)
+ * Gives back all that is left; every page is made. Answers the old pages that the kernel has not let go of and that must
+ * be gone by the next flip. (Private memory is mapped over by `settle`, or by that flip.)
  */
-export function finishReclaiming(maker: Maker, progress: Reclaiming): number {
-  release(maker, progress, 0);
+export function finishReclaiming(maker: Maker, progress: Reclaiming): PageRange {
+  release(maker, progress, progress.prefix);
   // Refused, it stays until the next flip maps over it, in the pause.
   ifGranted(() => maker.thread.settle?.(progress.old, progress.nonMoving));
-  return maker.thread.incoming === undefined ? 0 : progress.end;
+  const { prefix, end } = progress;
+  return { first: prefix, end: maker.thread.incoming === undefined ? prefix : end };
 }
 
 /** Gives back what {@link finishReclaiming} has left; before the next flip. Null, or why it cannot be. */
-export function payDebt({ thread }: Maker, pages: number): RefusedError | null {
+export function payDebt({ thread }: Maker, { first, end }: PageRange): RefusedError | null {
   return unlessRefused(() => {
-    if (pages > 0) thread.release?.(0, pages);
+    if (first < end) thread.release?.(first, end);
     return null;
   });
 }
@@ -141,9 +144,9 @@ function isMade(state: number): boolean {
   return state === PAGE.processed || state === PAGE.publishing || state === PAGE.published;
 }
 
-/** From-space pages [0, answer) may still be read once all pages from `madeFrom` on are made. */
-function neededPages({ tables, sources }: Maker, madeFrom: number): number {
-  if (madeFrom === 0) return 0;
+/** From-space pages [0, answer) may still be read once all pages from `madeFrom` on are made; or they are the heap. */
+function neededPages({ tables, sources }: Maker, { madeFrom, prefix }: Reclaiming): number {
+  if (madeFrom <= prefix) return prefix;
   if (madeFrom >= sources.compactedPages) return madeFrom + (sources.blackSlide >>> LOG_PAGE_GRANULES);
   return ((tables.firstGranule[madeFrom] as number) >>> LOG_PAGE_GRANULES) + 1;
 }

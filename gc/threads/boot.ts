@@ -31,6 +31,8 @@ export interface HeapLinks {
   readonly compiled: boolean;
   readonly cycle: SharedArrayBuffer;
   readonly markPool: SharedArrayBuffer;
+  /** The mode's own. */
+  readonly modeWords: SharedWords;
   readonly batch: number;
   /** The order in which compactors take pages. */
   readonly order: 'down' | 'up';
@@ -39,6 +41,8 @@ export interface HeapLinks {
   readonly verify: boolean;
   readonly assertPhases: boolean;
   readonly trigger: TriggerPolicy;
+  /** What part of a dense prefix must be live at the least; null: all objects are moved. */
+  readonly densePrefix: number | null;
   /** How long there may be no collection; null: for ever. */
   readonly periodMs: number | null;
   /** What the kernel shall refuse, to try it out. */
@@ -137,6 +141,8 @@ function makerOf(
     ranges: links.heap.ranges,
     maker: links.maker,
     side: () => loadAcquire(cycle, CYCLE.side),
+    prefix: () => loadAcquire(cycle, CYCLE.prefixPages),
+    shared: links.heap.modeWords,
   });
   const compiled = links.heap.compiled ? openCompiled(kernel.linear as KernelLinear, tables) : null;
   const ascends = links.heap.order === 'up';

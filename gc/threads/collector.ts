@@ -31,7 +31,8 @@ const collector: Collector = {
   verify: heap.verify,
   checker: checkerOf(),
   trigger: heap.trigger,
-  debt: { pages: 0, above: 0 },
+  debt: { old: { first: 0, end: 0 }, above: 0 },
+  density: heap.densePrefix,
   rehearseFlip: makeRehearsal(
     maker,
     patientUserfaultfd(attachUserfaultfd(kernel, heap.uffd), maker.patience),

@@ -20,8 +20,16 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
     ],
     liveBytes: 1 << 20,
     freedBytes: 1 << 20,
+    deadBytes: 1 << 12,
     objects: 1000,
-    pages: { compacted: 256, slid: 3, publishedByCollector: 200, publishedByFault: 50, untouched: 6 },
+    pages: {
+      compacted: 256,
+      prefix: 100,
+      slid: 3,
+      publishedByCollector: 200,
+      publishedByFault: 50,
+      untouched: 6,
+    },
     nonMoving: {
       ...{ pages: 0, liveBytes: 0, publishedByCollector: 0, publishedByFault: 0 },
       ...{ untouched: 0, calls: 0, copiedBytes: 0 },

@@ -8,6 +8,7 @@ import type { Compiled } from '../../dist/gc/compiled.js';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { beginCycle, type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { compactPages } from '../../dist/gc/phases/compact.js';
+import { densePages } from '../../dist/gc/phases/dense-prefix.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { recordHeader } from '../../dist/heap/object.js';
@@ -50,6 +51,8 @@ export interface Scenario {
   readonly stores?: readonly { readonly from: Thing; readonly slot: number; readonly target: Item }[];
   readonly blackRoots?: readonly Item[];
   readonly seed?: number;
+  /** How dense the pages at the bottom must be that are not moved; absent: all are. */
+  readonly density?: number | undefined;
 }
 
 /** Where everything is afterwards. */
@@ -58,6 +61,10 @@ export interface Compacted {
   readonly to: Space;
   readonly places: ReadonlyMap<Item, number>;
   readonly compactedPages: number;
+  /** Of these, not moved. */
+  readonly prefixPages: number;
+  /** Granules that are dead there. */
+  readonly prefixDead: number;
   readonly slidPages: number;
   /** Pages by which the black objects moved. */
   readonly slide: number;
@@ -80,7 +87,7 @@ export function compactAndCheck(scenario: Scenario): Compacted {
 }
 
 function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): Compacted {
-  const { old, roots, black = [], blackRoots = [], stores = [], seed = 1 } = scenario;
+  const { old, roots, black = [], blackRoots = [], stores = [], seed = 1, density } = scenario;
   const image = makeImage(old, pagesFor(endOf(placeAll(black, 0), 0)) + 1, seed, memory);
   const { tables, space } = image;
   const compiled = memory.compiled(tables);
@@ -97,14 +104,15 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
   }
   setRoots(tables, 1, refsOf(blackRoots, all));
 
-  const plan = prepare(space.view, tables, blackBegin);
-  const maker = inPlace ? slidingMaker(image, memory, compiled) : makerOf(image, space, compiled);
+  const dense = density === undefined ? 0 : densePages(tables, blackBegin / PAGE_GRANULES, density);
+  const plan = prepare(space.view, tables, blackBegin, dense);
+  const maker = inPlace ? slidingMaker(image, memory, compiled, dense) : makerOf(image, space, compiled);
   const pages = flip(maker, plan, blackBegin);
   if (inPlace) compactPages(maker, 3);
   const to = inPlace ? space : makeAllPages(maker, pages.used, seed, memory);
   expect(maker.sources.compiled).toBe(memory.isLinear);
 
-  const model = slideByHand({ old, live, black, blackBegin });
+  const model = slideByHand({ old, live, black, blackBegin, prefixEnd: dense * PAGE_GRANULES });
   expect([plan.liveGranules, plan.compactedPages]).toEqual([
     model.liveGranules,
     pagesFor(model.liveGranules),
@@ -121,7 +129,7 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
     image,
     to,
     places: model.places,
-    compactedPages: plan.compactedPages,
+    ...{ compactedPages: plan.compactedPages, prefixPages: dense, prefixDead: plan.prefixDead },
     slidPages: pages.used - plan.compactedPages,
     slide: blackBegin / PAGE_GRANULES - plan.compactedPages,
   };
@@ -153,16 +161,22 @@ export function makerOf(
 }
 
 /** A thread that makes pages in a buffer, and puts them over what they are made from. */
-function slidingMaker({ tables, space }: Image, memory: HeapMemory, compiled: Compiled | null): Maker {
+function slidingMaker(
+  { tables, space }: Image,
+  memory: HeapMemory,
+  compiled: Compiled | null,
+  prefix: number,
+): Maker {
   const buffer = memory.allocate(PAGE_WORDS * 4);
   let inBuffer = false;
   const thread = {
     livingSpace: () => space.view,
     fromSpace: () => space.view,
-    target: (_page: number, isAnew: boolean) => (isAnew ? space.view.words : buffer),
+    target: (page: number, isAnew: boolean) => (isAnew || page < prefix ? space.view.words : buffer),
     slot(page: number, _first: number, isAnew: boolean) {
-      inBuffer = !isAnew;
-      if (!isAnew) return 0;
+      inBuffer = !isAnew && page >= prefix;
+      if (inBuffer) return 0;
+      if (!isAnew) return space.view.readable(page);
       const at = space.view.writable(page);
       space.view.words[at] = 0x5eadbeef; // as a view may (PageView.writable)
       return at;
@@ -187,7 +201,7 @@ function makerOn(
     thread,
     compiled,
     cycle: openCycle(allocateCycle()),
-    mode: { concurrent, updatesInPlace: true },
+    mode: { concurrent, updatesInPlace: true, keepsPrefix: !concurrent },
     events: { emit: () => {}, emitAt: () => {} },
     role: 0,
   };
@@ -218,22 +232,36 @@ function slideByHand({
   live,
   black,
   blackBegin,
+  prefixEnd,
 }: {
   readonly old: readonly Item[];
   readonly live: ReadonlySet<Item>;
   readonly black: readonly Item[];
   readonly blackBegin: number;
+  readonly prefixEnd: number;
 }): Model {
   const survivors = old.filter((item) => live.has(item));
-  const packed = placeAll(survivors, 1);
-  const liveGranules = endOf(packed, 1);
+  const before = placeAll(old, 1);
+  const stays = (item: Item) => (before.get(item) as number) < prefixEnd;
+  const packed: Item[] = [];
+  let end = 1;
+  for (const item of survivors.filter(stays)) {
+    packed.push(...fillerOf((before.get(item) as number) - end), item);
+    end = (before.get(item) as number) + sizeOf(item);
+  }
+  packed.push(...fillerOf(prefixEnd - end), ...survivors.filter((item) => !stays(item)));
+  const liveGranules = endOf(placeAll(packed, 1), 1);
   const tail = { filler: pagesFor(liveGranules) * PAGE_GRANULES - liveGranules };
   const slid = placeAll(black, pagesFor(liveGranules) * PAGE_GRANULES);
   expect(pagesFor(liveGranules) * PAGE_GRANULES).toBeLessThanOrEqual(blackBegin);
-  const end = endOf(slid, liveGranules + tail.filler);
-  const rest = { filler: pagesFor(end) * PAGE_GRANULES - end };
-  const places = new Map([...packed, [tail as Item, liveGranules], ...slid, [rest as Item, end]]);
-  return { liveGranules, places, items: [...survivors, tail, ...black, rest] };
+  const top = endOf(slid, liveGranules + tail.filler);
+  const rest = { filler: pagesFor(top) * PAGE_GRANULES - top };
+  const items = [...packed, tail, ...black, rest];
+  return { liveGranules, places: placeAll(items, 1), items };
+}
+
+function fillerOf(granules: number): Item[] {
+  return granules > 0 ? [{ filler: granules }] : [];
 }
 
 function compareWords(to: Space, pages: number, { items, places }: Model): void {

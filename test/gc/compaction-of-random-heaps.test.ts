@@ -28,6 +28,7 @@ const anyHeap = fc.record({
   stores: fc.nat(5),
   nulls: fc.nat(3),
   seed: fc.integer({ min: 1, max: 1 << 30 }),
+  density: fc.constantFrom(0.5, 0.8, 0.95, 1, undefined),
 });
 type Shape = { references: number; words: number } | { filler: number };
 
@@ -61,7 +62,7 @@ function scenarioOf(heap: typeof anyHeap extends fc.Arbitrary<infer T> ? T : nev
         ? []
         : [{ from, target, slot: random(from.references.length) }],
     ),
-    seed: heap.seed,
+    ...{ seed: heap.seed, density: heap.density },
   };
 }
 
@@ -92,21 +93,27 @@ function randomFrom(seed: number): (below: number) => number {
 }
 
 it('random heaps, with and without objects allocated since marking', () => {
-  let [several, slid, still] = [0, 0, 0];
+  let [several, slid, still, kept, filled] = [0, 0, 0, 0, 0];
   fc.assert(
     fc.property(anyHeap, (heap) => {
       const done = compactAndCheck(scenarioOf(heap));
       if (done.compactedPages > 3) several++;
       if (done.slidPages > 0 && done.slide > 0) slid++;
       if (done.slidPages > 0 && done.slide === 0) still++;
+      if (done.prefixPages > 0 && done.prefixPages < done.compactedPages) kept++;
+      if (done.prefixDead > 0) filled++;
     }),
     {
       numRuns: 300,
-      examples: [[{ old: [], black: [], roots: 0, blackRoots: 0, stores: 0, nulls: 0, seed: 1 }]],
+      examples: [
+        [{ old: [], black: [], roots: 0, blackRoots: 0, stores: 0, nulls: 0, seed: 1, density: undefined }],
+      ],
     },
   );
   // Random tests that no longer reach the cases they are for must not go unnoticed.
   expect(several).toBeGreaterThan(20);
   expect(slid).toBeGreaterThan(20);
   expect(still).toBeGreaterThan(1);
+  expect(kept).toBeGreaterThan(10);
+  expect(filled).toBeGreaterThan(10);
 });

@@ -12,7 +12,7 @@ it.each([
 ])('%i old pages, of which half are live, and %i pages of faults a batch at first', (old, faults) => {
   const cycle = openCycle(allocateCycle());
   const maker = { cycle } as unknown as Maker;
-  const progress = beginReclaiming({ used: old / 2, old, nonMoving: 0, oldTops: [] });
+  const progress = beginReclaiming({ used: old / 2, old, prefix: 0, nonMoving: 0, oldTops: [] });
   let [highest, seen, looks] = [0, 0, 0];
   for (let batch = 0; progress.end > 0; batch++) {
     // 16 pages of the collector's own, and many by fault threads in the first part of the compaction.

@@ -26,7 +26,7 @@ import { topPage } from '../../dist/heap/spaces.js';
 import type { Kernel } from '../../dist/uffd/kernel.js';
 import { attachUserfaultfd } from '../../dist/uffd/userfaultfd.js';
 
-const PAGES = 32;
+const PAGES = 64;
 const OBJECTS = 200;
 const WORDS = 58; // of data in each object
 const GRANULES = 31; // of each object: so that most do not begin with a chunk
@@ -35,8 +35,11 @@ afterEach(() => {
   for (const kernel of opened.splice(0)) kernel.dispose();
 });
 
-/** A heap in which every other object is live, some of them pinned; each refers to the live one before it. */
-function checkedHeap(mode: ModeName) {
+/**
+ * A heap in which every other object is live, some of them pinned; each refers to the live one before it. The first
+ * `dense` ones are live too, but for every fortieth.
+ */
+function checkedHeap(mode: ModeName, dense = 0) {
   const options = {
     kernel: 'sim',
     mode,
@@ -53,6 +56,8 @@ function checkedHeap(mode: ModeName) {
   const thread = MODES[mode].attach({
     ...{ kernel, uffd, ranges: links.ranges, maker: 0 },
     side: () => cycle[CYCLE.side] as number,
+    prefix: () => cycle[CYCLE.prefixPages] as number,
+    shared: links.modeWords,
   });
   const { heap } = links.ranges;
   const run = (index: number, program: (m: Mutator) => void): void => {
@@ -62,11 +67,11 @@ function checkedHeap(mode: ModeName) {
     detach();
   };
   run(0, (m) => {
-    for (let i = 0; i < OBJECTS; i++) {
-      const object = i % 10 === 4 ? m.allocObjectNonMoving(2, WORDS) : m.allocObject(2, WORDS);
+    for (let i = -dense; i < OBJECTS; i++) {
+      const object = i >= 0 && i % 10 === 4 ? m.allocObjectNonMoving(2, WORDS) : m.allocObject(2, WORDS);
       m.setDataAt(object, 0, i);
       m.setRefAt(object, 0, m.root(0));
-      if (i % 2 === 0) m.setRoot(0, object);
+      if (i < 0 ? i % 40 !== 0 : i % 2 === 0) m.setRoot(0, object);
       else m.setRoot(1, object); // dead once the next one is there
     }
     m.setRoot(1, 0);
@@ -78,7 +83,23 @@ function checkedHeap(mode: ModeName) {
   const black = topPage(tables) * 512;
   const pinned = nonMovingBegin(tables); // the first object there, a live one
   const [, large, raw] = tables.fixed; // an array of references on four pages, one of raw data on five
-  return { kernel, links, tables, cycle, uffd, thread, run, heap, black, pinned, large, raw, dead: first };
+  const deadAmongDense = 512 + 20 * GRANULES; // on the first page is the nil object
+  return {
+    deadAmongDense,
+    kernel,
+    links,
+    tables,
+    cycle,
+    uffd,
+    thread,
+    run,
+    heap,
+    black,
+    pinned,
+    large,
+    raw,
+    dead: first,
+  };
 }
 
 type Checked = ReturnType<typeof checkedHeap>;
@@ -89,8 +110,8 @@ type Breaks = { readonly [Boundary in keyof Checker]?: Break } & {
 };
 
 /** One collection, checked, with what is to be broken in it. */
-function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}): void {
-  const h = checkedHeap(mode);
+function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}, dense = 0): Checked {
+  const h = checkedHeap(mode, dense);
   const { kernel, links, tables, cycle, uffd, thread } = h;
   const events = { emit: () => {}, emitAt: () => {} };
   const plain = makeMaker({ mode: MODES[mode], thread, tables, cycle, events, role: 0 });
@@ -111,11 +132,13 @@ function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}
     ...{ maker, tables, cycle, checker, helpers: 0, batch: 4, verify: true },
     marking: makeMarking(tables, openMarkPool(links.markPool), true),
     trigger: links.trigger,
-    debt: { pages: 0, above: 0 },
+    debt: { old: { first: 0, end: 0 }, above: 0 },
+    density: 0.9, // 19 pages: the first one is the nil object's and filler
     rehearseFlip: makeRehearsal(maker, uffd),
     sampleMemory: () => {},
   };
   collect(collector);
+  return h;
 }
 
 /** Objects allocated between marking and the flip, by another mutator: their pages slide. */
@@ -284,14 +307,47 @@ describe.each(BROKEN)('%s', (invariant, what, breaks) => {
   });
 });
 
+/** Some 300 objects at the bottom that stay where they are: 19 pages. */
+const DENSE = 300;
+const DENSE_BROKEN: typeof BROKEN = [
+  ['P2', 'an offset', { prepared: ({ tables }) => put(tables.liveness, 2 * 40 + 1, 7) }],
+  [
+    'P5',
+    'what is dead has no filler',
+    { prepared: ({ kernel, heap, deadAmongDense }) => kernel.store32(heap + deadAmongDense * 8, 0) },
+  ],
+  [
+    'I2',
+    'a live bit of dead space',
+    { prepared: (h) => flipBit(h.tables.liveness, h.deadAmongDense + 1, 2) },
+  ],
+  [
+    'C2',
+    'a page is not what it was',
+    { flipped: ({ thread }) => put(thread.livingSpace().words, thread.livingSpace().readable(1) + 7, 77) },
+  ],
+  ['D7', 'a word of a page that is not moved', { fill: damageWord((page) => page === 2) }],
+  ['E2', 'a page is left out', { unwatched: ({ tables }) => put(tables.pageStates, 2, PAGE.unprocessed) }],
+];
+
+describe.each(DENSE_BROKEN)('the dense prefix: %s', (invariant, what, breaks) => {
+  it(what, () => {
+    expect(() => collectChecked('continue', breaks, allocateSome, DENSE)).toThrow(
+      expect.objectContaining({ code: 'INVARIANT_VIOLATED', invariant }),
+    );
+  });
+});
+
 it('every one of them is broken above', () => {
-  const broken = new Set(BROKEN.map(([name]) => name));
+  const broken = new Set([...BROKEN, ...DENSE_BROKEN].map(([name]) => name));
   expect([...broken].sort()).toEqual(Object.keys(INVARIANTS).sort());
 });
 
 it.each(Object.keys(MODES) as ModeName[])('%s: nothing is broken', (mode) => {
   collectChecked(mode, {});
   collectChecked(mode, {}, allocateSome);
+  const { cycle } = collectChecked(mode, {}, allocateSome, DENSE);
+  expect(cycle[CYCLE.prefixPages]).toBe(mode === 'copy' ? 0 : 19);
 });
 
 // Of pages that were made over what they are made from, D7 is asserted when all of them are.

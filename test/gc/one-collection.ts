@@ -6,6 +6,7 @@ import { allocateCycle, CYCLE, closeWork, openCycle } from '../../dist/gc/cycle.
 import { serveFaults } from '../../dist/gc/fault-service.js';
 import { type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { MODES, type ModeName } from '../../dist/gc/modes/index.js';
+import { MODE_WORDS } from '../../dist/gc/modes/mode.js';
 import { compactPages } from '../../dist/gc/phases/compact.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
@@ -75,10 +76,15 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
     batch,
   });
   const cycle = openCycle(allocateCycle());
+  const shared = new Int32Array(new SharedArrayBuffer(4 * MODE_WORDS));
   const made: number[] = [];
 
   function makerNumber(maker: number): Maker {
-    const thread = strategy.attach({ kernel, uffd, ranges, maker, side: () => cycle[CYCLE.side] as number });
+    const thread = strategy.attach({
+      ...{ kernel, uffd, ranges, maker, shared },
+      side: () => cycle[CYCLE.side] as number,
+      prefix: () => cycle[CYCLE.prefixPages] as number,
+    });
     const hooked = {
       ...thread,
       publish: (first: number, pages: number, batchFirst: number) => {

@@ -17,10 +17,10 @@ const end = (timeMs: number, name: (typeof PHASES)[number]) =>
 function recordOf(events: readonly Event[]): CycleRecord {
   const kept = keepRecords();
   const { cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving } = EVENT;
-  const { liveLarge, largePages, released } = EVENT;
+  const { liveLarge, largePages, released, prefix } = EVENT;
   const kinds = [
     ...[cycleBegin, marked, planned, freed, live, cards, plannedNonMoving, untouchedNonMoving],
-    ...[liveLarge, largePages, released],
+    ...[liveLarge, largePages, released, prefix],
   ];
   const others = kinds.map((kind) => event(0, kind));
   kept.add([...others, ...events, event(100, EVENT.cycleEnd)]);

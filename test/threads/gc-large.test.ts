@@ -164,7 +164,7 @@ describe('the kernel refuses', () => {
 
   it.each(MODE_NAMES)('%s: free pages stay, and are zeroed by who allocates there', async (mode) => {
     const refuse = (['madvise', 'fallocate'] as const).map((call) => {
-      return { call, errno: ENOMEM, times: 5 * TRIES };
+      return { call, errno: ENOMEM, times: 2 * TRIES };
     });
     const { cycles } = await graph({ ...spaces, mode, refuse });
     expect(cycles.some(({ refused }) => (refused.ENOMEM ?? 0) > 0)).toBe(true);

@@ -1,0 +1,73 @@
+/**
+ * Which of two files each page lies in, where pages keep their places in a collection that flips the files: as a rule a page
+ * of the living heap lies in the file of the side that is living. A page that stays where it is has *changed files* with
+ * its counterpart of the other side. Those that do are always the first ones, up to some page: so it is enough to note
+ * these bounds. Below a bound all pages have changed files, once for each bound above them.
+ *
+ * Bounds are few, since each makes one more mapping of everything: at the most MOST_BOUNDS.
+ */
+import { loadAcquire, type SharedWords, storeRelease } from '../../uffd/sync.ts';
+
+/** The bounds, ascending: pages. */
+export type Swaps = readonly number[];
+
+export const MOST_BOUNDS = 3;
+/** Fewer pages are moved in less time than it takes to map them otherwise. */
+const LEAST_PAGES = 16;
+
+/** Pages [first, end), which all have changed files, or none of them. */
+export interface Run {
+  readonly first: number;
+  readonly end: number;
+  /** 1 if they have. */
+  readonly swapped: 0 | 1;
+}
+
+/** Both, one after the other. Of the same two it is what they differ in. */
+export function swapBoth(one: Swaps, other: Swaps): Swaps {
+  const [left, right] = [
+    one.filter((page) => !other.includes(page)),
+    other.filter((page) => !one.includes(page)),
+  ];
+  return [...left, ...right].sort((a, b) => a - b);
+}
+
+/** Pages [first, end) in runs, ascending; cut at the bounds of others, too. */
+export function runsOf(swaps: Swaps, first: number, end: number, others: Swaps = []): readonly Run[] {
+  const inside = [...new Set([...swaps, ...others])].filter((page) => page > first && page < end);
+  const cuts = [first, ...inside.sort((a, b) => a - b), end];
+  return cuts.slice(1).flatMap((next, i): Run[] => {
+    const from = cuts[i] as number;
+    const above = swaps.filter((page) => page > from).length;
+    return from < next ? [{ first: from, end: next, swapped: (above & 1) as 0 | 1 }] : [];
+  });
+}
+
+/**
+ * How many pages, of the first `most`, can stay where they are: all of them if there may be one more bound; or up to a
+ * bound there is, which goes then: also if that is nearly as many.
+ */
+export function stayingOf(swaps: Swaps, most: number): number {
+  const bound = swaps.findLast((page) => page <= most) ?? 0;
+  if (swaps.length >= MOST_BOUNDS || bound >= most - most / 16) return bound;
+  return most < LEAST_PAGES ? 0 : most;
+}
+
+/** How many words {@link shareSwaps} needs. */
+export const SWAP_WORDS = 1 + MOST_BOUNDS;
+
+/** Tells the other threads, before they publish anything of this collection. */
+export function shareSwaps(words: SharedWords, swaps: Swaps): void {
+  for (const [i, page] of swaps.entries()) storeRelease(words, 1 + i, page);
+  storeRelease(words, 0, swaps.length);
+}
+
+/** The first page of [page + 1, end) that lies in another file than the one below it, or `end`: by any thread. */
+export function endOfRun(words: SharedWords, page: number, end: number): number {
+  const bounds = loadAcquire(words, 0);
+  for (let i = 1; i <= bounds; i++) {
+    const bound = loadAcquire(words, i);
+    if (bound > page) return Math.min(bound, end);
+  }
+  return end;
+}

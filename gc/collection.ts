@@ -155,10 +155,17 @@ function planCompaction(c: Collector, black: Ref, density: number | null): Compa
   return phase(c, 'rehearse', () => unlessRefused(c.rehearseFlip)) ?? plan;
 }
 
+/** What is dead in the dense prefix is no more than this part of the room there would be without it. */
+const DEAD_PART_OF_ROOM = 1 / 8;
+
 /** How many pages at the bottom are not moved. */
 function prefixOf({ maker, tables }: Collector, black: Ref, density: number | null): number {
   if (density === null) return 0;
-  const dense = densePages(tables, black >>> LOG_PAGE_GRANULES, density);
+  const pages = black >>> LOG_PAGE_GRANULES;
+  const used =
+    loadAcquire(tables.control, CONTROL.liveGranules) + ((topPage(tables) - pages) << LOG_PAGE_GRANULES);
+  const room = (tables.pages << LOG_PAGE_GRANULES) - used;
+  const dense = densePages(tables, pages, { density, mostDead: room * DEAD_PART_OF_ROOM });
   return maker.mode.keepsPrefix ? (maker.thread.prefixOf?.(dense) ?? dense) : dense;
 }
 

@@ -77,7 +77,9 @@ export function beginCycle(maker: Maker): void {
 export function isWithinReach({ compiled, thread, tables }: Maker): boolean {
   const isWithin = (page: number) =>
     [true, false].every((isAnew) => thread.target(page, isAnew).buffer === compiled?.buffer);
-  return thread.fromSpace().linear !== undefined && isWithin(0) && isWithin(tables.watchedEnd - 1);
+  // A page at the bottom may stay where it is, one at the top of the moving space moves, the last one never does.
+  const kinds = [0, tables.pages - 1, tables.watchedEnd - 1];
+  return thread.fromSpace().linear !== undefined && kinds.every(isWithin);
 }
 
 /**

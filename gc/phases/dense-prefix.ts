@@ -16,19 +16,26 @@ import { layoutAt } from '../page-layout.ts';
 
 const PAGE_CHUNKS = PAGE_GRANULES >>> LOG_CHUNK_GRANULES;
 
+/** What a dense prefix must be like. */
+export interface Dense {
+  /** The part of it that is live, at the least, and of its last page. */
+  readonly density: number;
+  /** Granules that are dead, at the most. */
+  readonly mostDead: number;
+}
+
 /**
- * How many pages at the bottom are dense: as many as can be, of which at least the part `density` is live, and of the
- * last one too.
+ * How many pages at the bottom are dense: as many as can be.
  * @param pages pages that were marked through
  */
-export function densePages({ liveness }: HeapTables, pages: number, density: number): number {
-  const mayBeDead = (1 - density) * PAGE_GRANULES;
+export function densePages({ liveness }: HeapTables, pages: number, { density, mostDead }: Dense): number {
+  const mayBeDead = (1 - density) * PAGE_GRANULES; // of a page
   let dense = 0;
   let dead = 0;
-  for (let page = 0; page < pages && dead <= mayBeDead * pages; page++) {
+  for (let page = 0; page < pages && dead <= Math.min(mostDead, mayBeDead * pages); page++) {
     const deadHere = PAGE_GRANULES - liveOn(liveness, page);
     dead += deadHere;
-    if (deadHere <= mayBeDead && dead <= mayBeDead * (page + 1)) dense = page + 1;
+    if (deadHere <= mayBeDead && dead <= Math.min(mostDead, mayBeDead * (page + 1))) dense = page + 1;
   }
   return dense;
 }

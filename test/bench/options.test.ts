@@ -29,6 +29,7 @@ describe('defaults', () => {
         period: null,
         page: 4096,
         order: 'down',
+        densePrefix: 0.95,
         loops: 'auto',
         pin: null,
         seed: 1,

@@ -104,7 +104,10 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
   }
   setRoots(tables, 1, refsOf(blackRoots, all));
 
-  const dense = density === undefined ? 0 : densePages(tables, blackBegin / PAGE_GRANULES, density);
+  const dense =
+    density === undefined
+      ? 0
+      : densePages(tables, blackBegin / PAGE_GRANULES, { density, mostDead: Infinity });
   const plan = prepare(space.view, tables, blackBegin, dense);
   const maker = inPlace ? slidingMaker(image, memory, compiled, dense) : makerOf(image, space, compiled);
   const pages = flip(maker, plan, blackBegin);

@@ -10,7 +10,7 @@ it.each([
   ['copy', 1],
   ['copy', 2],
 ] as const)('%s, with %i fault threads', async (mode, faultThreads) => {
-  const options = { mode, faultThreads, heapBytes: 8 * MIB, mutators: 2, verify: false };
+  const options = { mode, faultThreads, heapBytes: 8 * MIB, mutators: 2, verify: false, densePrefix: null };
   const { results, cycles } = await runProgram('samePage', options, {
     words: sharedWords(),
     threads: 2,

@@ -79,7 +79,7 @@ describe.runIf(KERNEL === 'sim')('physical memory is full', () => {
     ['stw', 'objects slide in place, and nothing is needed'],
   ] as const)('%s: %s', async (mode, _what) => {
     // One thread that makes pages, from the top down: several could each wait for what the others have taken.
-    const options = { mode, mutators: 3, heapBytes: 4 * MIB, batch: 4, gcThreads: 1 };
+    const options = { mode, mutators: 3, heapBytes: 4 * MIB, batch: 4, gcThreads: 1, densePrefix: null };
     await withWitnesses(
       options,
       async (heap, words) => {

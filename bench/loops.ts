@@ -80,7 +80,7 @@ const tables = openTables(allocateMetadata(geometry, allocate), geometry);
 const words = allocate(geometry.heapBytes);
 fill(words, tables);
 const base = (page: number) => page << LOG_PAGE_WORDS;
-const space: PageView = { words, readable: base, writable: base, linear: words.byteOffset };
+const space: PageView = { words, readable: base, writable: base, updatable: base, linear: words.byteOffset };
 const compiled = openCompiled({ memory, allocate }, tables);
 const { trace } = compiled;
 const plainStack: Compiled = {

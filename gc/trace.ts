@@ -27,7 +27,12 @@ const LOG_GRANULES = LOG_PAGE_GRANULES;
 const GRANULES = PAGE_GRANULES;
 const HEADER = RECORD_HEADER_WORDS;
 const WORDS = PAGE_WORDS;
-export const NO_SPACE: PageView = { words: new Int32Array(0), readable: () => 0, writable: () => 0 };
+export const NO_SPACE: PageView = {
+  words: new Int32Array(0),
+  readable: () => 0,
+  writable: () => 0,
+  updatable: () => 0,
+};
 
 export const NO_LIMIT = 0x7fff_ffff;
 /** Objects scanned between two looks at the pool. */

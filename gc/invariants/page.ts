@@ -63,7 +63,7 @@ export function copyOf({ words, readable }: PageView, pages: number): PageView {
     copy.set(words.subarray(at, at + PAGE_WORDS), page * PAGE_WORDS);
   }
   const base = (page: number): number => page * PAGE_WORDS;
-  return { words: copy, readable: base, writable: base };
+  return { words: copy, readable: base, writable: base, updatable: base };
 }
 
 function pageOf({ from }: Readonly<PageSources>, page: number): Int32Array {
@@ -134,7 +134,7 @@ function makeModel(tables: HeapTables, sources: Readonly<PageSources>): Model {
       };
       for (let at = 0; at < (firstGranule[page] as number) - page * PAGE_WORDS; at++) update(at);
       forMarked(tables, page << LOG_PAGE_GRANULES, (page + 1) << LOG_PAGE_GRANULES, (object) => {
-        const view = { words: before, readable: () => 0, writable: () => 0 };
+        const view = { words: before, readable: () => 0, writable: () => 0, updatable: () => 0 };
         const { firstReference, references } = readObject(view, object);
         for (let i = 0; i < references; i++) update(firstReference + i - page * PAGE_WORDS);
       });

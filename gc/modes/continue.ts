@@ -194,7 +194,7 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
     },
     incoming: (page) => (ranges[`alias${1 - side()}`] as number) + page * PAGE_BYTES,
     target: () => current().words,
-    slot: (page, _batchFirst, isAnew) => (isAnew ? current().writable(page) : current().readable(page)),
+    slot: (page, _batchFirst, isAnew) => (isAnew ? current().writable(page) : current().updatable(page)),
     publish(first, pages) {
       // A call takes pages of one mapping.
       const end = first < moving ? endOfRun(shared, first, first + pages) : first + pages;

@@ -54,7 +54,7 @@ function attach(context: ThreadContext): MappedThread {
     target: (page) => viewOf(sourceOf(page)).words,
     slot(page, _batchFirst, isAnew) {
       const view = viewOf(sourceOf(page));
-      return isAnew ? view.writable(page) : view.readable(page);
+      return isAnew ? view.writable(page) : view.updatable(page);
     },
     publish(first, pages) {
       const most = first < prefix() ? Math.min(pages, prefix() - first) : pages; // those above come from elsewhere

@@ -89,20 +89,10 @@ function nextDead(liveness: Int32Array, granule: number, end: number): number {
   return end;
 }
 
-/** Makes granules [from, to) one filler: dead objects, of which the first begins at `from`. */
+/** Makes granules [from, to) one filler. */
 function fill(space: PageView, from: Ref, to: Ref): void {
-  const first = from >>> LOG_PAGE_GRANULES;
   for (const [i, word] of fillerHeader(to - from).entries()) {
     const at = 2 * from + i;
-    const page = at >>> LOG_PAGE_WORDS;
-    // A header is on the first page: it is there.
-    const base = page === first ? space.readable(page) : storable(space, page);
-    space.words[base + (at & (PAGE_WORDS - 1))] = word;
+    space.words[space.updatable(at >>> LOG_PAGE_WORDS) + (at & (PAGE_WORDS - 1))] = word;
   }
-}
-
-/** Where the words of a page can be stored to, of which nobody needs any if all are 0: then the page may not be there. */
-function storable({ words, readable, writable }: PageView, page: number): number {
-  const at = readable(page);
-  return words.subarray(at, at + PAGE_WORDS).every((word) => word === 0) ? writable(page) : at;
 }

@@ -179,7 +179,7 @@ function slidingMaker(
     slot(page: number, _first: number, isAnew: boolean) {
       inBuffer = !isAnew && page >= prefix;
       if (inBuffer) return 0;
-      if (!isAnew) return space.view.readable(page);
+      if (!isAnew) return space.view.updatable(page);
       const at = space.view.writable(page);
       space.view.words[at] = 0x5eadbeef; // as a view may (PageView.writable)
       return at;

@@ -88,7 +88,7 @@ export function makeSpace(pages: number, seed: number, memory: HeapMemory = ARRA
   const at = (word: number) => base(word >>> 10) + (word & 1023);
   return {
     view: {
-      ...{ words, readable: base, writable: base },
+      ...{ words, readable: base, writable: base, updatable: base },
       ...(memory.isLinear ? { linear: words.byteOffset } : {}),
     },
     write: (word, value) => {

@@ -43,5 +43,10 @@ export function arrayHeap(
   const attach = (number: number) => attachMutator(view, tables, { index: number, roots });
   const base = (page: number) => page * 1024;
   const linear = memory.isLinear ? { linear: words.byteOffset } : {};
-  return { ...attach(index), attach, tables, view: { words, readable: base, writable: base, ...linear } };
+  return {
+    ...attach(index),
+    attach,
+    tables,
+    view: { words, readable: base, writable: base, updatable: base, ...linear },
+  };
 }

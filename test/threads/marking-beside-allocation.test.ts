@@ -33,7 +33,7 @@ it.each([true, false])('a marker that is alone: %s', async (alone) => {
   const tracer = makeTracer(tables, openMarkPool(allocateMarkPool()), alone);
   for (let round = 0; round < 10; round++) {
     tables.markBits.fill(0);
-    tracer.begin({ words: new Int32Array(0), readable: () => 0, writable: () => 0 }, 512);
+    tracer.begin({ words: new Int32Array(0), readable: () => 0, writable: () => 0, updatable: () => 0 }, 512);
     const marked = once(worker, 'message');
     worker.postMessage(round);
     for (let object = first; object < end; object += 2) tracer.visit(object);

@@ -57,6 +57,11 @@ export function pageView(m: LinuxMachine, libc: Libc, addr: number, length: numb
       storeRelaxed(words, at, 0);
       return at;
     },
+    updatable: (page) => {
+      const at = page << LOG_PAGE_WORDS;
+      storeRelaxed(words, at, loadRelaxed(words, at)); // as above: it must be there to be published
+      return at;
+    },
   };
 }
 

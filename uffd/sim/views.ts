@@ -89,16 +89,19 @@ export function pageView(m: Machine, task: number, addr: number, length: number)
     return translate(m, task, (firstPage + page) * PAGE_BYTES, write);
   }
 
+  const writable = (page: number): number => {
+    const pte = entryAt(firstPage + page, loadAcquire(ptes, firstPage + page));
+    return isWritable(pte) ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, true);
+  };
+
   return {
     words: m.frames,
     readable: (page) => {
       const pte = entryAt(firstPage + page, loadAcquire(ptes, firstPage + page));
       return pte >= 0 ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, false);
     },
-    writable: (page) => {
-      const pte = entryAt(firstPage + page, loadAcquire(ptes, firstPage + page));
-      return isWritable(pte) ? (pte >>> LOG_WORDS) << LOG_WORDS : slowWord(page, true);
-    },
+    writable,
+    updatable: writable,
   };
 }
 

@@ -166,7 +166,7 @@ function prefixOf({ maker, tables }: Collector, black: Ref, density: number | nu
     loadAcquire(tables.control, CONTROL.liveGranules) + ((topPage(tables) - pages) << LOG_PAGE_GRANULES);
   const room = (tables.pages << LOG_PAGE_GRANULES) - used;
   const dense = densePages(tables, pages, { density, mostDead: room * DEAD_PART_OF_ROOM });
-  return maker.mode.keepsPrefix ? (maker.thread.prefixOf?.(dense) ?? dense) : dense;
+  return maker.mode.keepsPrefix ? (maker.thread.prefixOf?.(dense, topPage(tables)) ?? dense) : dense;
 }
 
 /** Readies the memory that to-space is made in. Null, or why it cannot be. */

@@ -106,6 +106,34 @@ export interface FileRun {
   readonly file: 0 | 1;
 }
 
+/** In the pause, for the page tables of a heap of several mappings. */
+const ALLOWED_MS = 0.3;
+/** Pages of a heap for which that may be tried at first. */
+const TRIED_PAGES = 2 ** 16;
+
+/**
+ * How large a heap may be in which pages stay. The page tables of a heap of one mapping are moved away at once, for each
+ * GiB; of several, in one step for each 2 MiB (1 to 4 µs, seen on Linux 6.18): that is in proportion to the heap. What it
+ * takes is measured; where it was too long it is tried again with a heap of half the size, and then larger ones.
+ */
+function makeAllowance(): {
+  readonly includes: (usedPages: number) => boolean;
+  readonly took: (usedPages: number, ms: number) => void;
+} {
+  let most = TRIED_PAGES;
+  return {
+    includes(usedPages) {
+      if (usedPages <= most) return true;
+      most += most / 8;
+      return false;
+    },
+    took(usedPages, ms) {
+      if (ms > ALLOWED_MS) most = usedPages / 2;
+      else if (ms < ALLOWED_MS / 2) most = Math.max(most, 2 * usedPages);
+    },
+  };
+}
+
 /** A thread's use of the two files, and their aliases. */
 export interface AttachedFiles {
   readonly thread: MappedThread;
@@ -141,6 +169,10 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
   const mapAt = (base: number, { at, bytes, fd, offset }: Part) =>
     mapFile(kernel, base + at, bytes, fd, offset);
 
+  const moveAside = ({ at, bytes }: Part) => movePages(kernel, heap + at, retired + at, bytes);
+  const allowance = makeAllowance();
+  let usedPages = 0; // of the heap, before the flip
+
   /** Has the incoming side's alias show what the heap will be. */
   function showNext(): void {
     const incoming = (1 - side()) as 0 | 1;
@@ -153,18 +185,22 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
 
   /** All of the heap but raw data leaves its place, and what is to come there is mapped. */
   function flipFiles(): void {
-    const kept = prefix() * PAGE_BYTES; // is mapped as it was, and has no page tables
-    const parts = partsOf(side(), runsOf(next, 0, filePages(ranges), swaps));
-    for (const part of [...parts, ...fixedParts(ranges)]) {
-      movePages(kernel, heap + part.at, retired + part.at, part.bytes);
-      if (part.at >= kept) mapAt(heap, part);
-    }
+    const old = partsOf(1 - side(), runsOf(swaps, 0, filePages(ranges)));
+    const began = performance.now();
+    for (const part of [...old, ...fixedParts(ranges)]) moveAside(part);
+    if (old.length > 1) allowance.took(usedPages, performance.now() - began);
+    // What stays is mapped as it was, and has no page tables.
+    const others = partsOf(side(), runsOf(next, prefix(), filePages(ranges)));
+    for (const part of [...others, ...fixedParts(ranges)]) mapAt(heap, part);
   }
 
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
-    prefixOf: (most) => stayingOf(swaps, most),
+    prefixOf(most, used) {
+      usedPages = used;
+      return stayingOf(swaps, most, allowance.includes(used));
+    },
     ready(_compactedPages, prefixPages) {
       next = prefixPages > 0 ? swapBoth(swaps, [prefixPages]) : swaps;
       showNext();

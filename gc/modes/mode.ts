@@ -87,8 +87,11 @@ export interface MappedThread {
    * nothing is to do.
    */
   readonly ready?: (compactedPages: number, prefixPages: number) => void;
-  /** Of a mode that `keepsPrefix`: how many of the first `most` pages it can leave where they are (default: all). */
-  readonly prefixOf?: (most: number) => number;
+  /**
+   * Of a mode that `keepsPrefix`: how many of the first `most` pages, of so many in use, it can leave where they are
+   * (default: all).
+   */
+  readonly prefixOf?: (most: number, usedPages: number) => number;
   /** Maps made pages into the heap and wakes who waits for them; a batch may be published in parts. */
   readonly publish: (first: number, pages: number, batchFirst: number) => PageOutcome;
   /**

@@ -11,9 +11,11 @@ import { loadAcquire, type SharedWords, storeRelease } from '../../uffd/sync.ts'
 /** The bounds, ascending: pages. */
 export type Swaps = readonly number[];
 
-export const MOST_BOUNDS = 3;
+export const MOST_BOUNDS = 2;
 /** Fewer pages are moved in less time than it takes to map them otherwise. */
 const LEAST_PAGES = 16;
+/** Pages of one page table, which is moved away in one step where all of them are of one mapping. */
+const TABLE_PAGES = 512;
 
 /** Pages [first, end), which all have changed files, or none of them. */
 export interface Run {
@@ -44,13 +46,14 @@ export function runsOf(swaps: Swaps, first: number, end: number, others: Swaps =
 }
 
 /**
- * How many pages, of the first `most`, can stay where they are: all of them if there may be one more bound; or up to a
- * bound there is, which goes then: also if that is nearly as many.
+ * How many pages, of the first `most`, can stay where they are: nearly all of them if there may be one more bound; or up to
+ * a bound there is, which goes then: also if that is nearly as many.
  */
-export function stayingOf(swaps: Swaps, most: number): number {
+export function stayingOf(swaps: Swaps, most: number, mayAdd = true): number {
   const bound = swaps.findLast((page) => page <= most) ?? 0;
-  if (swaps.length >= MOST_BOUNDS || bound >= most - most / 16) return bound;
-  return most < LEAST_PAGES ? 0 : most;
+  if (!mayAdd || swaps.length >= MOST_BOUNDS || bound >= most - most / 16) return bound;
+  if (most < LEAST_PAGES) return 0;
+  return most < TABLE_PAGES ? most : most - (most % TABLE_PAGES);
 }
 
 /** How many words {@link shareSwaps} needs. */

@@ -11,18 +11,18 @@ import { attachFiles, continueMode } from './continue.ts';
 import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
 function attach(context: ThreadContext): MappedThread {
-  const files = attachFiles(context);
+  const { thread, files, alias } = attachFiles(context);
   const pages = context.ranges.heapBytes / PAGE_BYTES;
   // Pages of each file that have been written; only the collector, which is one thread, looks at it.
-  const written: [number, number] = [0, 0];
+  const written = new Map<number, number>();
   return {
-    ...files.thread,
+    ...thread,
     ready(compactedPages, prefixPages) {
-      files.thread.ready?.(compactedPages, prefixPages);
+      thread.ready?.(compactedPages, prefixPages);
       const incoming = 1 - context.side();
-      const { words, writable } = files.alias(incoming);
-      for (const { first, end, file } of files.filesOf(incoming, compactedPages, pages)) {
-        for (let page = first; page < Math.min(end, written[file]); page++) {
+      const { words, writable } = alias(incoming);
+      for (const { first, end, fd } of files.partsOf(incoming, compactedPages, pages)) {
+        for (let page = first; page < Math.min(end, written.get(fd) ?? 0); page++) {
           const at = writable(page);
           words.fill(0, at, at + PAGE_WORDS);
         }
@@ -31,9 +31,9 @@ function attach(context: ThreadContext): MappedThread {
     incoming: undefined,
     release: undefined,
     settle(oldPages, nonMovingPages) {
-      files.thread.settle?.(oldPages, nonMovingPages);
-      for (const { end, file } of files.filesOf(1 - context.side(), context.prefix(), oldPages))
-        written[file] = Math.max(written[file], end);
+      thread.settle?.(oldPages, nonMovingPages);
+      for (const { end, fd } of files.partsOf(1 - context.side(), context.prefix(), oldPages))
+        written.set(fd, Math.max(written.get(fd) ?? 0, end));
     },
   };
 }

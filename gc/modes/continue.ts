@@ -42,7 +42,8 @@ import {
   watchedParts,
 } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
-import { endOfRun, type Run, runsOf, type Swaps, shareSwaps, stayingOf, swapBoth } from './swaps.ts';
+import { endOfRun } from './swaps.ts';
+import { filePages, fixedParts, type TwoFiles, trackFiles } from './two-files.ts';
 
 const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
@@ -80,75 +81,19 @@ function makeFile(kernel: Kernel, name: string, length: number): number {
   return fd;
 }
 
-/** A mapping of a part of the heap's addresses, that many bytes from its first: of a file, from `offset` on. */
-interface Part {
-  readonly at: number;
-  readonly bytes: number;
-  readonly fd: number;
-  readonly offset: number;
-}
-
-/** The mappings of what does not move, which is moved aside by itself. */
-function fixedParts({ heapBytes, nonMovingBytes, spanBytes, nonMoving }: Ranges): readonly Part[] {
-  if (nonMovingBytes === 0) return [];
-  return [{ at: heapBytes, bytes: spanBytes - heapBytes, fd: nonMoving as number, offset: 0 }];
-}
-
-/** Pages of the heap's addresses that the two files are mapped at. */
-function filePages({ heapBytes, nonMovingBytes, spanBytes }: Ranges): number {
-  return (nonMovingBytes === 0 ? spanBytes : heapBytes) / PAGE_BYTES;
-}
-
-/** Pages [first, end), which all lie in one of the two files: 0 or 1. */
-export interface FileRun {
-  readonly first: number;
-  readonly end: number;
-  readonly file: 0 | 1;
-}
-
-/** In the pause, for the page tables of a heap of several mappings. */
-const ALLOWED_MS = 0.3;
-/** Pages of a heap for which that may be tried at first. */
-const TRIED_PAGES = 2 ** 16;
-
-/**
- * How large a heap may be in which pages stay. The page tables of a heap of one mapping are moved away at once, for each
- * GiB; of several, in one step for each 2 MiB (1 to 4 µs, seen on Linux 6.18): that is in proportion to the heap. What it
- * takes is measured; where it was too long it is tried again with a heap of half the size, and then larger ones.
- */
-function makeAllowance(): {
-  readonly includes: (usedPages: number) => boolean;
-  readonly took: (usedPages: number, ms: number) => void;
-} {
-  let most = TRIED_PAGES;
-  return {
-    includes(usedPages) {
-      if (usedPages <= most) return true;
-      most += most / 8;
-      return false;
-    },
-    took(usedPages, ms) {
-      if (ms > ALLOWED_MS) most = usedPages / 2;
-      else if (ms < ALLOWED_MS / 2) most = Math.max(most, 2 * usedPages);
-    },
-  };
-}
-
 /** A thread's use of the two files, and their aliases. */
 export interface AttachedFiles {
   readonly thread: MappedThread;
+  readonly files: TwoFiles;
   /** The permanent alias of a side. */
   readonly alias: (side: number) => PageView;
-  /** Pages [first, end) of a side as it is from the next flip on, or, after the flip, as it was. */
-  readonly filesOf: (side: number, first: number, end: number) => readonly FileRun[];
 }
 
 export function attachFiles(context: ThreadContext): AttachedFiles {
-  const { kernel, uffd, ranges, side, prefix, shared } = context;
+  const { kernel, uffd, ranges, side, shared } = context;
   const { heap, heapBytes, spanBytes } = ranges;
-  const retired = ranges.retired as number;
-  const stage = ranges.stage as number;
-  const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
+  const [retired, stage] = [ranges.retired as number, ranges.stage as number];
+  const files = trackFiles(context);
   const aliases = [
     kernel.pageView(ranges.alias0 as number, allBytes(ranges)),
     kernel.pageView(ranges.alias1 as number, allBytes(ranges)),
@@ -156,75 +101,29 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
   const moving = heapBytes / PAGE_BYTES;
-  // Which pages have changed files, as the collector knows, which is one thread: of the heap, of what it will be after the
-  // next flip, and of what each alias shows.
-  let [swaps, next]: [Swaps, Swaps] = [[], []];
-  const shown: [Swaps, Swaps] = [[], []];
-
-  const partsOf = (of: number, runs: readonly Run[]): readonly Part[] =>
-    runs.map(({ first, end, swapped }) => {
-      const [at, bytes] = [first * PAGE_BYTES, (end - first) * PAGE_BYTES];
-      return { at, bytes, fd: fds[(of ^ swapped) as 0 | 1], offset: at };
-    });
-  const mapAt = (base: number, { at, bytes, fd, offset }: Part) =>
-    mapFile(kernel, base + at, bytes, fd, offset);
-
-  const moveAside = ({ at, bytes }: Part) => movePages(kernel, heap + at, retired + at, bytes);
-  const allowance = makeAllowance();
-  let usedPages = 0; // of the heap, before the flip
-
-  /** Has the incoming side's alias show what the heap will be. */
-  function showNext(): void {
-    const incoming = (1 - side()) as 0 | 1;
-    const changed = runsOf(swapBoth(shown[incoming], next), 0, moving).filter((run) => run.swapped === 1);
-    for (const { first, end } of changed)
-      for (const part of partsOf(incoming, runsOf(next, first, end)))
-        mapAt(ranges[`alias${incoming}`] as number, part);
-    shown[incoming] = next;
-  }
-
-  /** All of the heap but raw data leaves its place, and what is to come there is mapped. */
-  function flipFiles(): void {
-    const old = partsOf(1 - side(), runsOf(swaps, 0, filePages(ranges)));
-    const began = performance.now();
-    for (const part of [...old, ...fixedParts(ranges)]) moveAside(part);
-    if (old.length > 1) allowance.took(usedPages, performance.now() - began);
-    // What stays is mapped as it was, and has no page tables.
-    const others = partsOf(side(), runsOf(next, prefix(), filePages(ranges)));
-    for (const part of [...others, ...fixedParts(ranges)]) mapAt(heap, part);
-  }
-
   const thread: MappedThread = {
     livingSpace: current,
     fromSpace: other,
-    prefixOf(most, used) {
-      usedPages = used;
-      return stayingOf(swaps, most, allowance.includes(used));
-    },
-    ready(_compactedPages, prefixPages) {
-      next = prefixPages > 0 ? swapBoth(swaps, [prefixPages]) : swaps;
-      showNext();
-    },
+    prefixOf: files.staying,
+    ready: (_compactedPages, prefixPages) => files.ready(prefixPages),
     flip(used, nonMoving) {
       const parts = watchedParts(ranges, used, nonMoving);
+      const plan = files.plan();
       allOrNothing(
         () => {
-          flipFiles();
+          files.flip(plan);
           for (const [addr, length] of parts) uffd.register(addr, length, MISSING_AND_MINOR);
         },
         () => {
           for (const [addr, length] of parts) uffd.unregister(addr, length);
-          // The page tables put aside are made anew, page by page, as mutators touch what the old file has.
-          const old = partsOf(1 - side(), runsOf(swaps, 0, filePages(ranges)));
-          for (const part of [...old, ...fixedParts(ranges)]) mapAt(heap, part);
+          files.undo(plan);
         },
       );
-      swaps = next;
-      shareSwaps(shared, swaps);
+      files.flipped();
     },
     rehearseFlip(uncounted) {
       movePages(kernel, stage, ranges.stageFrom as number, PAGE_BYTES);
-      mapFile(kernel, stage, PAGE_BYTES, fds[0]);
+      mapFile(kernel, stage, PAGE_BYTES, ranges.fd0 as number);
       uncounted.register(stage, PAGE_BYTES, MISSING_AND_MINOR);
       uncounted.unregister(stage, PAGE_BYTES);
     },
@@ -238,7 +137,7 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
     },
     unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     release(first, end) {
-      for (const { at, bytes, fd } of partsOf(1 - side(), runsOf(swaps, first, end)).toReversed())
+      for (const { at, bytes, fd } of files.partsOf(1 - side(), first, end).toReversed())
         inSteps(at / PAGE_BYTES, (at + bytes) / PAGE_BYTES, (offset, length) => {
           checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
         });
@@ -256,12 +155,7 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
       mapPrivate(kernel, spanBytes, retired);
     },
   };
-  return {
-    thread,
-    alias: (of) => aliases[of as 0 | 1],
-    filesOf: (of, first, end) =>
-      runsOf(next, first, end).map((run) => ({ ...run, file: (of ^ run.swapped) as 0 | 1 })),
-  };
+  return { thread, files, alias: (of) => aliases[of as 0 | 1] };
 }
 
 export const continueMode: MappingMode = {

@@ -14,6 +14,9 @@ export type Swaps = readonly number[];
 export const MOST_BOUNDS = 2;
 /** Fewer pages are moved in less time than it takes to map them otherwise. */
 const LEAST_PAGES = 16;
+/** Of the pages that can stay: so many do, as a rule; and so many are enough, if that makes no new bound. */
+const LASTING = 7 / 8;
+const ENOUGH = 3 / 4;
 /** Pages of one page table, which is moved away in one step where all of them are of one mapping. */
 const TABLE_PAGES = 512;
 
@@ -51,9 +54,10 @@ export function runsOf(swaps: Swaps, first: number, end: number, others: Swaps =
  */
 export function stayingOf(swaps: Swaps, most: number, mayAdd = true): number {
   const bound = swaps.findLast((page) => page <= most) ?? 0;
-  if (!mayAdd || swaps.length >= MOST_BOUNDS || bound >= most - most / 16) return bound;
+  if (!mayAdd || swaps.length >= MOST_BOUNDS || bound >= most * ENOUGH) return bound;
   if (most < LEAST_PAGES) return 0;
-  return most < TABLE_PAGES ? most : most - (most % TABLE_PAGES);
+  const pages = Math.floor(most * LASTING); // so that as many may stay the next time
+  return pages < TABLE_PAGES ? pages : pages - (pages % TABLE_PAGES);
 }
 
 /** How many words {@link shareSwaps} needs. */

@@ -1,0 +1,149 @@
+/**
+ * The two files of CONTINUE as the collector sees them, which is one thread: which page lies in which file (swaps.ts), what
+ * each alias shows, and what a flip maps.
+ */
+import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
+import { mapFile, movePages } from './mapping.ts';
+import type { Ranges, ThreadContext } from './mode.ts';
+import { type Run, runsOf, type Swaps, shareSwaps, stayingOf, swapBoth } from './swaps.ts';
+
+/** A mapping of a part of the heap's addresses, that many bytes from its first: of a file, from `offset` on. */
+export interface Part {
+  readonly at: number;
+  readonly bytes: number;
+  readonly fd: number;
+  readonly offset: number;
+}
+
+/** The mappings of what does not move, which is moved aside by itself. */
+export function fixedParts({ heapBytes, nonMovingBytes, spanBytes, nonMoving }: Ranges): readonly Part[] {
+  if (nonMovingBytes === 0) return [];
+  return [{ at: heapBytes, bytes: spanBytes - heapBytes, fd: nonMoving as number, offset: 0 }];
+}
+
+/** Pages of the heap's addresses that the two files are mapped at. */
+export function filePages({ heapBytes, nonMovingBytes, spanBytes }: Ranges): number {
+  return (nonMovingBytes === 0 ? spanBytes : heapBytes) / PAGE_BYTES;
+}
+
+/** In the pause, for the page tables of a heap of several mappings. */
+const ALLOWED_MS = 0.3;
+/** Pages of a heap for which that may be tried at first. */
+const TRIED_PAGES = 2 ** 16;
+
+/**
+ * How large a heap may be in which pages stay. The page tables of a heap of one mapping are moved away at once, for each
+ * GiB; of several, in one step for each 2 MiB (1 to 4 µs, seen on Linux 6.18): that is in proportion to the heap. What it
+ * takes is measured; where it was too long twice it is tried again with a heap of half the size, and then larger ones.
+ */
+function makeAllowance(): {
+  readonly includes: (usedPages: number) => boolean;
+  readonly took: (usedPages: number, ms: number) => void;
+} {
+  let most = TRIED_PAGES;
+  let wasLong = false; // once is chance
+  return {
+    includes(usedPages) {
+      if (usedPages <= most) return true;
+      most += most / 8;
+      return false;
+    },
+    took(usedPages, ms) {
+      if (ms > ALLOWED_MS && wasLong) most = usedPages / 2;
+      else if (ms < ALLOWED_MS / 2) most = Math.max(most, 2 * usedPages);
+      wasLong = ms > ALLOWED_MS && !wasLong;
+    },
+  };
+}
+
+/** A flip to a side: what is mapped before it, and what it maps. */
+export interface FlipPlan {
+  readonly to: number;
+  readonly old: readonly Part[];
+  readonly coming: readonly Part[];
+}
+
+/** What the collector does with the two files. */
+export interface TwoFiles {
+  /** How many of the first `most` pages, of so many in use, can stay where they are at the next flip. */
+  readonly staying: (most: number, usedPages: number) => number;
+  /** So many will: has the incoming side's alias show what the heap will be, and plans the flip. @throws SyscallError */
+  readonly ready: (pages: number) => void;
+  /** The flip to the side that is current now. */
+  readonly plan: () => FlipPlan;
+  /** All of the heap but raw data leaves its place, and what is to come there is mapped. What stays is mapped as it was. */
+  readonly flip: (plan: FlipPlan) => void;
+  /** Undoes it, or a part of it: the page tables put aside are made anew, as mutators touch what the old file has. */
+  readonly undo: (plan: FlipPlan) => void;
+  readonly flipped: () => void;
+  /** Pages [first, end) of a side, by the files that they lie in: as it is from the next flip on, or, after it, as it was. */
+  readonly partsOf: (side: number, first: number, end: number) => readonly (Run & Part)[];
+}
+
+export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): TwoFiles {
+  const { heap, heapBytes } = ranges;
+  const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
+  const allowance = makeAllowance();
+  // Which pages have changed files: of the heap, of what it will be after the next flip, and of what each alias shows.
+  let [swaps, next]: [Swaps, Swaps] = [[], []];
+  const shown: [Swaps, Swaps] = [[], []];
+  let used = 0; // pages, before the flip
+  let planned = planTo(1, 0);
+
+  function parts(of: number, runs: readonly Run[]): readonly (Run & Part)[] {
+    return runs.map((run) => {
+      const [at, bytes] = [run.first * PAGE_BYTES, (run.end - run.first) * PAGE_BYTES];
+      return { ...run, at, bytes, fd: fds[(of ^ run.swapped) as 0 | 1], offset: at };
+    });
+  }
+
+  function planTo(to: number, staying: number): FlipPlan {
+    const [fixed, end] = [fixedParts(ranges), filePages(ranges)];
+    return {
+      to,
+      old: [...parts(1 - to, runsOf(swaps, 0, end)), ...fixed],
+      coming: [...parts(to, runsOf(next, staying, end)), ...fixed],
+    };
+  }
+
+  function show(incoming: 0 | 1): void {
+    const changed = runsOf(swapBoth(shown[incoming], next), 0, heapBytes / PAGE_BYTES);
+    for (const { first, end } of changed.filter((run) => run.swapped === 1))
+      for (const part of parts(incoming, runsOf(next, first, end)))
+        mapAt(kernel, ranges[`alias${incoming}`] as number, part);
+    shown[incoming] = next;
+  }
+
+  return {
+    staying(most, usedPages) {
+      used = usedPages;
+      // One more mapping takes time in the pause: it must be worth it.
+      return stayingOf(swaps, most, most >= used / 2 && allowance.includes(used));
+    },
+    ready(pages) {
+      const incoming = (1 - side()) as 0 | 1;
+      next = pages > 0 ? swapBoth(swaps, [pages]) : swaps;
+      show(incoming);
+      planned = planTo(incoming, pages);
+    },
+    plan: () => (planned.to === side() ? planned : planTo(side(), 0)),
+    flip({ old, coming }) {
+      const began = performance.now();
+      for (const { at, bytes } of old) movePages(kernel, heap + at, (ranges.retired as number) + at, bytes);
+      if (swaps.length > 0) allowance.took(used, performance.now() - began);
+      for (const part of coming) mapAt(kernel, heap, part);
+    },
+    undo({ old }) {
+      for (const part of old) mapAt(kernel, heap, part);
+    },
+    flipped() {
+      swaps = next;
+      shareSwaps(shared, swaps);
+    },
+    partsOf: (of, first, end) => parts(of, runsOf(next, first, end)),
+  };
+}
+
+function mapAt(kernel: Kernel, base: number, { at, bytes, fd, offset }: Part): void {
+  mapFile(kernel, base + at, bytes, fd, offset);
+}

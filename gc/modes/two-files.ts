@@ -84,9 +84,10 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
   const { heap, heapBytes } = ranges;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
   const allowance = makeAllowance();
-  // Which pages have changed files: of the heap, of what it will be after the next flip, and of what each alias shows.
+  // Which pages have changed files: of the heap, of what it will be after the next flip, and of what each alias shows (null:
+  // that was refused half way).
   let [swaps, next]: [Swaps, Swaps] = [[], []];
-  const shown: [Swaps, Swaps] = [[], []];
+  const shown: [Swaps | null, Swaps | null] = [[], []];
   let used = 0; // pages, before the flip
   let planned = planTo(1, 0);
 
@@ -107,8 +108,11 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
   }
 
   function show(incoming: 0 | 1): void {
-    const changed = runsOf(swapBoth(shown[incoming], next), 0, heapBytes / PAGE_BYTES);
-    for (const { first, end } of changed.filter((run) => run.swapped === 1))
+    const [before, pages] = [shown[incoming], heapBytes / PAGE_BYTES];
+    const differ = before === null ? [] : runsOf(swapBoth(before, next), 0, pages);
+    const changed = before === null ? [{ first: 0, end: pages }] : differ.filter((run) => run.swapped === 1);
+    shown[incoming] = null;
+    for (const { first, end } of changed)
       for (const part of parts(incoming, runsOf(next, first, end)))
         mapAt(kernel, ranges[`alias${incoming}`] as number, part);
     shown[incoming] = next;

@@ -84,6 +84,16 @@ it('a count is a whole number from its least, and nothing else', () => {
   );
 });
 
+it('how dense a prefix must be: a fraction, or off', () => {
+  const resolved = (densePrefix: string) =>
+    resolveOptions('run', undefined, { densePrefix }).config.densePrefix;
+  expect(['off', '0.5', '0.95', '1'].map(resolved)).toEqual([null, 0.5, 0.95, 1]);
+  for (const text of ['on', '0.4', '1.1', '95%', ''])
+    expect(() => resolved(text)).toThrow(
+      /^--dense-prefix .*: must be a fraction from 0.5 to 1, as 0.95, or off$/,
+    );
+});
+
 it('any text for any option is a configuration or a UsageError of one line', () => {
   const names = [
     'kernel',
@@ -94,6 +104,7 @@ it('any text for any option is a configuration or a UsageError of one line', () 
     'page',
     'utilization',
     'period',
+    'densePrefix',
     ...COUNTS,
   ] as const;
   fc.assert(

@@ -17,7 +17,7 @@ import { EVENT } from './events.ts';
 import { hurried, ifGranted } from './patience.ts';
 import { type Collector, pause, phase } from './phase.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
-import { densePages } from './phases/dense-prefix.ts';
+import { densePages, fillGaps } from './phases/dense-prefix.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
 import { giveUp } from './phases/give-up.ts';
 import { keepNonMoving, setLiveBits } from './phases/liveness.ts';
@@ -66,7 +66,7 @@ export function collect(c: Collector): RefusedError | null {
 }
 
 /** What is left to do after the flip, the mutators running. */
-function complete(c: Collector, { black, pages, reclaiming }: Flipped): void {
+function complete(c: Collector, { black, plan, pages, reclaiming }: Flipped): void {
   const { maker, tables, cycle } = c;
   const { thread, mode } = maker;
   if (mode.concurrent) compactByAll(c, reclaiming);
@@ -74,6 +74,7 @@ function complete(c: Collector, { black, pages, reclaiming }: Flipped): void {
     closeWork(cycle, () => relieveIfAsked(c, reclaiming));
     if (c.checker?.beforeUnwatch) phase(c, 'verify', () => c.checker?.beforeUnwatch?.(pages));
     thread.unwatch(pages.used, pages.nonMoving);
+    fillGaps(thread.livingSpace(), tables, plan.prefixGaps);
   });
   c.checker?.unwatched?.(pages);
   c.sampleMemory(); // where nothing was given back yet, both spaces are there
@@ -106,6 +107,7 @@ function releaseUnused({ maker, tables, cycle }: Collector): void {
 interface Flipped {
   /** First granule of what was allocated since marking. */
   readonly black: Ref;
+  readonly plan: CompactionPlan;
   readonly pages: FlipPages;
   readonly reclaiming: Reclaiming;
 }
@@ -146,7 +148,8 @@ function flipStopped(c: Collector): Flipped | RefusedError {
 function planCompaction(c: Collector, black: Ref, density: number | null): CompactionPlan | RefusedError {
   phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
-    const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black, prefixOf(c, black, density));
+    const prefix = prefixOf(c, black, density);
+    const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black, prefix);
     return readyFor(c, compaction) ?? compaction;
   });
   if (plan instanceof RefusedError) return plan;
@@ -184,14 +187,15 @@ function readyFor(
 /** With the world stopped: to-space takes the place of the heap, or nothing has happened. */
 function flipTo(c: Collector, plan: CompactionPlan | RefusedError, black: Ref): Flipped | RefusedError {
   const pages = plan instanceof RefusedError ? plan : flipOnce(c, plan, black);
-  if (pages instanceof RefusedError) {
-    giveUp(c.tables, c.maker.thread.livingSpace(), black, pages.errno);
-    return pages;
+  if (plan instanceof RefusedError || pages instanceof RefusedError) {
+    const refused = pages as RefusedError;
+    giveUp(c.tables, c.maker.thread.livingSpace(), black, refused.errno);
+    return refused;
   }
   c.checker?.flipped?.(pages, black);
   const reclaiming = beginReclaiming(pages);
   if (!c.maker.mode.concurrent) compactStopped(c, pages, reclaiming);
-  return { black, pages, reclaiming };
+  return { black, plan, pages, reclaiming };
 }
 
 /** The same pause: pages are made, and what is left above them is given back. Made half way, the heap would be lost. */

@@ -106,11 +106,9 @@ function refuseRequest(kernel: Kernel, fd: number, request: number, arg: Uint8Ar
 }
 
 function viewThat(view: PageView, addr: number, isRefused: () => boolean): PageView {
-  return {
-    ...view,
-    writable(page) {
-      if (isRefused()) throw new AccessError('SIGBUS', addr + page * PAGE_BYTES, 'refused on purpose', true);
-      return view.writable(page);
-    },
+  const unlessItIs = (at: (page: number) => number) => (page: number) => {
+    if (isRefused()) throw new AccessError('SIGBUS', addr + page * PAGE_BYTES, 'refused on purpose', true);
+    return at(page);
   };
+  return { ...view, writable: unlessItIs(view.writable), updatable: unlessItIs(view.updatable) };
 }

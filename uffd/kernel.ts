@@ -92,7 +92,7 @@ export interface PageView {
   readonly readable: (page: number) => number;
   /** The same, faulted in for writing anew: the caller writes the whole page, and its first word may be lost. */
   readonly writable: (page: number) => number;
-  /** The same, faulted in for writing with what it holds: some of its words may be stored to. */
+  /** The same, faulted in for writing with what it holds, whoever else stores to it: some of its words may be stored to. */
   readonly updatable: (page: number) => number;
   /** Offset in linear memory, in bytes, from where the pages lie in order; absent if they do not lie there. */
   readonly linear?: number;

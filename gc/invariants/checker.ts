@@ -23,7 +23,7 @@ import {
 import { assertCards, assertMarked } from './marked.ts';
 import { assertThat } from './named.ts';
 import { assertMade, copyOf } from './page.ts';
-import { assertPrepared, type Places } from './prepared.ts';
+import { assertPrefix, assertPrepared, type Places } from './prepared.ts';
 
 /** The boundaries, in the order of a collection. @throws InvariantError, each of them */
 export interface Checker {
@@ -50,20 +50,22 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
   const { tables, thread, mode, cycle } = maker;
   let places: Places = { objects: [], places: [] };
   let before: Before = { roots: [], hashes: new Map() };
-  let prefix = 0;
+  let prefix = 0; // pages that are not moved, and of these the ones that are made where they lie
+  let inPlace = 0;
   let from: PageView | null = null; // a copy, where pages are made over it
 
   return {
     beforeRemark: () => assertCards(thread.livingSpace(), tables),
     marked: () => assertMarked(thread.livingSpace(), tables),
     prepared(plan, black) {
-      prefix = mode.keepsPrefix ? plan.prefixPages : 0;
+      prefix = plan.prefixPages;
+      inPlace = mode.keepsPrefix ? prefix : 0;
       places = assertPrepared(thread.livingSpace(), tables, plan, black);
     },
     beforeFlip() {
       before = lookBefore(thread.livingSpace(), tables, topPage(tables));
       assertKept(thread.livingSpace(), tables);
-      assertIncomingEmpty(maker, kernel, prefix);
+      assertIncomingEmpty(maker, kernel, inPlace);
     },
     flipped(pages, black) {
       const slide = (pages.old - pages.used) << LOG_PAGE_GRANULES;
@@ -84,7 +86,10 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       const page = mode.concurrent ? firstUnpublished(kernel, heap, tables, pages) : -1;
       assertThat('E2', page < 0, () => `page ${page} is published, and mutators do not see it`);
     },
-    unwatched: (pages) => assertUnwatched(kernel, uffd, mode, tables, cycle, pages),
+    unwatched(pages) {
+      assertUnwatched(kernel, uffd, mode, tables, cycle, pages);
+      assertPrefix(thread.livingSpace(), tables, prefix);
+    },
     cleared: () => assertClear(tables),
   };
 }

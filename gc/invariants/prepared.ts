@@ -1,4 +1,4 @@
-/** What must hold of the tables that a compaction is planned with: I2 (live bits) and P1 to P5. Beside mutators. */
+/** What must hold of the tables that a compaction is planned with: I2 (live bits) and P1 to P4. Beside mutators. And P5. */
 import { isSet } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';
 import { isFiller, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
@@ -26,7 +26,6 @@ export function assertPrepared(
 ): Places {
   // Each is implied by those after it: what fails first says the most.
   const places = assertPlaces(space, tables, plan, black);
-  assertPrefix(space, tables, plan);
   assertLiveBits(space, tables, plan, black);
   assertOffsets(tables, plan, black);
   assertAscending(tables, plan);
@@ -91,9 +90,9 @@ function assertPlaces(space: PageView, tables: HeapTables, plan: CompactionPlan,
   return { objects, places };
 }
 
-/** P5. */
-function assertPrefix(space: PageView, { markBits }: HeapTables, { prefixPages }: CompactionPlan): void {
-  const end: Ref = prefixPages << LOG_PAGE_GRANULES;
+/** P5, when the watch has ended. */
+export function assertPrefix(space: PageView, { markBits }: HeapTables, pages: number): void {
+  const end: Ref = pages << LOG_PAGE_GRANULES;
   for (let object: Ref = 0; object < end; ) {
     const { header, granules } = readObject(space, object);
     const isDead = isFiller(header) && object + granules <= end;

@@ -31,9 +31,10 @@ function attach(context: ThreadContext): MappedThread {
     incoming: undefined,
     release: undefined,
     settle(oldPages, nonMovingPages) {
-      thread.settle?.(oldPages, nonMovingPages);
+      // First: what follows may be refused.
       for (const { end, fd } of files.partsOf(1 - context.side(), context.prefix(), oldPages))
         written.set(fd, Math.max(written.get(fd) ?? 0, end));
+      thread.settle?.(oldPages, nonMovingPages);
     },
   };
 }

@@ -1,13 +1,14 @@
 /**
  * The dense prefix: pages at the bottom of the heap that are nearly full of live objects are not moved, as there would be
- * little to gain; only their references are updated. What is dead among them becomes filler, so that the heap parses, and
- * counts as live in this collection's tables: then an object there goes to where it is, by the same arithmetic as any
- * other, and no loop has to know of it. (ART's black-dense prefix, art-cmc.md, 7.4, which it has in its COPY and MOVE modes;
+ * little to gain; only their references are updated. What is dead among them counts as live in this collection's tables:
+ * then an object there goes to where it is, by the same arithmetic as any other, and no loop has to know of it. (ART's black-dense prefix, art-cmc.md, 7.4, which it has in its COPY and MOVE modes;
  * to update such pages in place in minor-fault mode was the plan there, and never shipped.)
  *
- * Filler is written beside the mutators, and into the heap as it is: nobody reads a dead object but the collector.
+ * At the end it becomes filler, beside the mutators: nobody reads a dead object but the collector, which would find what
+ * it refers to gone. Not before: if the collection is given up, dead objects refer to each other still.
  */
-import { isSet, nextBit, popcount, precedingBit } from '../../heap/bitmap.ts';
+import { recordCrossings } from '../../heap/allocation.ts';
+import { nextBit, popcount } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { fillerHeader, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import type { PageView } from '../../uffd/kernel.ts';
@@ -47,37 +48,64 @@ function liveOn(liveness: Int32Array, page: number): number {
   return live;
 }
 
+/** What is dead in a prefix: granules [gaps[i], gaps[i + 1]) for each even i, ascending. */
+export type Gaps = Int32Array;
+
 /**
- * Keeps the first `pages` pages where they are: fills what is dead there, and enters it all in the tables as live, each page
- * made of itself. Answers how many granules are dead.
+ * Keeps the first `pages` pages where they are: enters all of it in the tables as live, each page made of itself. Answers
+ * what is dead there.
  */
-export function keepPrefix(space: PageView, tables: HeapTables, pages: number): number {
-  const { liveness, markBits, firstGranule, firstObject, firstLayout, objectAtPage } = tables;
-  const end: Ref = pages << LOG_PAGE_GRANULES;
+export function keepPrefix(space: PageView, tables: HeapTables, pages: number): Gaps {
+  const { liveness, firstGranule, firstObject, firstLayout, objectAtPage } = tables;
+  const gaps = gapsIn(liveness, pages << LOG_PAGE_GRANULES);
   for (let page = 0; page < pages; page++) {
     const granule = page << LOG_PAGE_GRANULES;
+    const object = objectAtPage[page] as Ref; // dead or alive
     firstGranule[page] = granule;
-    if (isSet(liveness, granule, 2)) firstObject[page] = precedingBit(markBits, granule);
-  }
-  let dead = 0;
-  for (let gap = nextDead(liveness, 0, end); gap < end; gap = nextDead(liveness, gap, end)) {
-    const next = nextBit(liveness, 2, gap, end);
-    fill(space, gap, next);
-    for (let page = (gap + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES; page << LOG_PAGE_GRANULES < next; page++)
-      firstObject[page] = gap;
-    dead += next - gap;
-    gap = next;
-  }
-  for (let page = 0; page < pages; page++) {
-    const object = firstObject[page] as Ref;
-    firstLayout[page] = layoutAt(space, object, page << LOG_PAGE_GRANULES, 'while preparing');
-    objectAtPage[page] = object;
+    firstObject[page] = object;
+    firstLayout[page] = layoutAt(space, object, granule, 'while preparing');
   }
   for (let chunk = 0; chunk < pages * PAGE_CHUNKS; chunk++) {
     liveness[2 * chunk] = -1;
     liveness[2 * chunk + 1] = chunk << LOG_CHUNK_GRANULES;
   }
-  return dead;
+  return gaps;
+}
+
+function gapsIn(liveness: Int32Array, end: Ref): Gaps {
+  let count = 0;
+  const each = (use: (from: Ref, to: Ref) => void): void => {
+    for (let from = nextDead(liveness, 0, end); from < end; ) {
+      const to = nextBit(liveness, 2, from, end);
+      use(from, to);
+      from = nextDead(liveness, to, end);
+    }
+  };
+  each(() => count++);
+  const gaps = new Int32Array(2 * count);
+  let at = 0;
+  each((from, to) => {
+    gaps[at++] = from;
+    gaps[at++] = to;
+  });
+  return gaps;
+}
+
+/** Granules that are dead. */
+export function deadIn(gaps: Gaps): number {
+  return gaps.reduce((sum, granule, i) => (i % 2 === 0 ? sum - granule : sum + granule), 0);
+}
+
+/** Makes each gap one filler, and the crossing map tell of it. When the watch has ended: all pages of the heap are there. */
+export function fillGaps(space: PageView, { objectAtPage }: HeapTables, gaps: Gaps): void {
+  for (let i = 0; i < gaps.length; i += 2) {
+    const [from, to] = [gaps[i] as Ref, gaps[i + 1] as Ref];
+    for (const [word, value] of fillerHeader(to - from).entries()) {
+      const at = 2 * from + word;
+      space.words[space.readable(at >>> LOG_PAGE_WORDS) + (at & (PAGE_WORDS - 1))] = value;
+    }
+    recordCrossings(objectAtPage, from, to);
+  }
 }
 
 /** The lowest granule at or above `granule` and below `end` that is not live; else `end`. */
@@ -87,12 +115,4 @@ function nextDead(liveness: Int32Array, granule: number, end: number): number {
     if (dead !== 0) return (at & -32) + 31 - Math.clz32(dead & -dead);
   }
   return end;
-}
-
-/** Makes granules [from, to) one filler. */
-function fill(space: PageView, from: Ref, to: Ref): void {
-  for (const [i, word] of fillerHeader(to - from).entries()) {
-    const at = 2 * from + i;
-    space.words[space.updatable(at >>> LOG_PAGE_WORDS) + (at & (PAGE_WORDS - 1))] = word;
-  }
 }

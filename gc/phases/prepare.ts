@@ -10,7 +10,7 @@ import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { layoutAt } from '../page-layout.ts';
 import { resetStates } from '../page-state.ts';
-import { keepPrefix } from './dense-prefix.ts';
+import { type Gaps, keepPrefix } from './dense-prefix.ts';
 
 /** What to-space will look like. */
 export interface CompactionPlan {
@@ -20,8 +20,8 @@ export interface CompactionPlan {
   readonly compactedPages: number;
   /** Of these, the first so many are what they were: the dense prefix. */
   readonly prefixPages: number;
-  /** Granules of it that are dead. */
-  readonly prefixDead: number;
+  /** What is dead there. */
+  readonly prefixGaps: Gaps;
 }
 
 /**
@@ -36,7 +36,7 @@ export function prepare(
 ): CompactionPlan {
   const { liveness, markBits, firstGranule, firstObject, firstLayout, objectAtPage } = tables;
   const chunks = blackBegin >>> LOG_CHUNK_GRANULES;
-  const prefixDead = keepPrefix(space, tables, prefixPages);
+  const prefixGaps = keepPrefix(space, tables, prefixPages);
   let live = prefixPages << LOG_PAGE_GRANULES;
   let page = prefixPages;
   for (let chunk = live >>> LOG_CHUNK_GRANULES; chunk < chunks; chunk++) {
@@ -60,7 +60,7 @@ export function prepare(
   }
   resetStates(tables.pageStates, tables.watchedEnd);
   const compactedPages = (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
-  return { liveGranules: live, compactedPages, prefixPages, prefixDead };
+  return { liveGranules: live, compactedPages, prefixPages, prefixGaps };
 }
 
 /** Clears what marking and preparing wrote, for the next collection. */

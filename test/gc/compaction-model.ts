@@ -8,7 +8,7 @@ import type { Compiled } from '../../dist/gc/compiled.js';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { beginCycle, type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { compactPages } from '../../dist/gc/phases/compact.js';
-import { densePages } from '../../dist/gc/phases/dense-prefix.js';
+import { deadIn, densePages, fillGaps } from '../../dist/gc/phases/dense-prefix.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { recordHeader } from '../../dist/heap/object.js';
@@ -109,11 +109,13 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
       ? 0
       : densePages(tables, blackBegin / PAGE_GRANULES, { density, mostDead: Infinity });
   const plan = prepare(space.view, tables, blackBegin, dense);
+  expectToParse(space, topPage(tables) * PAGE_GRANULES); // should the collection be given up now
   const maker = inPlace ? slidingMaker(image, memory, compiled, dense) : makerOf(image, space, compiled);
   const pages = flip(maker, plan, blackBegin);
   if (inPlace) compactPages(maker, 3);
   const to = inPlace ? space : makeAllPages(maker, pages.used, seed, memory);
   expect(maker.sources.compiled).toBe(memory.isLinear);
+  fillGaps(to.view, tables, plan.prefixGaps);
 
   const model = slideByHand({ old, live, black, blackBegin, prefixEnd: dense * PAGE_GRANULES });
   expect([plan.liveGranules, plan.compactedPages]).toEqual([
@@ -132,10 +134,21 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
     image,
     to,
     places: model.places,
-    ...{ compactedPages: plan.compactedPages, prefixPages: dense, prefixDead: plan.prefixDead },
+    ...{ compactedPages: plan.compactedPages, prefixPages: dense, prefixDead: deadIn(plan.prefixGaps) },
     slidPages: pages.used - plan.compactedPages,
     slide: blackBegin / PAGE_GRANULES - plan.compactedPages,
   };
+}
+
+/** Object by object up to its end. */
+function expectToParse({ view }: Space, end: number): void {
+  let object = 0;
+  while (object < end) {
+    const { granules } = readObject(view, object);
+    if (granules <= 0) expect(object).toBe('where an object begins');
+    object += granules;
+  }
+  expect(object).toBe(end);
 }
 
 function refsOf(items: readonly Item[], places: ReadonlyMap<Item, number>): number[] {

@@ -315,7 +315,7 @@ const DENSE_BROKEN: typeof BROKEN = [
   [
     'P5',
     'what is dead has no filler',
-    { prepared: ({ kernel, heap, deadAmongDense }) => kernel.store32(heap + deadAmongDense * 8, 0) },
+    { unwatched: ({ kernel, heap, deadAmongDense }) => kernel.store32(heap + deadAmongDense * 8, 0) },
   ],
   [
     'I2',

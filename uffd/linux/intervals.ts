@@ -64,9 +64,19 @@ export function put(table: Float64Array, { start, end, tag, viewed }: Interval):
   append(table, start, end, tag, viewed ? 1 : 0);
 }
 
+/** Puts in what is not there: joined to neighbours of the same kind, or the table would grow with every cut. */
 function append(table: Float64Array, start: number, end: number, tag: number, viewed: number): void {
+  let [from, to] = [start, end];
+  for (let i = (table[0] as number) - 1; i >= 0; i--) {
+    const entry = at(i);
+    if (table[entry + ENTRY.tag] !== tag || table[entry + ENTRY.viewed] !== viewed) continue;
+    if (table[entry + ENTRY.end] === from) from = table[entry + ENTRY.start] as number;
+    else if (table[entry + ENTRY.start] === to) to = table[entry + ENTRY.end] as number;
+    else continue;
+    drop(table, i);
+  }
   const count = table[0] as number;
-  set(table, at(count), start, end, tag, viewed);
+  set(table, at(count), from, to, tag, viewed);
   table[0] = count + 1;
 }
 

@@ -13,7 +13,7 @@ import {
   type PageView,
   type StallListener,
 } from '../kernel.ts';
-import { loadRelaxed, storeRelaxed } from '../sync.ts';
+import { fetchAdd, loadRelaxed, storeRelaxed } from '../sync.ts';
 import { markViewed } from './intervals.ts';
 import type { Libc } from './libc.ts';
 import { isLinear, isOurs, isWatched, keepingBook, type LinuxMachine, STATE } from './machine.ts';
@@ -59,7 +59,7 @@ export function pageView(m: LinuxMachine, libc: Libc, addr: number, length: numb
     },
     updatable: (page) => {
       const at = page << LOG_PAGE_WORDS;
-      storeRelaxed(words, at, loadRelaxed(words, at)); // as above: it must be there to be published
+      fetchAdd(words, at, 0); // as above, and keeps what another thread stores there
       return at;
     },
   };

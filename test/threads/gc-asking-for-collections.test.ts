@@ -38,7 +38,7 @@ describe.each(MODE_NAMES)('%s', (mode) => {
   it('what a mutator waits at safepoints is told with the collection it waited for', async () => {
     await withHeap({ mode }, async (heap) => {
       const words = sharedWords();
-      const data = { length: 1200, words, walks: 10_000, litter: 0, pins: false };
+      const data = { length: 1200, words, walks: 50_000, litter: 0, pins: false };
       const { done } = heap.spawn(fixture('witness'), data);
       let walks = true;
       const ended = done.finally(() => {

@@ -17,7 +17,10 @@ import { flip } from './phases/flip.ts';
 
 /** One page of objects that were marked, one of objects allocated since; a root. */
 const GEOMETRY = { heapBytes: 2 * PAGE_BYTES, mutators: 1, rootSlots: 1, tlabPages: 1 };
-const PLAN = { liveGranules: 1, compactedPages: 1, prefixPages: 0, prefixGaps: new Int32Array(0) };
+const PLAN = {
+  ...{ liveGranules: 1, compactedPages: 1 },
+  ...{ prefixPages: 0, prefixGaps: new Int32Array(0), prefixDead: 0 },
+};
 
 /** What rehearses the flip of `maker`'s heap by calls of `uffd`, uncounted; nothing of that heap is touched. */
 export function makeRehearsal({ mode, thread, role }: Maker, uffd: Userfaultfd): () => void {

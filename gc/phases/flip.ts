@@ -15,7 +15,6 @@ import { EVENT } from '../events.ts';
 import { type Forward, makeForward } from '../forward.ts';
 import type { Maker } from '../maker.ts';
 import { layoutOfSlid } from '../page-layout.ts';
-import { deadIn } from './dense-prefix.ts';
 import type { CompactionPlan } from './prepare.ts';
 
 /** Pages in use before and after. */
@@ -37,7 +36,7 @@ export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipP
   const slidPages = pages.used - plan.compactedPages;
   const number = loadAcquire(cycle, CYCLE.number);
   events.emit(EVENT.planned, plan.compactedPages, number, slidPages);
-  events.emit(EVENT.prefix, plan.prefixPages, number, deadIn(plan.prefixGaps));
+  events.emit(EVENT.prefix, plan.prefixPages, number, plan.prefixDead);
   events.emit(EVENT.freed, pages.old - pages.used, number);
   const forward = makeForward(tables.liveness, {
     blackBegin,

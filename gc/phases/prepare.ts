@@ -10,7 +10,7 @@ import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { layoutAt } from '../page-layout.ts';
 import { resetStates } from '../page-state.ts';
-import { type Gaps, keepPrefix } from './dense-prefix.ts';
+import { deadIn, type Gaps, keepPrefix } from './dense-prefix.ts';
 
 /** What to-space will look like. */
 export interface CompactionPlan {
@@ -20,8 +20,9 @@ export interface CompactionPlan {
   readonly compactedPages: number;
   /** Of these, the first so many are what they were: the dense prefix. */
   readonly prefixPages: number;
-  /** What is dead there. */
+  /** What is dead there, and how many granules that is. */
   readonly prefixGaps: Gaps;
+  readonly prefixDead: number;
 }
 
 /**
@@ -60,7 +61,7 @@ export function prepare(
   }
   resetStates(tables.pageStates, tables.watchedEnd);
   const compactedPages = (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
-  return { liveGranules: live, compactedPages, prefixPages, prefixGaps };
+  return { liveGranules: live, compactedPages, prefixPages, prefixGaps, prefixDead: deadIn(prefixGaps) };
 }
 
 /** Clears what marking and preparing wrote, for the next collection. */

@@ -8,7 +8,7 @@ import type { Compiled } from '../../dist/gc/compiled.js';
 import { allocateCycle, openCycle } from '../../dist/gc/cycle.js';
 import { beginCycle, type Maker, makeMaker } from '../../dist/gc/maker.js';
 import { compactPages } from '../../dist/gc/phases/compact.js';
-import { deadIn, densePages, fillGaps } from '../../dist/gc/phases/dense-prefix.js';
+import { densePages, fillGaps } from '../../dist/gc/phases/dense-prefix.js';
 import { flip } from '../../dist/gc/phases/flip.js';
 import { prepare } from '../../dist/gc/phases/prepare.js';
 import { recordHeader } from '../../dist/heap/object.js';
@@ -134,7 +134,7 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
     image,
     to,
     places: model.places,
-    ...{ compactedPages: plan.compactedPages, prefixPages: dense, prefixDead: deadIn(plan.prefixGaps) },
+    ...{ compactedPages: plan.compactedPages, prefixPages: dense, prefixDead: plan.prefixDead },
     slidPages: pages.used - plan.compactedPages,
     slide: blackBegin / PAGE_GRANULES - plan.compactedPages,
   };

@@ -119,7 +119,7 @@ describe('preparing', () => {
       expect(plan).toEqual({
         liveGranules: live.length,
         compactedPages: Math.ceil(live.length / PAGE_GRANULES),
-        ...{ prefixPages: 0, prefixGaps: new Int32Array(0) },
+        ...{ prefixPages: 0, prefixGaps: new Int32Array(0), prefixDead: 0 },
       });
       const below = new Int32Array(topPage(tables) * 16 + 1);
       for (const granule of live) below[(granule >>> 5) + 1] = (below[(granule >>> 5) + 1] as number) + 1;

@@ -37,10 +37,9 @@ export function swapBoth(one: Swaps, other: Swaps): Swaps {
   return [...left, ...right].sort((a, b) => a - b);
 }
 
-/** Pages [first, end) in runs, ascending; cut at the bounds of others, too. */
-export function runsOf(swaps: Swaps, first: number, end: number, others: Swaps = []): readonly Run[] {
-  const inside = [...new Set([...swaps, ...others])].filter((page) => page > first && page < end);
-  const cuts = [first, ...inside.sort((a, b) => a - b), end];
+/** Pages [first, end) in runs, ascending. */
+export function runsOf(swaps: Swaps, first: number, end: number): readonly Run[] {
+  const cuts = [first, ...swaps.filter((page) => page > first && page < end), end];
   return cuts.slice(1).flatMap((next, i): Run[] => {
     const from = cuts[i] as number;
     const above = swaps.filter((page) => page > from).length;

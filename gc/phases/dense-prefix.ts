@@ -1,8 +1,9 @@
 /**
  * The dense prefix: pages at the bottom of the heap that are nearly full of live objects are not moved, as there would be
  * little to gain; only their references are updated. What is dead among them counts as live in this collection's tables:
- * then an object there goes to where it is, by the same arithmetic as any other, and no loop has to know of it. (ART's black-dense prefix, art-cmc.md, 7.4, which it has in its COPY and MOVE modes;
- * to update such pages in place in minor-fault mode was the plan there, and never shipped.)
+ * then an object there goes to where it is, by the same arithmetic as any other, and no loop has to know of it. (ART's
+ * black-dense prefix, art-cmc.md, 7.4, which it has in its COPY and MOVE modes; to update such pages in place in minor-fault
+ * mode was the plan there, and never shipped.)
  *
  * At the end it becomes filler, beside the mutators: nobody reads a dead object but the collector, which would find what
  * it refers to gone. Not before: if the collection is given up, dead objects refer to each other still.
@@ -11,8 +12,7 @@ import { recordCrossings } from '../../heap/allocation.ts';
 import { nextBit, popcount } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { fillerHeader, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
-import type { PageView } from '../../uffd/kernel.ts';
-import { LOG_PAGE_WORDS, PAGE_WORDS } from '../../uffd/kernel.ts';
+import { LOG_PAGE_WORDS, PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
 import { layoutAt } from '../page-layout.ts';
 
 const PAGE_CHUNKS = PAGE_GRANULES >>> LOG_CHUNK_GRANULES;

@@ -17,7 +17,7 @@ import { EVENT } from './events.ts';
 import { hurried, ifGranted } from './patience.ts';
 import { type Collector, pause, phase } from './phase.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
-import { densePages, fillGaps } from './phases/dense-prefix.ts';
+import { fillGaps, prefixOf } from './phases/dense-prefix.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
 import { giveUp } from './phases/give-up.ts';
 import { keepNonMoving, setLiveBits } from './phases/liveness.ts';
@@ -148,7 +148,7 @@ function flipStopped(c: Collector): Flipped | RefusedError {
 function planCompaction(c: Collector, black: Ref, density: number | null): CompactionPlan | RefusedError {
   phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
-    const prefix = prefixOf(c, black, density);
+    const prefix = prefixOf(c.maker, black, density);
     const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black, prefix);
     return readyFor(c, compaction) ?? compaction;
   });
@@ -156,20 +156,6 @@ function planCompaction(c: Collector, black: Ref, density: number | null): Compa
   c.checker?.prepared?.(plan, black);
   if (!c.maker.mode.concurrent) c.sampleMemory(); // in place the heap is at its largest now: later it would be in the pause
   return phase(c, 'rehearse', () => unlessRefused(c.rehearseFlip)) ?? plan;
-}
-
-/** What is dead in the dense prefix is no more than this part of the room there would be without it. */
-const DEAD_PART_OF_ROOM = 1 / 8;
-
-/** How many pages at the bottom are not moved. */
-function prefixOf({ maker, tables }: Collector, black: Ref, density: number | null): number {
-  if (density === null) return 0;
-  const pages = black >>> LOG_PAGE_GRANULES;
-  const used =
-    loadAcquire(tables.control, CONTROL.liveGranules) + ((topPage(tables) - pages) << LOG_PAGE_GRANULES);
-  const room = (tables.pages << LOG_PAGE_GRANULES) - used;
-  const dense = densePages(tables, pages, { density, mostDead: room * DEAD_PART_OF_ROOM });
-  return maker.mode.keepsPrefix ? (maker.thread.prefixOf?.(dense, topPage(tables)) ?? dense) : dense;
 }
 
 /** Readies the memory that to-space is made in. Null, or why it cannot be. */

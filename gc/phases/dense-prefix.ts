@@ -10,12 +10,28 @@
  */
 import { recordCrossings } from '../../heap/allocation.ts';
 import { nextBit, popcount } from '../../heap/bitmap.ts';
-import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
+import { CONTROL, type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { fillerHeader, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { topPage } from '../../heap/spaces.ts';
 import { LOG_PAGE_WORDS, PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
+import type { Maker } from '../maker.ts';
 import { layoutAt } from '../page-layout.ts';
 
 const PAGE_CHUNKS = PAGE_GRANULES >>> LOG_CHUNK_GRANULES;
+
+/** What is dead in the prefix is no more than this part of the room there would be without it. */
+const DEAD_PART_OF_ROOM = 1 / 8;
+
+/** How many pages at the bottom are not moved: what is dense, as far as the mode can keep it. null: none. */
+export function prefixOf({ mode, thread, tables }: Maker, black: Ref, density: number | null): number {
+  if (density === null) return 0;
+  const [marked, top] = [black >>> LOG_PAGE_GRANULES, topPage(tables)];
+  const used = loadAcquire(tables.control, CONTROL.liveGranules) + ((top - marked) << LOG_PAGE_GRANULES);
+  const room = (tables.pages << LOG_PAGE_GRANULES) - used;
+  const dense = densePages(tables, marked, { density, mostDead: room * DEAD_PART_OF_ROOM });
+  return mode.keepsPrefix ? (thread.prefixOf?.(dense, top) ?? dense) : dense;
+}
 
 /** What a dense prefix must be like. */
 export interface Dense {

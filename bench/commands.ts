@@ -7,6 +7,7 @@ import { interruption, unlessInterrupted } from './interrupt.ts';
 import { copyOverContinue } from './metrics/copy-over-continue.ts';
 import type { Call, Config } from './options.ts';
 import { print, wantsColour, writeJson } from './output.ts';
+import { placeV8Threads } from './placement.ts';
 import { createProgress } from './progress.ts';
 import { RESULTS_SCHEMA, type Results, type ResultsConfig, type Run } from './results.ts';
 import { suggestion } from './suggest.ts';
@@ -23,6 +24,7 @@ export async function measureCommand(call: Call): Promise<number> {
   const workload = findWorkload(call);
   const signal = interruption();
   const host = describeHost();
+  placeV8Threads(call.config.v8Threads);
   const progress = createProgress(process.stderr, call.quiet);
   try {
     progress.watch(() => `preparing ${workload.name}`);

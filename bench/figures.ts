@@ -93,6 +93,7 @@ function stallRows(): readonly Row[] {
     row('stalls on a fault, per invocation', median(count)),
     row('  p50, µs', median(worst((mutator) => mutator.stallsUs.p50))),
     row('  p99, µs', median(worst((mutator) => mutator.stallsUs.p99))),
+    row('  longest of a collection, µs', median(worst((mutator) => mutator.longestStallsUs.p50))),
     row('  longest, µs', longest),
     row('waits at safepoints, p99, µs', median(worst((mutator) => mutator.waitsUs.p99))),
     row('  longest, µs', (runs) => maxOf(present(runs.map(worst((mutator) => mutator.waitsUs.max))))),

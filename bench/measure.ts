@@ -1,6 +1,6 @@
 /** Measures one configuration once: a fresh heap, its mutators, their collections, and an end in any case. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Heap, HeapOptions, MutatorOutcome } from '../gc/index.ts';
+import type { Heap, HeapOptions, MutatorOutcome, Stall } from '../gc/index.ts';
 import { CheckError, hasCode, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
 import { summarize } from './metrics/summary.ts';
@@ -164,8 +164,22 @@ function resultOf(outcome: MutatorOutcome): WorkerResult {
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number): MutatorRun {
   const { operations, seconds, checksum } = resultOf(outcome);
-  const measured = (all: MutatorOutcome['stalls']) =>
-    summarize(all.filter(({ cycle }) => cycle > base).map(({ micros }) => micros));
-  const { stalls, waits } = outcome;
-  return { operations, seconds, checksum, stallsUs: measured(stalls), waitsUs: measured(waits), mmu: null };
+  const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
+  const stalls = measured(outcome.stalls);
+  return {
+    ...{ operations, seconds, checksum },
+    stallsUs: summarize(stalls.map(microsOf)),
+    longestStallsUs: summarize(longestOfEach(stalls)),
+    waitsUs: summarize(measured(outcome.waits).map(microsOf)),
+    mmu: null,
+  };
+}
+
+const microsOf = ({ micros }: Stall) => micros;
+
+/** The longest stall of each collection that had one. */
+function longestOfEach(stalls: readonly Stall[]): readonly number[] {
+  const longest = new Map<number, number>();
+  for (const { cycle, micros } of stalls) longest.set(cycle, Math.max(micros, longest.get(cycle) ?? 0));
+  return [...longest.values()];
 }

@@ -13,7 +13,7 @@ import {
   PAGE_BYTES,
   PAGE_WORDS,
 } from '../uffd/index.ts';
-import { pinThread } from '../uffd/linux/affinity.ts';
+import { pinThread } from '../uffd/linux/scheduling.ts';
 import { loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../uffd/sync.ts';
 import { compareTurnAbout } from './mmu-compare.ts';
 

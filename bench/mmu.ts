@@ -13,7 +13,7 @@ import {
   PROT_WRITE,
   UFFDIO_REGISTER_MODE_MINOR,
 } from '../uffd/index.ts';
-import { allowedCpus } from '../uffd/linux/affinity.ts';
+import { allowedCpus } from '../uffd/linux/scheduling.ts';
 import type { Comparison } from './mmu-compare.ts';
 import { type Loads, type LoadsSetup, RANDOM_ACCESSES, SEQUENTIAL_ACCESSES } from './mmu-loads.ts';
 import type { RoundTripSetup } from './mmu-thread.ts';

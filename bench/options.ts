@@ -1,56 +1,29 @@
-/** The options that measuring commands take: one table of them, and how their texts become a configuration. */
+/** How the texts of options (option-table.ts) become a configuration. */
 import { constants } from 'node:buffer';
 import { describeFallback, type Settled, settle } from '../gc/fallback.ts';
-import { findMode, MODES } from '../gc/modes/index.ts';
+import { findMode } from '../gc/modes/index.ts';
 import { DENSITY, defaultMinFree, LEAST_DENSITY, MAX_PERIOD_MS } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { UsageError } from './errors.ts';
-import { parsePlacement } from './placement.ts';
+import {
+  type CommandName,
+  DEFAULT_WORKLOAD,
+  MODE_NAMES,
+  type RawOptions,
+  VERIFY_HEAP,
+} from './option-table.ts';
+import { parsePlacement, parseV8Threads } from './placement.ts';
 import type { ResultsConfig } from './results.ts';
 import { parsePages, parseSize } from './sizes.ts';
 import { suggestion } from './suggest.ts';
 
 /** The name of one of ours, or what a user's was loaded by. */
 export type Mode = string;
-const MODE_NAMES = Object.keys(MODES);
 const KERNELS = ['sim', 'linux', 'auto'] as const;
-export const DEFAULT_WORKLOAD = 'snapshot';
 const PAGE_BYTES = 4096;
 /** A mutator sees the heap through one view, and no view is larger. */
 const MAX_HEAP_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
 const MAX_SEED = 2 ** 32 - 1;
-
-export type CommandName = 'compare' | 'run';
-
-/** Options as the command line gives them: texts by long name. */
-export interface RawOptions {
-  readonly kernel?: string;
-  readonly mode?: string;
-  readonly modes?: string;
-  readonly fallback?: boolean;
-  readonly heap?: string;
-  readonly live?: string;
-  readonly mutators?: string;
-  readonly gcThreads?: string;
-  readonly faultThreads?: string;
-  readonly cycles?: string;
-  readonly invocations?: string;
-  readonly batch?: string;
-  readonly utilization?: string;
-  readonly minFree?: string;
-  readonly maxFree?: string;
-  readonly period?: string;
-  readonly page?: string;
-  readonly pin?: string;
-  readonly loops?: string;
-  readonly order?: string;
-  readonly densePrefix?: string;
-  readonly seed?: string;
-  readonly set?: readonly string[];
-  readonly json?: string;
-  readonly verify?: string;
-  readonly quiet?: boolean;
-}
 
 /** What is measured, as far as options alone decide it. */
 export type Config = Omit<ResultsConfig, 'parameters' | 'liveBytes' | 'modes'> & {
@@ -68,54 +41,6 @@ export interface Call {
   /** What to tell of choices made for the caller. */
   readonly notes: readonly string[];
 }
-
-/** Flags and help of each option, in the order of the help. */
-export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
-  ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
-  ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}, or a module of yours, as ./my-mode.js`],
-  ['--modes <modes>', 'several of them, as copy,continue'],
-  [
-    '--fallback',
-    'where the kernel lacks what a mode needs, run copy, or stw without userfaultfd; the results say so',
-  ],
-  ['--heap <size>', 'size of the heap, all its spaces together (default: 64MiB)'],
-  ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
-  ['--mutators <n>', 'mutator threads (default: 1)'],
-  ['--gc-threads <n>', 'collector threads (default: 1)'],
-  ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
-  ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
-  ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
-  ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 16)'],
-  [
-    '--utilization <fraction>',
-    'collect when live objects are this part of what is in use (default: when room gets scarce)',
-  ],
-  [
-    '--min-free <size>',
-    'with --utilization, the least the heap grows by above what is live (default: heap / 32)',
-  ],
-  ['--max-free <size>', 'and the most (default: the heap)'],
-  ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
-  ['--page <size>', 'size of a page: 4KiB'],
-  ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
-  ['--order <way>', 'pages are compacted from the top down, or up (default: down; stw: up)'],
-  [
-    '--dense-prefix <fraction>',
-    'pages at the bottom of which so much is live are not moved, only updated; off: all are (default: 0.95)',
-  ],
-  [
-    '--loops <how>',
-    "auto: the collector's inner loops compiled (WebAssembly) where its memory is in reach; js: never (default: auto)",
-  ],
-  ['--seed <n>', 'seed of all that is random (default: 1)'],
-  ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
-  ['--json <file>', 'write the results as JSON; - is standard output'],
-  [
-    '--verify [what]',
-    'check the whole heap after every collection; --verify=phases: invariants between its phases, too',
-  ],
-  ['--quiet', 'no progress on standard error'],
-];
 
 /**
  * The configuration that the options ask for.
@@ -144,6 +69,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     densePrefix: densePrefix(raw.densePrefix ?? String(DENSITY)),
     loops: oneOf('--loops', raw.loops ?? 'auto', ['auto', 'js'] as const),
     pin: raw.pin === undefined ? null : parsePlacement(raw.pin),
+    v8Threads: parseV8Threads(raw.v8Threads),
     seed: integer('--seed', raw.seed ?? '1', [0, MAX_SEED]),
     verify: verification(raw.verify),
   };
@@ -221,9 +147,6 @@ function oneOf<Name extends string>(option: string, text: string, names: readonl
   if (known !== undefined) return known;
   throw new UsageError(`${option} ${text}: must be ${names.join(' or ')}${suggestion(text, names)}`);
 }
-
-/** What a bare --verify means (program.ts). */
-export const VERIFY_HEAP = 'heap';
 
 function verification(what: string | undefined): boolean | 'phases' {
   if (what === undefined || what === VERIFY_HEAP) return what === VERIFY_HEAP;

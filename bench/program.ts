@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { COSTS_OPTIONS, type RawCostsOptions } from './costs/options.ts';
 import { UsageError } from './errors.ts';
 import { packageVersion } from './host.ts';
-import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './options.ts';
+import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './option-table.ts';
 
 /** What the commands do; each answers the exit code. */
 export interface Commands {

@@ -75,6 +75,8 @@ export const MutatorSchema = record({
   checksum: Type.Union([Type.Number(), Type.String()]),
   /** Userfaults it slept in. */
   stallsUs: StallSummarySchema,
+  /** The longest of these in each collection that had one. */
+  longestStallsUs: StallSummarySchema,
   /** Waits at safepoints, until it ran again. */
   waitsUs: StallSummarySchema,
   mmu: Type.Union([
@@ -153,6 +155,8 @@ export const ConfigSchema = record({
       faults: Type.Optional(Count),
     }),
   ]),
+  /** The policy of V8's own threads: batch, when one wakes it does not take the processor from another. */
+  v8Threads: Type.Union([Type.Literal('batch'), Type.Literal('normal')]),
   /** How the collector's inner loops were asked to run; each run says how they did. */
   loops: Type.Union([Type.Literal('auto'), Type.Literal('js')]),
   seed: Count,

@@ -17,7 +17,7 @@ import {
   POLLIN,
   type Userfaultfd,
 } from '../../uffd/index.ts';
-import { pinThread } from '../../uffd/linux/affinity.ts';
+import { pinThread } from '../../uffd/linux/scheduling.ts';
 import { whole } from './operation.ts';
 import { checked } from './stage.ts';
 

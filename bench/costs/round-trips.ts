@@ -21,7 +21,7 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
-import { allowedCpus } from '../../uffd/linux/affinity.ts';
+import { allowedCpus } from '../../uffd/linux/scheduling.ts';
 import { openKernel } from '../../uffd/open.ts';
 import { openUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { type Random, shuffled } from '../metrics/random.ts';

@@ -2,7 +2,6 @@
 import { constants } from 'node:buffer';
 import { availableParallelism, release, totalmem } from 'node:os';
 import { MAX_VIEW_BYTES } from '../../uffd/index.ts';
-import { allowedCpus } from '../../uffd/linux/affinity.ts';
 import {
   availableMemory,
   type HugePages,
@@ -13,6 +12,7 @@ import {
   probeAll,
 } from '../../uffd/linux/doctor.ts';
 import { type Missing, probeLinux } from '../../uffd/linux/probe.ts';
+import { allowedCpus } from '../../uffd/linux/scheduling.ts';
 
 export interface HostFacts {
   readonly platform: string;

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
 import { type Kernel, type KernelHandle, type KernelLinear, MachineGoneError } from '../../uffd/kernel.ts';
-import { pinThread } from '../../uffd/linux/affinity.ts';
+import { pinThread } from '../../uffd/linux/scheduling.ts';
 import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';

@@ -7,8 +7,8 @@ import { OPERATIONS } from '../../dist/bench/costs/operations.js';
 import { type CostRow, type Costs, type CostsConfig, CostsSchema } from '../../dist/bench/costs/schema.js';
 import { WHOLE_PAGES } from '../../dist/bench/costs/whole-pages.js';
 import { UFFD_FEATURE_POISON } from '../../dist/uffd/index.js';
-import { allowedCpus } from '../../dist/uffd/linux/affinity.js';
 import { probeLinux } from '../../dist/uffd/linux/probe.js';
+import { allowedCpus } from '../../dist/uffd/linux/scheduling.js';
 import { workersLeft } from '../threads/worker-watch.ts';
 
 const SMALL = { batches: [1, 4, 16], rounds: 3, seed: 7, pages: 64, faults: 8 };

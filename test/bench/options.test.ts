@@ -1,8 +1,10 @@
 /** Options become a configuration; what they leave out has the defaults of the contract. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type RawOptions, resolveOptions } from '../../dist/bench/options.js';
+import type { RawOptions } from '../../dist/bench/option-table.js';
+import { resolveOptions } from '../../dist/bench/options.js';
 import { MODES } from '../../dist/gc/modes/index.js';
+import { canBatch } from '../../dist/uffd/linux/scheduling.js';
 import { chooseKernel } from '../../dist/uffd/open.js';
 
 describe('defaults', () => {
@@ -32,6 +34,7 @@ describe('defaults', () => {
         densePrefix: 0.95,
         loops: 'auto',
         pin: null,
+        v8Threads: canBatch() ? 'batch' : 'normal',
         seed: 1,
         verify: false,
       },

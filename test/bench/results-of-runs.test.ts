@@ -24,7 +24,7 @@ beforeEach(() => {
 function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap {
   return async (options) => {
     const { died, checksum = 42, endless = false } = behaviour(options.mode ?? 'continue');
-    const stalls = [9, 1, 2, 3].map((micros, i) => ({ micros, cycle: i === 0 ? 2 : 3 }));
+    const stalls = [9, 1, 2, 3].map((micros, i) => ({ micros, cycle: [2, 3, 3, 4][i] }));
     const outcome = {
       result: { operations: 100, seconds: 0.5, checksum, base: 2 },
       stalls,
@@ -72,6 +72,7 @@ it('keeps the measured collections, and closes the heap', async () => {
   expect(run.mutators).toHaveLength(2);
   expect(run.mutators[0]).toMatchObject({
     stallsUs: { count: 3, p50: 2, max: 3 },
+    longestStallsUs: { count: 2, p50: 2.5, max: 3 }, // one of each of two collections
     waitsUs: { count: 2, p50: 1.5, max: 2 },
     mmu: null,
   });

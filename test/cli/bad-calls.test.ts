@@ -15,6 +15,7 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
   ['compare --pin mutators', /--pin mutators: must be role=cpu, as mutators=0,collectors=1,faults=0/],
   ['compare --pin mutator=0', /--pin mutator=0: no such role \(did you mean mutators\?\)/],
   ['compare --pin faults=9999', /--pin faults=9999: this process may run on CPU/],
+  ['compare --v8-threads batched', /--v8-threads batched: must be batch or normal \(did you mean batch\?\)/],
   ['compare --pin faults=0,faults=1', /--pin faults=0,faults=1: faults is placed twice/],
   ['compare --verfy', /unknown option '--verfy' \(Did you mean --verify\?\)/],
   ['compare churn gcbench', /too many arguments/],

@@ -24,7 +24,7 @@ it('--help names the commands', async () => {
 it.each([['compare'], ['run']])('%s --help names every option', async (command) => {
   const { code, stdout } = await minorfault([command, '--help']);
   const options =
-    'kernel mode modes heap live mutators gc-threads fault-threads cycles invocations batch page pin seed set json verify quiet help version';
+    'kernel mode modes heap live mutators gc-threads fault-threads cycles invocations batch page pin v8-threads seed set json verify quiet help version';
   expect(code).toBe(0);
   for (const option of options.split(' ')) expect(stdout).toMatch(new RegExp(`--${option}\\b`));
 });

@@ -1,12 +1,14 @@
 /** The main job from the outside, on the real heap: table, JSON, an interruption, a reader that goes away. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Value } from 'typebox/value';
 import { afterAll, expect, it } from 'vitest';
 import { type Results, ResultsSchema } from '../../dist/bench/results.js';
 import { MODES } from '../../dist/gc/modes/index.js';
+import { canBatch } from '../../dist/uffd/linux/scheduling.js';
 import { chooseKernel } from '../../dist/uffd/open.js';
 import { minorfault, WITHOUT_FFI } from './minorfault.ts';
 
@@ -125,6 +127,52 @@ it('Ctrl-C ends the threads and answers 130', async () => {
   expect(stderr.trim().split('\n')).toHaveLength(2);
   expect(stdout).toBe('');
   expect(code).toBe(130);
+});
+
+const OTHER = 0; // SCHED_OTHER
+const BATCH = 3; // SCHED_BATCH
+const OURS = 3; // a mutator, a collector, a fault thread
+
+/** The scheduling policies of a process's threads, the main thread's first: proc_pid_stat(5), after the name. */
+function policiesOf(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`).map((tid) => {
+    const stat = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38]);
+  });
+}
+
+it.each(['batch', 'normal'])(
+  '--v8-threads %s: of the threads that were there before ours',
+  async (policy) => {
+    if (!canBatch()) {
+      const { code, stderr } = await minorfault(['run', 'churn', ...SMALL, '--v8-threads', 'batch']);
+      expect([code, stderr]).toEqual([3, expect.stringContaining('--v8-threads batch: needs Linux')]);
+      return;
+    }
+    let before = 0;
+    let seen: readonly number[] = [];
+    const args = ['run', 'churn', '--heap', '8MiB', '--cycles', '100000', '--v8-threads', policy];
+    const { code } = await minorfault(args, {
+      onStderr: async (_, kill, { pid = 0 }) => {
+        if (before > 0) return;
+        before = policiesOf(pid).length; // the line on the kernel: there is no heap yet
+        for (; seen.length < before + OURS; await sleep(20)) seen = policiesOf(pid);
+        kill('SIGINT');
+      },
+    });
+    expect(code).toBe(130);
+    expect(seen.slice(1, before)).toEqual(Array(before - 1).fill(policy === 'batch' ? BATCH : OTHER));
+    expect([seen[0], ...seen.slice(before)]).toEqual(Array(seen.length - before + 1).fill(OTHER));
+  },
+);
+
+it('--v8-threads batch where nothing can be placed: exit 3', async () => {
+  const args = ['run', 'churn', ...SMALL, '--v8-threads', 'batch'];
+  const { code, stderr } = await minorfault(args, { env: WITHOUT_FFI });
+  expect([code, stderr]).toEqual([
+    3,
+    expect.stringMatching(/^minorfault: --v8-threads batch: needs Linux[^\n]*\n$/),
+  ]);
 });
 
 it('a reader that goes away is no error', async () => {

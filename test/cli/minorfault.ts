@@ -1,5 +1,5 @@
 /** Runs the command as a user does: the compiled file, in a process of its own. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../dist/bench/cli.js', import.meta.url));
@@ -17,7 +17,7 @@ export interface Ended {
 
 export interface Watch {
   /** Called whenever standard error has grown; `kill` sends a signal. */
-  readonly onStderr?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void;
+  readonly onStderr?: (stderr: string, kill: (signal: NodeJS.Signals) => void, child: ChildProcess) => void;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Closes standard output at its first bytes, as `head` does. */
@@ -36,7 +36,7 @@ export function minorfault(args: readonly string[], watch: Watch = {}): Promise<
   });
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
-    watch.onStderr?.(stderr, (signal) => child.kill(signal));
+    watch.onStderr?.(stderr, (signal) => child.kill(signal), child);
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);

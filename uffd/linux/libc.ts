@@ -57,6 +57,9 @@ export interface Libc {
   readonly getrusage: (who: number, into: Uint8Array) => number;
   readonly setAffinity: (mask: Uint8Array) => number;
   readonly getAffinity: (mask: Uint8Array) => number;
+  /** Of a thread, 0 being the caller. */
+  readonly getScheduler: (tid: number) => number;
+  readonly setScheduler: (tid: number, policy: number, param: Uint8Array) => number;
   /** memcpy from machine memory to V8's, and the other way: the access faults as a C program's does. */
   readonly copyOut: (into: Uint8Array, address: number, bytes: number) => void;
   readonly copyIn: (address: number, from: Uint8Array, bytes: number) => void;
@@ -145,6 +148,8 @@ function declare(koffi: Koffi): Libc {
     getrusage: call('getrusage', ['int', 'void *']),
     setAffinity: (mask) => setAffinity(0, mask.length, mask),
     getAffinity: (mask) => getAffinity(0, mask.length, mask),
+    getScheduler: call('sched_getscheduler', ['int']),
+    setScheduler: call('sched_setscheduler', ['int', 'int', 'void *']),
     copyOut: (into, address, bytes) => void copyOut(into, address, bytes),
     copyIn: (address, from, bytes) => void copyIn(address, from, bytes),
     view: (address, bytes) => koffi.view(BigInt(address), bytes),

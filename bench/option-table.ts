@@ -1,0 +1,92 @@
+/** The options that measuring commands take: their flags and help, and the texts that come of them. */
+import { MODES } from '../gc/modes/index.ts';
+
+export const MODE_NAMES = Object.keys(MODES);
+export const DEFAULT_WORKLOAD = 'snapshot';
+/** What a bare --verify means (program.ts). */
+export const VERIFY_HEAP = 'heap';
+
+export type CommandName = 'compare' | 'run';
+
+/** Options as the command line gives them: texts by long name. */
+export interface RawOptions {
+  readonly kernel?: string;
+  readonly mode?: string;
+  readonly modes?: string;
+  readonly fallback?: boolean;
+  readonly heap?: string;
+  readonly live?: string;
+  readonly mutators?: string;
+  readonly gcThreads?: string;
+  readonly faultThreads?: string;
+  readonly cycles?: string;
+  readonly invocations?: string;
+  readonly batch?: string;
+  readonly utilization?: string;
+  readonly minFree?: string;
+  readonly maxFree?: string;
+  readonly period?: string;
+  readonly page?: string;
+  readonly pin?: string;
+  readonly v8Threads?: string;
+  readonly loops?: string;
+  readonly order?: string;
+  readonly densePrefix?: string;
+  readonly seed?: string;
+  readonly set?: readonly string[];
+  readonly json?: string;
+  readonly verify?: string;
+  readonly quiet?: boolean;
+}
+
+/** Flags and help of each option, in the order of the help. */
+export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
+  ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
+  ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}, or a module of yours, as ./my-mode.js`],
+  ['--modes <modes>', 'several of them, as copy,continue'],
+  [
+    '--fallback',
+    'where the kernel lacks what a mode needs, run copy, or stw without userfaultfd; the results say so',
+  ],
+  ['--heap <size>', 'size of the heap, all its spaces together (default: 64MiB)'],
+  ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
+  ['--mutators <n>', 'mutator threads (default: 1)'],
+  ['--gc-threads <n>', 'collector threads (default: 1)'],
+  ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
+  ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
+  ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
+  ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 16)'],
+  [
+    '--utilization <fraction>',
+    'collect when live objects are this part of what is in use (default: when room gets scarce)',
+  ],
+  [
+    '--min-free <size>',
+    'with --utilization, the least the heap grows by above what is live (default: heap / 32)',
+  ],
+  ['--max-free <size>', 'and the most (default: the heap)'],
+  ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
+  ['--page <size>', 'size of a page: 4KiB'],
+  ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
+  [
+    '--v8-threads <policy>',
+    "batch: V8's own threads, as its compiler's, take no processor from ours when they wake; normal (default: batch, on Linux)",
+  ],
+  ['--order <way>', 'pages are compacted from the top down, or up (default: down; stw: up)'],
+  [
+    '--dense-prefix <fraction>',
+    'pages at the bottom of which so much is live are not moved, only updated; off: all are (default: 0.95)',
+  ],
+  [
+    '--loops <how>',
+    "auto: the collector's inner loops compiled (WebAssembly) where its memory is in reach; js: never (default: auto)",
+  ],
+  ['--seed <n>', 'seed of all that is random (default: 1)'],
+  ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
+  ['--json <file>', 'write the results as JSON; - is standard output'],
+  [
+    '--verify [what]',
+    'check the whole heap after every collection; --verify=phases: invariants between its phases, too',
+  ],
+  ['--quiet', 'no progress on standard error'],
+];

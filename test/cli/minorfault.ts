@@ -28,6 +28,9 @@ export interface Watch {
 export function minorfault(args: readonly string[], watch: Watch = {}): Promise<Ended> {
   const env = { ...process.env, ...watch.env };
   const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  // A test that is out of time leaves nothing running.
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {
@@ -40,6 +43,9 @@ export function minorfault(args: readonly string[], watch: Watch = {}): Promise<
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code) => {
+      process.off('exit', end);
+      resolve({ code, stdout, stderr });
+    });
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The mutator of bench/compaction: fills the heap with random-graph objects (8 to 64 bytes, 0 to 3 references to
+ * The mutator of bench/compaction and its like: fills the heap with random-graph objects (8 to 64 bytes, 0 to 3 references to
  * random live ones), drops a random part, and sleeps while the collection runs; again and again. So each collection
  * finds a full heap of which a given part is live, scattered at random, and runs without a mutator beside it.
  */
@@ -8,7 +8,10 @@ import { GRANULE_BYTES } from '../heap/object.ts';
 import { createRandom, type Random } from './workloads/random.ts';
 
 export interface CompactionData {
+  /** Collections; 0: the heap is filled, and that is all. */
   readonly rounds: number;
+  /** Whether it looks at random objects during a collection, and so faults, instead of sleeping (default false). */
+  readonly looks?: boolean;
   /** Bytes of objects that the heap is filled up to, and of those that are kept. */
   readonly fullBytes: number;
   readonly liveBytes: number;
@@ -21,6 +24,8 @@ export interface CompactionData {
 
 /** References a table object holds. */
 const SLOTS = 8192;
+/** Objects looked at between two safepoints. */
+const LOOKS = 32;
 
 interface State {
   readonly random: Random;
@@ -35,11 +40,13 @@ export default defineMutator<CompactionData, number>({
   roots: 1024,
   run(m, data) {
     const state: State = { random: createRandom(data.seed), count: 0, bytes: 0, kept: 0 };
+    if (data.rounds === 0) fill(m, state, data);
     for (let round = 1; round <= data.rounds; round++) {
       fill(m, state, data);
       dropDownTo(m, state, data.liveBytes);
       const number = m.collectionsStarted() + 1;
       m.requestCollection(number);
+      while (data.looks && m.collectionsFinished() < number) look(m, state);
       m.waitForCollection(number);
     }
     return state.count;
@@ -74,6 +81,14 @@ function slot(m: Mutator, index: number): number {
 
 function put(m: Mutator, index: number, object: number): void {
   m.setRefAt(m.root(Math.floor(index / SLOTS)), index % SLOTS, object);
+}
+
+/** The sum keeps the load from being left out. */
+function look(m: Mutator, { count, random }: State): number {
+  let sum = 0;
+  for (let i = 0; i < LOOKS; i++) sum += m.bytesOf(slot(m, random.below(count)));
+  m.safepoint();
+  return sum;
 }
 
 /** Takes random objects out of the table; references among objects to what was dropped are cut. */

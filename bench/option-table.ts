@@ -55,7 +55,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
   ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
   ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
-  ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 16)'],
+  ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 64)'],
   [
     '--utilization <fraction>',
     'collect when live objects are this part of what is in use (default: when room gets scarce)',

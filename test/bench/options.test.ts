@@ -24,7 +24,7 @@ describe('defaults', () => {
         faultThreads: 1,
         cycles: 5,
         invocations: 3,
-        batch: 16,
+        batch: 64,
         utilization: null,
         minFree: 2 * 1024 ** 2,
         maxFree: 64 * 1024 ** 2,

@@ -98,8 +98,8 @@ export const RunSchema = record({
   warmupCycles: Count,
   mutators: Type.Array(MutatorSchema),
   memory: record({ peakBytes: Count, heapBytes: Count }),
-  /** The collector's inner loops: compiled (WebAssembly), or in JavaScript. */
-  loops: Type.Union([Type.Literal('wasm'), Type.Literal('js')]),
+  /** The collector's inner loops: compiled (WebAssembly), those of marking alone compiled, or in JavaScript. */
+  loops: Type.Union([Type.Literal('wasm'), Type.Literal('marking'), Type.Literal('js')]),
   /** Events that found their ring full: figures lack them. */
   lostEvents: Count,
   /** Whether every check of the whole heap held; null if none was asked for. */

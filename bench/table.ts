@@ -64,12 +64,15 @@ function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
   ];
 }
 
+const LOOPS = { wasm: 'WebAssembly', marking: 'WebAssembly for marking alone', js: 'JavaScript' } as const;
+
 /** How the collector's inner loops ran: of some modes they may be out of reach. */
 function loopsOf(runs: readonly Run[]): string {
-  const names = { wasm: 'WebAssembly', js: 'JavaScript' };
-  const compiled = runs.filter(({ loops }) => loops === 'wasm').map(({ mode }) => mode);
-  if (compiled.length === runs.length || compiled.length === 0) return names[runs[0]?.loops ?? 'js'];
-  return `${names.wasm} (${[...new Set(compiled)].join(', ')}) and ${names.js}`;
+  const ways = (['wasm', 'marking', 'js'] as const).filter((way) => runs.some(({ loops }) => loops === way));
+  if (ways.length <= 1) return LOOPS[ways[0] ?? 'js'];
+  const modesOf = (way: Run['loops']) =>
+    new Set(runs.filter(({ loops }) => loops === way).map(({ mode }) => mode));
+  return ways.map((way) => `${LOOPS[way]} (${[...modesOf(way)].join(', ')})`).join(' and ');
 }
 
 function plural(count: number, noun: string): string {

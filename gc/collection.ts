@@ -14,6 +14,7 @@ import { loadAcquire, storeRelease } from '../uffd/sync.ts';
 import { noteReferences, noteUpdated, untouchedIn } from './counts.ts';
 import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers, takeReliefRequest } from './cycle.ts';
 import { EVENT } from './events.ts';
+import { markingSpace } from './maker.ts';
 import { hurried, ifGranted } from './patience.ts';
 import { type Collector, pause, phase } from './phase.ts';
 import { compactPages, updatePages } from './phases/compact.ts';
@@ -118,7 +119,7 @@ const FEW_ENOUGH_TO_PAUSE = 1000;
 /** The usual course: two pauses, and the mutators run before, between and after them. */
 function markAndFlip(c: Collector): Flipped | RefusedError {
   const markers = markersOf(c);
-  phase(c, 'mark', () => markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markers));
+  phase(c, 'mark', () => mark(c, markers));
   let precleaned = phase(c, 'preclean', () => preclean(c.tables, c.marking, markers));
   let black: Ref | null = null;
   for (let most = FEW_ENOUGH_TO_PAUSE; black === null; most *= 2) {
@@ -135,14 +136,17 @@ const ALL_LIVE = 1;
 /** The last resort, one pause: what is dead when it begins goes, and nobody takes a page meanwhile. */
 function flipStopped(c: Collector): Flipped | RefusedError {
   return pause(c, 'whole', () => {
-    phase(c, 'mark', () =>
-      markBesideMutators(c.tables, c.marking, c.maker.thread.livingSpace(), markersOf(c)),
-    );
+    phase(c, 'mark', () => mark(c, markersOf(c)));
     const black = phase(c, 'remark', () => remark(c, 0)) as Ref;
     const flipped = flipTo(c, planCompaction(c, black, c.density === null ? null : ALL_LIVE), black);
     noteRoom(c.tables);
     return flipped;
   });
+}
+
+function mark({ maker, tables, marking }: Collector, markers: Helpers): void {
+  maker.thread.beginMarking?.();
+  markBesideMutators(tables, marking, markingSpace(maker), markers);
 }
 
 function planCompaction(c: Collector, black: Ref, density: number | null): CompactionPlan | RefusedError {

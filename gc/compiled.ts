@@ -34,6 +34,9 @@ interface Exports {
   lastBrokenReference(): number;
 }
 
+/** How a heap's inner loops run: compiled (WebAssembly), those of marking alone compiled, or in JavaScript. */
+export type Loops = 'wasm' | 'marking' | 'js';
+
 /** The compiled loops of one thread. */
 export interface Compiled {
   readonly pages: PageLoops;

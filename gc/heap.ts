@@ -3,6 +3,7 @@ import { openTables } from '../heap/layout.ts';
 import { requestCollection, requestNewCollection } from '../heap/requests.ts';
 import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
+import type { Loops } from './compiled.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
 import { createRing, EVENT, type EventReader, openReader, WAIT } from './events.ts';
 import type { FellBack } from './fallback.ts';
@@ -47,8 +48,8 @@ export interface Heap {
   readonly fellBack: FellBack | null;
   /** Records of the finished collections, in order. */
   readonly cycles: readonly CycleRecord[];
-  /** How the collector's inner loops run: compiled (WebAssembly), or in JavaScript. */
-  readonly loops: 'wasm' | 'js';
+  /** How the collector's inner loops run. */
+  readonly loops: Loops;
   /**
    * Why collections were given up, in order: the kernel refused what their flip needed. The heap is as it was, and goes
    * on; whoever asked for one by `collect()` got the same error.
@@ -193,7 +194,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   let loops: Heap['loops'];
   try {
     const [ready] = await Promise.all(own.map((thread) => thread.heard('ready')));
-    loops = ready?.loops === 'wasm' ? 'wasm' : 'js';
+    loops = (ready?.loops as Loops | undefined) ?? 'js';
   } catch (error) {
     await close();
     throw error;

@@ -1,5 +1,12 @@
 /** Laying out a heap: the machine, the mode's mappings in it, the tables beside it, and the first object. */
-import { allocateMetadata, allocateShared, type HeapGeometry, openTables } from '../heap/layout.ts';
+import {
+  allocateMetadata,
+  allocateShared,
+  type HeapGeometry,
+  metadataBytes,
+  mostObjects,
+  openTables,
+} from '../heap/layout.ts';
 import { openNonMoving } from '../heap/non-moving.ts';
 import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
@@ -18,6 +25,7 @@ import { type MappingMode, MODE_WORDS, type Ranges, type Reservation } from './m
 import type { ResolvedOptions } from './options.ts';
 import { makeRefusals } from './refuse.ts';
 import type { HeapLinks } from './threads/boot.ts';
+import { tracerBytes } from './trace.ts';
 import { setFirstTrigger, type TriggerPolicy } from './trigger.ts';
 
 /** Size of a thread-local allocation buffer. */
@@ -35,19 +43,19 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     spanBytes: heapBytes + nonMovingBytes + largeBytes,
     threads: options.gcThreads + options.faultThreads,
     batch: Math.max(1, options.batch),
+    tablesBytes: 0,
   };
   const kernel = openMachine(options, mode, needed);
-  const reservation = {
-    ...needed,
-    spanBytes: Math.ceil(needed.spanBytes / kernel.moveUnit) * kernel.moveUnit,
-  };
-  const ranges = reserve(kernel, mode, reservation);
-  const watch = mode.concurrent ? openWatch(kernel, mode) : NO_WATCH;
+  const spanBytes = Math.ceil(needed.spanBytes / kernel.moveUnit) * kernel.moveUnit;
   const geometry: HeapGeometry = {
     ...{ heapBytes, nonMovingBytes, largeBytes, largeObjectBytes, mutators, rootSlots, weakHandles },
-    rawPage: reservation.spanBytes / PAGE_BYTES,
+    rawPage: spanBytes / PAGE_BYTES,
     tlabPages: TLAB_PAGES,
   };
+  const tablesBytes = metadataBytes(geometry) + tracerBytes(mostObjects(geometry));
+  const reservation = { ...needed, spanBytes, tablesBytes };
+  const ranges = reserve(kernel, mode, reservation);
+  const watch = mode.concurrent ? openWatch(kernel, mode) : NO_WATCH;
   const metadata = allocateMetadata(
     geometry,
     (bytes) => kernel.linear?.allocate(bytes) ?? allocateShared(bytes),

@@ -5,7 +5,7 @@
 import type { HeapTables } from '../heap/layout.ts';
 import { isKept, nonMovingBegin } from '../heap/non-moving.ts';
 import { SyscallError } from '../uffd/errno.ts';
-import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { PAGE_BYTES, type PageView } from '../uffd/kernel.ts';
 import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 import type { Compiled } from './compiled.ts';
 import { CYCLE, type PageRange } from './cycle.ts';
@@ -71,6 +71,11 @@ export function beginCycle(maker: Maker): void {
   sources.blackSlide = loadAcquire(cycle, CYCLE.blackSlide);
   sources.compiled = isWithinReach(maker);
   if (sources.compiled) compiled?.begin(sources, sources.from.linear as number);
+}
+
+/** Where objects are read while marking. */
+export function markingSpace({ thread }: Pick<Maker, 'thread'>): PageView {
+  return thread.markingSpace?.() ?? thread.livingSpace();
 }
 
 /** Whether compiled loops reach the pages that this thread reads and those that it makes. */

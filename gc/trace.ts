@@ -44,8 +44,15 @@ const QUEUE_WORDS = 2 * QUEUED;
 const CARDS_A_CALL = 256;
 const FOUND_WORDS = CARDS_A_CALL * (GRANULE_WORDS << LOG_CARD_GRANULES);
 
+/** Of the memory that a tracer of so many objects has for itself. It takes memory where it is written. */
+export function tracerBytes(mostObjects: number): number {
+  return 4 * (QUEUE_WORDS + CARDS_A_CALL + FOUND_WORDS + mostObjects);
+}
+
 /** One thread's part in marking. One a thread, for all collections. */
 export interface Tracer {
+  /** Whether its loops run compiled on objects in that space. */
+  readonly isCompiledIn: (space: PageView) => boolean;
   /** From now on objects are read in that space, of the moving ones those below that granule. */
   readonly begin: (livingSpace: PageView, limit: number) => void;
   /** Marks an object and pushes it, unless it is marked or past the limit. 0 is null: the nil object. */
@@ -70,9 +77,8 @@ export function makeTracer(
 ): Tracer {
   const { markBits } = tables;
   const nonMoving = nonMovingBegin(tables);
-  // Room for every object of the heap, since each is pushed once. It takes memory where it is written.
-  const allocate = compiled?.allocate ?? allocateShared;
-  const room = allocate(4 * (QUEUE_WORDS + CARDS_A_CALL + FOUND_WORDS + tables.mostObjects));
+  // Room for every object of the heap, since each is pushed once.
+  const room = (compiled?.allocate ?? allocateShared)(tracerBytes(tables.mostObjects));
   const someCards = room.subarray(QUEUE_WORDS, QUEUE_WORDS + CARDS_A_CALL);
   const found = room.subarray(QUEUE_WORDS + CARDS_A_CALL);
   const stack = found.subarray(FOUND_WORDS);
@@ -164,11 +170,14 @@ export function makeTracer(
     objects = 0;
   }
 
+  const isCompiledIn = ({ linear }: PageView): boolean => isReachable && linear !== undefined;
+
   return {
+    isCompiledIn,
     begin(livingSpace, below) {
       space = livingSpace;
       limit = below;
-      usesCompiled = isReachable && space.linear !== undefined;
+      usesCompiled = isCompiledIn(space);
       if (usesCompiled) compiled?.trace.useSpace(space.linear as number, limit, alone);
     },
     visit,

@@ -62,7 +62,7 @@ export interface HeapTables {
   readonly watchedEnd: number;
   /** Above all pages. */
   readonly endPage: number;
-  /** Most objects that there can be at a time. */
+  /** {@link mostObjects} */
   readonly mostObjects: number;
   /** The non-moving space, the large-object space's part with references, and its part for raw data: may be empty. */
   readonly fixed: FixedSpaces;
@@ -144,10 +144,20 @@ export type Allocate = (bytes: number) => Int32Array;
 
 export const allocateShared: Allocate = (bytes) => new Int32Array(new SharedArrayBuffer(bytes));
 
+export function metadataBytes(geometry: HeapGeometry): number {
+  const last = tablesOf(geometry).at(-1) as Table;
+  return 4 * (last.offset + last.words + LINE_WORDS);
+}
+
 /** New metadata for a heap of this geometry, all zero: an empty heap. */
 export function allocateMetadata(geometry: HeapGeometry, allocate: Allocate = allocateShared): Int32Array {
-  const last = tablesOf(geometry).at(-1) as Table;
-  return allocate(4 * (last.offset + last.words + LINE_WORDS));
+  return allocate(metadataBytes(geometry));
+}
+
+/** Most objects that there can be at a time. */
+export function mostObjects(geometry: HeapGeometry): number {
+  const { moving, pinned, large } = pageNumbers(geometry);
+  return ((moving + pinned) << LOG_PAGE_GRANULES) + large;
 }
 
 /** The tables in metadata that {@link allocateMetadata} made for the same geometry. */
@@ -163,11 +173,11 @@ export function openTables(metadata: Int32Array, geometry: HeapGeometry): HeapTa
     const { buffer, byteOffset, byteLength } = table(name);
     return new Uint8Array(buffer, byteOffset, byteLength);
   };
-  const { moving, pinned, large, watched, end } = pageNumbers(geometry);
+  const { moving, watched, end } = pageNumbers(geometry);
   return {
     geometry,
     ...{ pages: moving, watchedEnd: watched, endPage: end },
-    mostObjects: ((moving + pinned) << LOG_PAGE_GRANULES) + large,
+    mostObjects: mostObjects(geometry),
     fixed: fixedSpaces(geometry, [table('fixedUse0'), table('fixedUse1')]),
     control: table('control'),
     roots: ofEachMutator('roots'),

@@ -18,6 +18,9 @@
  * tables are moved away, and the incoming alias shows them too. So they are updated in place, and published as others are.
  * An alias is mapped anew, where it must be, when its side is about to take over and nobody looks at it.
  *
+ * Where linear memory has no room for both aliases (heaps from about 1.4 GiB on), they lie elsewhere, and a third one lies
+ * there, the *window*: it shows the living file, and is mapped anew before each marking, which then runs compiled.
+ *
  * After ART's minor-fault mode, variant F (art-cmc.md, 1.3), which swapped two memfds.
  */
 import {
@@ -37,7 +40,7 @@ import {
   mapFile,
   mapPrivate,
   movePages,
-  placeForView,
+  placesForViews,
   unwatchAll,
   watchedParts,
 } from './mapping.ts';
@@ -53,19 +56,21 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
   const fixedBytes = spanBytes - heapBytes + rawBytes;
   const fds = [0, 1].map((side) => makeFile(kernel, `heap-${side}`, spanBytes)) as [number, number];
   const nonMoving = nonMovingBytes === 0 ? -1 : makeFile(kernel, 'non-moving', fixedBytes);
-  const aliasOf = (fd: number): number => {
-    const place = placeForView(kernel, allBytes(r));
+  const aliasOf = (fd: number, place = 0): number => {
     if (nonMoving < 0) return mapFile(kernel, place, heapBytes, fd);
     const alias = mapPrivate(kernel, allBytes(r), place);
     mapFile(kernel, alias, heapBytes, fd);
     mapFile(kernel, alias + heapBytes, allBytes(r) - heapBytes, nonMoving);
     return alias;
   };
+  const places = placesForViews(kernel, allBytes(r), 2, r.tablesBytes);
+  const [place0, place1] = places.length === 2 ? places : [];
   const heap = mapFile(kernel, 0, spanBytes + rawBytes, fds[0]);
   const ranges = {
     ...{ heap, heapBytes, nonMovingBytes, spanBytes, rawBytes, nonMoving },
     retired: mapPrivate(kernel, spanBytes),
-    ...{ fd0: fds[0], fd1: fds[1], alias0: aliasOf(fds[0]), alias1: aliasOf(fds[1]) },
+    ...{ fd0: fds[0], fd1: fds[1], alias0: aliasOf(fds[0], place0), alias1: aliasOf(fds[1], place1) },
+    window: places.length === 1 ? aliasOf(fds[0], places[0]) : 0,
     stage: mapFile(kernel, 0, PAGE_BYTES, fds[0]),
     stageFrom: mapPrivate(kernel, PAGE_BYTES),
   };
@@ -98,11 +103,13 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
     kernel.pageView(ranges.alias0 as number, allBytes(ranges)),
     kernel.pageView(ranges.alias1 as number, allBytes(ranges)),
   ] as const;
+  const window = ranges.window ? kernel.pageView(ranges.window, allBytes(ranges)) : null;
   const current = () => aliases[side() as 0 | 1];
   const other = () => aliases[(1 - side()) as 0 | 1];
   const moving = heapBytes / PAGE_BYTES;
   const thread: MappedThread = {
     livingSpace: current,
+    ...(window === null ? {} : { markingSpace: () => window, beginMarking: files.showInWindow }),
     fromSpace: other,
     prefixOf: files.staying,
     ready: (_compactedPages, prefixPages) => files.ready(prefixPages),

@@ -43,6 +43,30 @@ export function placeForView(kernel: Kernel, length: number, alignment = PAGE_BY
   return kernel.linear?.place(length, alignment) ?? 0;
 }
 
+/**
+ * Places in linear memory for as many views of one length as fit beside so many other bytes: all of `most`, or else one,
+ * or else none.
+ */
+export function placesForViews(
+  kernel: Kernel,
+  length: number,
+  most: number,
+  besideBytes: number,
+): readonly number[] {
+  for (const count of [most, 1]) {
+    const held = [...Array(count).fill(length), besideBytes].map((bytes) => [
+      placeForView(kernel, bytes),
+      bytes,
+    ]);
+    const isRoom = held.every(([place]) => place !== 0);
+    const back = isRoom ? held.slice(count) : held;
+    for (const [place, bytes] of back)
+      if (place !== 0) checked('munmap', kernel.munmap(place as number, bytes as number));
+    if (isRoom) return held.slice(0, count).map(([place]) => place as number);
+  }
+  return [];
+}
+
 /** Private memory that GC threads have a view of, and that mremap moves from or to. */
 export function mapMoved(kernel: Kernel, length: number): number {
   return mapPrivate(kernel, length, placeForView(kernel, length, kernel.moveUnit));

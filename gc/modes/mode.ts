@@ -32,6 +32,8 @@ export interface Reservation {
   readonly threads: number;
   /** Pages that a thread makes before it publishes. */
   readonly batch: number;
+  /** Bytes of linear memory that the heap's tables and one marker take, if there is any: what a view needs beside it. */
+  readonly tablesBytes: number;
 }
 
 /** What one thread does for a mode. `maker` numbers the threads that make pages. */
@@ -56,6 +58,12 @@ export const MODE_WORDS = 16;
 export interface MappedThread {
   /** All objects between two collections, readable without a userfault. */
   readonly livingSpace: () => PageView;
+  /**
+   * The same for marking, where compiled code reaches it, if that is elsewhere; and what has it show the heap as it is, for
+   * the collector to call before each marking.
+   */
+  readonly markingSpace?: (() => PageView) | undefined;
+  readonly beginMarking?: (() => void) | undefined;
   /** The old objects, between the flip and the release. */
   readonly fromSpace: () => PageView;
   /**

@@ -7,6 +7,7 @@
  * allocated or zeroed (Linux 6.8; ART's later MOVE mode, art-cmc.md, 5). The two ranges change places at each flip.
  */
 import { UFFD_FEATURE_MOVE } from '../../uffd/abi.ts';
+import { EEXIST } from '../../uffd/errno.ts';
 import { type Kernel, PAGE_BYTES } from '../../uffd/kernel.ts';
 import {
   allBytes,
@@ -42,9 +43,15 @@ function attach(context: ThreadContext): MappedThread {
   const fromSide = () => side() as 0 | 1;
   const poolSide = () => (1 - side()) as 0 | 1;
   const moving = heapBytes / PAGE_BYTES;
-  const isMoved = (page: number) => page >= prefix() && page < moving;
+  const moves = (page: number) => page >= prefix() && page < moving;
   /** A page that does not move is updated where the flip has put it, and goes back to its address. */
-  const sourceOf = (page: number) => (isMoved(page) ? poolSide() : fromSide());
+  const sourceOf = (page: number) => (moves(page) ? poolSide() : fromSide());
+  /**
+   * Linux 6.18 has answered EEXIST for a page that this very call had moved (one of some 100,000; the call took a
+   * millisecond, as when the page is locked at first). Nobody else moves a page that this thread publishes: where its source
+   * is gone, it is there.
+   */
+  const isMoved = (to: number, from: number) => kernel.pagemap(to).present && !kernel.pagemap(from).present;
   const viewOf = (of: 0 | 1) => views[of] as (typeof views)[0];
   return {
     livingSpace: () => living,
@@ -59,7 +66,11 @@ function attach(context: ThreadContext): MappedThread {
     publish(first, pages) {
       const most = first < prefix() ? Math.min(pages, prefix() - first) : pages; // those above come from elsewhere
       const at = first * PAGE_BYTES;
-      return uffd.move(heap + at, spaces[sourceOf(first)] + at, most * PAGE_BYTES);
+      const [to, from] = [heap + at, spaces[sourceOf(first)] + at];
+      const outcome = uffd.move(to, from, most * PAGE_BYTES);
+      if (outcome.errno !== EEXIST || outcome.done > 0 || !isMoved(to, from)) return outcome;
+      uffd.wake(to, PAGE_BYTES); // an error wakes nobody
+      return { done: PAGE_BYTES, errno: 0 };
     },
     unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
     releaseNonMoving: dropRaw(kernel, ranges),

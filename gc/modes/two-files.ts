@@ -76,6 +76,8 @@ export interface TwoFiles {
   /** Undoes it, or a part of it: the page tables put aside are made anew, as mutators touch what the old file has. */
   readonly undo: (plan: FlipPlan) => void;
   readonly flipped: () => void;
+  /** Has the window show the heap as it is. */
+  readonly showInWindow: () => void;
   /** Pages [first, end) of a side, by the files that they lie in: as it is from the next flip on, or, after it, as it was. */
   readonly partsOf: (side: number, first: number, end: number) => readonly (Run & Part)[];
 }
@@ -88,6 +90,7 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
   // that was refused half way).
   let [swaps, next]: [Swaps, Swaps] = [[], []];
   const shown: [Swaps | null, Swaps | null] = [[], []];
+  let inWindow: { readonly side: number; readonly swaps: Swaps } | null = { side: 0, swaps };
   let used = 0; // pages, before the flip
   let planned = planTo(1, 0);
 
@@ -144,10 +147,27 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
       swaps = next;
       shareSwaps(shared, swaps);
     },
+    showInWindow() {
+      if (inWindow?.side === side() && inWindow.swaps === swaps) return;
+      inWindow = null;
+      for (const part of parts(side(), runsOf(swaps, 0, heapBytes / PAGE_BYTES)))
+        mapInSteps(kernel, ranges.window as number, part);
+      inWindow = { side: side(), swaps };
+    },
     partsOf: (of, first, end) => parts(of, runsOf(next, first, end)),
   };
 }
 
 function mapAt(kernel: Kernel, base: number, { at, bytes, fd, offset }: Part): void {
   mapFile(kernel, base + at, bytes, fd, offset);
+}
+
+/** Mapped anew at a time, beside mutators: what was there is dropped entry by entry, and nobody else can map meanwhile. */
+const STEP_BYTES = 2 ** 26;
+
+function mapInSteps(kernel: Kernel, base: number, part: Part): void {
+  for (let from = 0; from < part.bytes; from += STEP_BYTES) {
+    const bytes = Math.min(STEP_BYTES, part.bytes - from);
+    mapAt(kernel, base, { ...part, at: part.at + from, offset: part.offset + from, bytes });
+  }
 }

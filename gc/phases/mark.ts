@@ -76,6 +76,8 @@ export interface Marking {
   readonly finish: (most?: number) => boolean;
   /** Objects that were scanned since `begin`. */
   readonly objects: () => number;
+  /** Whether it traces by compiled loops in that space. */
+  readonly isCompiledIn: (space: PageView) => boolean;
 }
 
 /** Threads that trace beside the collector: how many, what starts them (traceTogether of each), and awaits them. */
@@ -201,6 +203,7 @@ export function makeMarking(
       return true;
     },
     objects: () => scanned(pool),
+    isCompiledIn: tracer.isCompiledIn,
   };
 }
 

@@ -5,10 +5,11 @@ import { awaitStage, newestAt, requestCollection } from '../../heap/requests.ts'
 import { loadAcquire } from '../../uffd/sync.ts';
 import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { collect } from '../collection.ts';
+import type { Loops } from '../compiled.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
 import { ROLE } from '../events.ts';
 import { makeChecker, makeModeCheck } from '../invariants/checker.ts';
-import { isWithinReach } from '../maker.ts';
+import { isWithinReach, markingSpace } from '../maker.ts';
 import { openMarkPool } from '../mark-pool.ts';
 import { isUserMode } from '../modes/index.ts';
 import { patientUserfaultfd } from '../patience.ts';
@@ -45,8 +46,13 @@ function checkerOf(): Collector['checker'] {
   return isUserMode(heap.mode) ? makeModeCheck(maker, kernel, heap.ranges.heap) : null;
 }
 
+function loops(): Loops {
+  if (isWithinReach(maker)) return 'wasm';
+  return collector.marking.isCompiledIn(markingSpace(maker)) ? 'marking' : 'js';
+}
+
 untilGone(kernel, () => {
-  parentPort?.postMessage({ kind: 'ready', loops: isWithinReach(maker) ? 'wasm' : 'js' });
+  parentPort?.postMessage({ kind: 'ready', loops: loops() });
   for (;;) {
     const next = newestAt(tables.control, 'finished') + 1;
     if (!awaitStage(tables.control, 'requested', next, heap.periodMs ?? Infinity))

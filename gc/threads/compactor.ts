@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { awaitRound, CYCLE, helperDone, JOB } from '../cycle.ts';
 import { ROLE } from '../events.ts';
+import { markingSpace } from '../maker.ts';
 import { openMarkPool, poolLimit } from '../mark-pool.ts';
 import { compactPages, updatePages } from '../phases/compact.ts';
 import { makeTracer } from '../trace.ts';
@@ -14,7 +15,7 @@ const pool = openMarkPool(links.heap.markPool);
 const tracer = makeTracer(tables, pool, false, maker.compiled);
 
 function helpMarking(): void {
-  tracer.begin(maker.thread.livingSpace(), poolLimit(pool));
+  tracer.begin(markingSpace(maker), poolLimit(pool));
   tracer.traceTogether();
 }
 

@@ -37,7 +37,7 @@ it('says what was run, that it was simulated and that figures are medians', () =
   const [workload, sizes, medians] = text.split('\n');
   expect(workload).toBe('churn (entries=1000), simulated kernel: times are of the simulation');
   expect(sizes).toBe(
-    'heap 64 MiB, 32 MiB live, 1 mutator, 1 collector thread, 1 fault thread, batch 16, seed 1, loops in JavaScript',
+    'heap 64 MiB, 32 MiB live, 1 mutator, 1 collector thread, 1 fault thread, batch 64, seed 1, loops in JavaScript',
   );
   expect(medians).toBe('Medians over 3 invocations of 5 collections; in parentheses the ratio to COPY');
 });

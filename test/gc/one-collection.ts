@@ -73,6 +73,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
   const ranges = strategy.reserve(kernel, {
     ...{ heapBytes: HEAP_PAGES * 4096, nonMovingBytes: 0, spanBytes: HEAP_PAGES * 4096, rawBytes: 0 },
     threads: 1 + FAULT_THREADS,
+    tablesBytes: 0,
     batch,
   });
   const cycle = openCycle(allocateCycle());

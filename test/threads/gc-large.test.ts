@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord, HeapOptions } from '../../dist/gc/index.js';
+import { DEFAULT_BATCH } from '../../dist/gc/options.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
 import { fixture, KERNEL, MIB, MODE_NAMES, recordsOf, rejection, sharedWords, withHeap } from './gc-heaps.ts';
@@ -68,7 +69,7 @@ describe.each(MODES_HERE)('%s', (mode) => {
     const published = nonMoving.publishedByCollector + nonMoving.publishedByFault;
     expect(published + nonMoving.untouched).toBe(mode === 'stw' ? 0 : 50);
     expect(nonMoving.copiedBytes).toBe(mode === 'copy' ? 50 * 4096 : 0);
-    expect(nonMoving.calls).toBe(mode === 'stw' ? 0 : Math.ceil(50 / 16));
+    expect(nonMoving.calls).toBe(mode === 'stw' ? 0 : Math.ceil(50 / DEFAULT_BATCH));
   });
 
   it.each([

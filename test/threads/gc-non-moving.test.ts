@@ -1,6 +1,7 @@
 /** The non-moving space: its objects keep their places, what they refer to moves, and its pages are published. */
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord } from '../../dist/gc/index.js';
+import { DEFAULT_BATCH } from '../../dist/gc/options.js';
 import { fixture, MIB, MODE_NAMES, recordsOf, rejection, runProgram, withHeap } from './gc-heaps.ts';
 
 const data = { objects: 3000, rounds: 30, collections: 5, large: 0, seed: 1 };
@@ -37,7 +38,7 @@ describe.each(MODE_NAMES)('%s', (mode) => {
       expect(nonMoving.updatedByCollector + nonMoving.updatedByFault).toBe(nonMoving.pages);
       expect(both(record) + nonMoving.untouched).toBe(mode === 'stw' ? 0 : nonMoving.pages);
       expect(nonMoving.copiedBytes).toBe(mode === 'copy' ? nonMoving.pages * 4096 : 0);
-      expect(nonMoving.calls).toBe(mode === 'stw' ? 0 : Math.ceil(nonMoving.pages / 16));
+      expect(nonMoving.calls).toBe(mode === 'stw' ? 0 : Math.ceil(nonMoving.pages / DEFAULT_BATCH));
       expect(nonMoving.liveBytes).toBeGreaterThan(1000 * 16);
       expect(record.liveBytes).toBeGreaterThan(nonMoving.liveBytes);
     });

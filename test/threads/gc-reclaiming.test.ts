@@ -1,12 +1,13 @@
 /** From-space is given back while pages are made: both spaces are never in memory in full, and nothing is lost. */
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord, ModeName } from '../../dist/gc/index.js';
+import { DEFAULT_BATCH } from '../../dist/gc/options.js';
 import { fixture, MIB, recordsOf, withHeap } from './gc-heaps.ts';
 
 const PAGE_BYTES = 4096;
 const GIVING_BACK: readonly ModeName[] = ['continue', 'copy', 'stw'];
-/** What is given back at a time, and the batches of 16 pages that two threads have under way. */
-const WINDOW_BYTES = MIB + 2 * 16 * PAGE_BYTES;
+/** What is given back at a time, and the batches that two threads have under way. */
+const WINDOW_BYTES = MIB + 2 * DEFAULT_BATCH * PAGE_BYTES;
 const compactionProgram = new URL('../../dist/bench/compaction-program.js', import.meta.url);
 
 /** The objects of a collection and what was free between them: from-space, all of it given back. */

@@ -11,13 +11,13 @@ import { topPage } from '../heap/spaces.ts';
 import { verifyHeap } from '../heap/verify.ts';
 import { hasHandles } from '../heap/weak.ts';
 import { loadAcquire, storeRelease } from '../uffd/sync.ts';
+import { compactByAll, relieveIfAsked } from './compact-by-all.ts';
 import { noteReferences, noteUpdated, untouchedIn } from './counts.ts';
-import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers, takeReliefRequest } from './cycle.ts';
+import { awaitHelpers, CYCLE, closeWork, JOB, startHelpers } from './cycle.ts';
 import { EVENT } from './events.ts';
 import { markingSpace } from './maker.ts';
 import { hurried, ifGranted } from './patience.ts';
 import { type Collector, pause, phase } from './phase.ts';
-import { compactPages, updatePages } from './phases/compact.ts';
 import { fillGaps, prefixOf } from './phases/dense-prefix.ts';
 import { type FlipPages, flip } from './phases/flip.ts';
 import { giveUp } from './phases/give-up.ts';
@@ -26,14 +26,10 @@ import { type Helpers, markBesideMutators, preclean, precleanAgain } from './pha
 import { type CompactionPlan, clearLiveness, prepare } from './phases/prepare.ts';
 import {
   beginReclaiming,
-  canReclaim,
   finishReclaiming,
-  isNewHeight,
   payDebt,
   type Reclaiming,
-  reclaim,
   reclaimAbove,
-  relieve,
 } from './phases/reclaim.ts';
 import { processReferences } from './phases/references.ts';
 import { asLost, RefusedError, unlessRefused, unlessUndone } from './refusals.ts';
@@ -257,40 +253,6 @@ function setLive({ maker, tables, cycle }: Collector, black: number): void {
   const number = loadAcquire(cycle, CYCLE.number);
   maker.events.emit(EVENT.live, granules + pinned + large + raw, number, pinned);
   maker.events.emit(EVENT.liveLarge, large, number, raw);
-}
-
-/** Moving pages first, whose sources can then be given back; then those that do not move, if there are any. */
-function compactByAll(c: Collector, reclaiming: Reclaiming): void {
-  const { maker, cycle, helpers, batch } = c;
-  const releases = maker.mode.concurrent && maker.thread.release !== undefined;
-  const relief = () => relieveIfAsked(c, reclaiming);
-  maker.patience.relieve = () => relieveNow(c, reclaiming);
-  phase(c, 'compact', () => {
-    startHelpers(cycle, helpers, JOB.compact);
-    compactPages(maker, batch, () => {
-      if (releases && isNewHeight(maker, reclaiming)) c.sampleMemory();
-      if (releases && canReclaim(maker, reclaiming))
-        phase(c, 'release', () => reclaim(maker, reclaiming, c.checker?.beforeRelease));
-      relief();
-    });
-    if (reclaiming.nonMoving === 0) awaitHelpers(cycle, relief);
-  });
-  if (reclaiming.nonMoving === 0) return;
-  phase(c, 'update', () => {
-    updatePages(maker, batch);
-    awaitHelpers(cycle, relief);
-  });
-}
-
-/** Another thread was refused memory: it gets what from-space has left above what is still read. */
-function relieveIfAsked(c: Collector, reclaiming: Reclaiming): void {
-  if (takeReliefRequest(c.cycle)) relieveNow(c, reclaiming);
-}
-
-/** With the world stopped there is nothing: what lies above a page that is not made yet may be the heap. */
-function relieveNow(c: Collector, reclaiming: Reclaiming): void {
-  if (!c.maker.mode.concurrent || c.maker.thread.release === undefined) return;
-  phase(c, 'release', () => relieve(c.maker, reclaiming, c.checker?.beforeRelease));
 }
 
 function verifyStopped({ maker, tables }: Collector, when: string): void {

@@ -19,8 +19,8 @@ const LARGE_PAGES = 40;
 /** Data words of an object that fills so many pages. */
 const filling = (pages: number) => pages * 1024 - 4;
 
-function heap() {
-  const made = arrayHeap(PAGES, { nonMovingPages: 2, largePages: LARGE_PAGES, roots: 2 });
+function heap(largePages = LARGE_PAGES) {
+  const made = arrayHeap(PAGES, { nonMovingPages: 2, largePages, roots: 2 });
   const { tables, view } = made;
   tables.control[CONTROL.flipped] = 1000; // nobody collects: an allocation in vain is out of memory at once
   const [, large, raw] = tables.fixed;
@@ -127,7 +127,8 @@ it('any objects, any of them dropped: none overlap, live ones keep their words, 
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const { alloc, collect, mutator, verify, tables } = heap();
+      // However the five objects lie that there are at the most, some room between them is of 18 pages: enough for any.
+      const { alloc, collect, mutator, verify, tables } = heap(128);
       const live = new Map<number, { end: number; tag: number; words: number }>();
       let tag = 1;
       for (const one of steps) {
@@ -135,7 +136,7 @@ it('any objects, any of them dropped: none overlap, live ones keep their words, 
           for (const [i, object] of [...live.keys()].entries())
             if (((i * 5) & 7) >= one.keep) live.delete(object);
           collect(live.keys());
-        } else if ((tables.control[CONTROL.largeUsed] as number) < (LARGE_PAGES / 2) * 512) {
+        } else if ((tables.control[CONTROL.largeUsed] as number) < 20 * 512) {
           const { references, words } = one;
           const object = alloc(references < 1000 ? 0 : references, words);
           const end = object + mutator.bytesOf(object) / 8;

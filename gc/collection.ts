@@ -149,7 +149,8 @@ function planCompaction(c: Collector, black: Ref, density: number | null): Compa
   phase(c, 'liveness', () => setLive(c, black));
   const plan = phase(c, 'prepare', () => {
     const prefix = prefixOf(c.maker, black, density);
-    const compaction = prepare(c.maker.thread.livingSpace(), c.tables, black, prefix);
+    const { thread, compiled } = c.maker;
+    const compaction = prepare(thread.livingSpace(), c.tables, black, prefix, compiled?.liveness);
     return readyFor(c, compaction) ?? compaction;
   });
   if (plan instanceof RefusedError) return plan;
@@ -245,8 +246,8 @@ function remark(c: Collector, precleaned: number, most?: number): Ref | null {
 }
 
 function setLive({ maker, tables, cycle }: Collector, black: number): void {
-  const space = maker.thread.livingSpace();
-  const granules = setLiveBits(space, tables, black >>> LOG_CHUNK_GRANULES);
+  const space = markingSpace(maker);
+  const granules = setLiveBits(space, tables, black >>> LOG_CHUNK_GRANULES, maker.compiled?.liveness);
   const [pinned, large, raw] = keepNonMoving(space, tables);
   storeRelease(tables.control, CONTROL.liveGranules, granules);
   storeRelease(tables.control, CONTROL.nonMovingLive, pinned);

@@ -16,12 +16,15 @@ interface Exports {
     markBits: number,
     liveness: number,
     firstGranule: number,
+    firstObject: number,
     objectAtPage: number,
     chunks: number,
     livenessChunks: number,
     nonMoving: number,
   ): void;
   useBounds(blackBegin: number, blackSlide: number): void;
+  setLiveBits(space: number, chunks: number): number;
+  placeLive(first: number, end: number, before: number, firstPage: number): number;
   copyLive(from: number, first: number, out: number, end: number): number;
   forwardReferences(layout: number, begin: number, end: number): number;
   updatePage(page: number, at: number): number;
@@ -45,6 +48,7 @@ export interface Compiled {
   /** A collection begins, of these bounds, whose from-space lies there. */
   readonly begin: (bounds: Readonly<SlideBounds>, from: number) => void;
   readonly trace: TraceLoops;
+  readonly liveness: LivenessLoops;
   /** Words of linear memory, for what compiled code shall reach; plain shared words if there is no room. */
   readonly allocate: Allocate;
 }
@@ -61,16 +65,19 @@ export type TraceLoops = Pick<
   | 'lastBrokenReference'
 >;
 
+/** The loops over the tables of what is live. */
+export type LivenessLoops = Pick<Exports, 'setLiveBits' | 'placeLive'>;
+
 /** The loops for a heap whose tables lie in linear memory. */
 export function openCompiled(
   { memory, allocate }: Pick<KernelLinear, 'memory' | 'allocate'>,
   tables: HeapTables,
 ): Compiled {
   const exports = instantiate<Exports>(readFileSync(new URL('./collector.wasm', import.meta.url)), memory);
-  const { markBits, liveness, firstGranule, objectAtPage } = tables;
-  const offsets = [markBits, liveness, firstGranule, objectAtPage].map(({ byteOffset }) => byteOffset);
+  const { markBits, liveness, firstGranule, firstObject, objectAtPage } = tables;
+  const all = [markBits, liveness, firstGranule, firstObject, objectAtPage];
   exports.useTables(
-    ...(offsets as [number, number, number, number]),
+    ...(all.map(({ byteOffset }) => byteOffset) as [number, number, number, number, number]),
     markBits.length,
     liveness.length / 2,
     nonMovingBegin(tables),
@@ -79,6 +86,7 @@ export function openCompiled(
     buffer: memory.buffer,
     ...compiledPages(exports),
     trace: exports,
+    liveness: exports,
     allocate: (bytes) => allocate(bytes) ?? allocateShared(bytes),
   };
 }

@@ -12,6 +12,7 @@ import { noObjectAt } from '../../heap/verify.ts';
 import { readObject } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
+import type { LivenessLoops } from '../compiled.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
@@ -41,10 +42,26 @@ function keepMarked(space: PageView, tables: HeapTables, fixed: FixedSpace): num
   return live;
 }
 
-/** Sets the live bits of the objects marked in the first `chunks` chunks. Answers how many granules they are. */
-export function setLiveBits(space: PageView, tables: HeapTables, chunks: number): number {
+/**
+ * Sets the live bits of the objects marked in the first `chunks` chunks. Answers how many granules they are.
+ * @throws HeapCorruptError
+ */
+export function setLiveBits(
+  space: PageView,
+  tables: HeapTables,
+  chunks: number,
+  compiled: LivenessLoops | null = null,
+): number {
+  if (compiled === null || space.linear === undefined) return setBitsOfAll(space, tables, chunks);
+  const live = compiled.setLiveBits(space.linear, chunks);
+  if (live < 0) throw noObjectAt(~live, readObject(space, ~live).granules, 'after marking');
+  return live;
+}
+
+function setBitsOfAll(space: PageView, tables: HeapTables, chunks: number): number {
   const { markBits, liveness } = tables;
   const { words } = space;
+  const end = chunks << LOG_CHUNK;
   let live = 0;
   let page = -1;
   let base = 0;
@@ -57,7 +74,7 @@ export function setLiveBits(space: PageView, tables: HeapTables, chunks: number)
       }
       const header = words[base + (object & (GRANULES - 1)) * 2] as number;
       const granules = header < 0 ? readObject(space, object).granules : recordGranules(header);
-      if (granules <= 0) throw noObjectAt(object, granules, 'after marking');
+      if (granules <= 0 || granules > end - object) throw noObjectAt(object, granules, 'after marking');
       setBits(liveness, 2, object, object + granules);
       live += granules;
     }

@@ -6,8 +6,9 @@
  */
 import { nthBit, popcount, precedingBit } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
-import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
+import { LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import type { PageView } from '../../uffd/kernel.ts';
+import type { LivenessLoops } from '../compiled.ts';
 import { layoutAt } from '../page-layout.ts';
 import { resetStates } from '../page-state.ts';
 import { deadIn, type Gaps, keepPrefix } from './dense-prefix.ts';
@@ -34,13 +35,39 @@ export function prepare(
   tables: HeapTables,
   blackBegin: number,
   prefixPages = 0,
+  compiled: LivenessLoops | null = null,
 ): CompactionPlan {
-  const { liveness, markBits, firstGranule, firstObject, firstLayout, objectAtPage } = tables;
-  const chunks = blackBegin >>> LOG_CHUNK_GRANULES;
+  const { firstGranule, firstObject, firstLayout } = tables;
   const prefixGaps = keepPrefix(space, tables, prefixPages);
-  let live = prefixPages << LOG_PAGE_GRANULES;
-  let page = prefixPages;
-  for (let chunk = live >>> LOG_CHUNK_GRANULES; chunk < chunks; chunk++) {
+  const before = prefixPages << LOG_PAGE_GRANULES;
+  const chunks = [before >>> LOG_CHUNK_GRANULES, blackBegin >>> LOG_CHUNK_GRANULES] as const;
+  const liveGranules =
+    compiled === null
+      ? placeLive(tables, ...chunks, before, prefixPages)
+      : compiled.placeLive(...chunks, before, prefixPages);
+  const compactedPages = (liveGranules + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
+  for (let page = prefixPages; page < compactedPages; page++) {
+    const [object, granule] = [firstObject[page] as Ref, firstGranule[page] as Ref];
+    firstLayout[page] = layoutAt(space, object, granule, 'while preparing');
+  }
+  resetStates(tables.pageStates, tables.watchedEnd);
+  return { liveGranules, compactedPages, prefixPages, prefixGaps, prefixDead: deadIn(prefixGaps) };
+}
+
+/**
+ * Writes for chunks [first, end) how many live granules are below each, `before` of them below the first; and for each
+ * to-space page, `firstPage` being the next, what lands on it first. Answers how many live granules there are.
+ */
+function placeLive(
+  { liveness, markBits, firstGranule, firstObject, objectAtPage }: HeapTables,
+  first: number,
+  end: number,
+  before: number,
+  firstPage: number,
+): number {
+  let live = before;
+  let page = firstPage;
+  for (let chunk = first; chunk < end; chunk++) {
     const bits = liveness[2 * chunk] as number;
     liveness[2 * chunk + 1] = live;
     if (bits === 0) continue;
@@ -52,16 +79,13 @@ export function prepare(
       const object = precedingBit(markBits, granule);
       firstGranule[page] = granule;
       firstObject[page] = object;
-      firstLayout[page] = layoutAt(space, object, granule, 'while preparing');
       // The crossing map of to-space. Nobody reads the old one: allocation writes it above blackBegin only.
       objectAtPage[page] = boundary - (granule - object);
       page++;
     }
     live = next;
   }
-  resetStates(tables.pageStates, tables.watchedEnd);
-  const compactedPages = (live + PAGE_GRANULES - 1) >>> LOG_PAGE_GRANULES;
-  return { liveGranules: live, compactedPages, prefixPages, prefixGaps, prefixDead: deadIn(prefixGaps) };
+  return live;
 }
 
 /** Clears what marking and preparing wrote, for the next collection. */

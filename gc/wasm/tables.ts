@@ -4,6 +4,7 @@
 export let markBits: usize = 0;
 export let liveness: usize = 0;
 export let firstGranule: usize = 0;
+export let firstObject: usize = 0;
 /** The crossing map: for each page the object that reaches onto it from below. */
 export let objectAtPage: usize = 0;
 /** Chunks of 32 granules that there are mark bits of, and liveness: raw data has no liveness. */
@@ -16,6 +17,7 @@ export function useTables(
   markBitsAt: usize,
   livenessAt: usize,
   firstGranuleAt: usize,
+  firstObjectAt: usize,
   objectAtPageAt: usize,
   allChunks: u32,
   chunksOfLiveness: u32,
@@ -24,6 +26,7 @@ export function useTables(
   markBits = markBitsAt;
   liveness = livenessAt;
   firstGranule = firstGranuleAt;
+  firstObject = firstObjectAt;
   objectAtPage = objectAtPageAt;
   chunks = allChunks;
   livenessChunks = chunksOfLiveness;

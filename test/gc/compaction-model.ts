@@ -108,7 +108,7 @@ function compactOnce(scenario: Scenario, memory: HeapMemory, inPlace: boolean): 
     density === undefined
       ? 0
       : densePages(tables, blackBegin / PAGE_GRANULES, { density, mostDead: Infinity });
-  const plan = prepare(space.view, tables, blackBegin, dense);
+  const plan = prepare(space.view, tables, blackBegin, dense, compiled?.liveness);
   expectToParse(space, topPage(tables) * PAGE_GRANULES); // should the collection be given up now
   const maker = inPlace ? slidingMaker(image, memory, compiled, dense) : makerOf(image, space, compiled);
   const pages = flip(maker, plan, blackBegin);

@@ -193,5 +193,6 @@ export function mark(
   marking.begin(view);
   marking.finish();
   const objects = marking.objects();
-  return { objects, granules: setLiveBits(view, tables, topPage(tables) * CHUNKS_PER_PAGE) };
+  const granules = setLiveBits(view, tables, topPage(tables) * CHUNKS_PER_PAGE, compiled?.liveness);
+  return { objects, granules };
 }

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { makeForward } from '../../dist/gc/forward.js';
+import { setLiveBits } from '../../dist/gc/phases/liveness.js';
 import { clearLiveness, prepare } from '../../dist/gc/phases/prepare.js';
 import { topPage } from '../../dist/heap/spaces.js';
 import {
@@ -15,6 +16,7 @@ import {
   type Thing,
   thing,
 } from './heap-image.ts';
+import { ARRAYS, type HeapMemory, linearMemory } from './heap-memory.ts';
 
 const sizes = fc.array(
   fc.oneof(
@@ -27,18 +29,22 @@ const sizes = fc.array(
 const anyHeap = fc.record({ sizes, chosen: fc.array(fc.boolean(), { minLength: 80, maxLength: 80 }) });
 
 /** A marked heap: objects of those sizes, those chosen alive. */
-function markedHeap(heap: { sizes: readonly number[]; chosen: readonly boolean[] }) {
+function markedHeap(
+  heap: { sizes: readonly number[]; chosen: readonly boolean[] },
+  memory: HeapMemory = ARRAYS,
+) {
   const things = heap.sizes.map((granules, i) => thing(i, 0, 2 * granules - (granules > 8191 ? 4 : 1)));
   const live = things.filter((_, i) => heap.chosen[i]);
-  const image = makeImage(things, 1);
+  const image = makeImage(things, 1, 1, memory);
+  const compiled = memory.compiled(image.tables);
   setRoots(
     image.tables,
     1,
     live.map((item) => image.places.get(item) as number),
   );
-  const result = mark(image.space.view, image.tables);
+  const result = mark(image.space.view, image.tables, compiled);
   const spans = live.map((item) => ({ begin: image.places.get(item) as number, granules: sizeOf(item) }));
-  return { ...image, result, spans: [{ begin: 0, granules: 1 }, ...spans] };
+  return { ...image, liveness: compiled?.liveness, result, spans: [{ begin: 0, granules: 1 }, ...spans] };
 }
 type Marked = ReturnType<typeof markedHeap>;
 
@@ -49,12 +55,17 @@ const bit = (map: Int32Array, granule: number, stride: number) =>
 const liveGranules = ({ spans }: Marked) =>
   spans.flatMap(({ begin, granules }) => Array.from({ length: granules }, (_, i) => begin + i));
 
+/** By the loops in JavaScript, and by those that are compiled. */
 function check(property: (marked: Marked) => void): void {
-  fc.assert(
-    fc.property(anyHeap, (heap) => property(markedHeap(heap))),
-    { numRuns: 60 },
-  );
+  for (const memory of [() => ARRAYS, linearMemory])
+    fc.assert(
+      fc.property(anyHeap, (heap) => property(markedHeap(heap, memory()))),
+      { numRuns: 60 },
+    );
 }
+
+const prepareAll = ({ space, tables, liveness }: Marked) =>
+  prepare(space.view, tables, topPage(tables) * PAGE_GRANULES, 0, liveness);
 
 describe('marking', () => {
   it('sets a mark bit where each live object begins, and a live bit for each of its granules', () => {
@@ -110,11 +121,30 @@ describe('marking', () => {
   });
 });
 
+describe('live bits', () => {
+  it('are not set of an object without a size, or one that ends past what was marked', () => {
+    const item = thing(1, 0, 100_001);
+    for (const memory of [ARRAYS, linearMemory()]) {
+      for (const granules of [0, -3, sizeOf(item) + 600, 2 ** 31 - 1]) {
+        const { space, tables, places } = makeImage([item], 1, 1, memory);
+        const object = places.get(item) as number;
+        setRoots(tables, 0, [object]);
+        mark(space.view, tables);
+        space.write(2 * object + 1, granules);
+        const again = () =>
+          setLiveBits(space.view, tables, topPage(tables) * 16, memory.compiled(tables)?.liveness);
+        expect(again).toThrow(/after marking.*: object 1 \(/);
+        expect(again).toThrow(`its header says ${granules} granules`);
+      }
+    }
+  });
+});
+
 describe('preparing', () => {
   it('counts for each chunk the live granules below it (P1)', () => {
     check((marked) => {
-      const { tables, space } = marked;
-      const plan = prepare(space.view, tables, topPage(tables) * PAGE_GRANULES);
+      const { tables } = marked;
+      const plan = prepareAll(marked);
       const live = liveGranules(marked);
       expect(plan).toEqual({
         liveGranules: live.length,
@@ -134,9 +164,9 @@ describe('preparing', () => {
 
   it('gives the live granules new places without a gap, in their order, and none above its old one (P2)', () => {
     check((marked) => {
-      const { tables, space } = marked;
+      const { tables } = marked;
       const blackBegin = topPage(tables) * PAGE_GRANULES;
-      prepare(space.view, tables, blackBegin);
+      prepareAll(marked);
       const forward = makeForward(tables.liveness, {
         blackBegin,
         blackSlide: 5 * PAGE_GRANULES,
@@ -153,22 +183,23 @@ describe('preparing', () => {
 
   it('finds for each page the granule and the object that land on it first (P3, P4)', () => {
     check((marked) => {
-      const { tables, space } = marked;
-      const { compactedPages } = prepare(space.view, tables, topPage(tables) * PAGE_GRANULES);
+      const { tables } = marked;
+      const { compactedPages } = prepareAll(marked);
       const live = liveGranules(marked);
       for (let page = 0; page < compactedPages; page++) {
         const granule = live[page * PAGE_GRANULES] as number;
         const object = marked.spans.findLast(({ begin }) => begin <= granule);
         expect([tables.firstGranule[page], tables.firstObject[page]]).toEqual([granule, object?.begin]);
+        expect(tables.objectAtPage[page]).toBe(page * PAGE_GRANULES - granule + (object?.begin as number));
       }
     });
   });
 
   it('is undone by clearing, for the next collection', () => {
-    check(({ tables, space }) => {
-      const blackBegin = topPage(tables) * PAGE_GRANULES;
-      prepare(space.view, tables, blackBegin);
-      clearLiveness(tables, blackBegin);
+    check((marked) => {
+      const { tables } = marked;
+      prepareAll(marked);
+      clearLiveness(tables, topPage(tables) * PAGE_GRANULES);
       expect(tables.markBits.some((word) => word !== 0)).toBe(false);
       expect(tables.liveness.some((word) => word !== 0)).toBe(false);
     });

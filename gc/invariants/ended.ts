@@ -88,11 +88,13 @@ export function firstUnpublished(
   { pageStates, pages: moving }: HeapTables,
   { used, nonMoving }: FlipPages,
 ): number {
-  const isMissing = (page: number): boolean =>
-    stateOf(pageStates, page) === PAGE.published && !kernel.pagemap(heap + page * PAGE_BYTES).present;
-  for (let page = 0; page < used; page++) if (isMissing(page)) return page;
-  for (let page = moving; page < moving + nonMoving; page++) if (isMissing(page)) return page;
-  return -1;
+  const firstIn = (first: number, pages: number): number => {
+    const there = kernel.presence(heap + first * PAGE_BYTES, pages);
+    const found = there.findIndex((is, i) => is === 0 && stateOf(pageStates, first + i) === PAGE.published);
+    return found < 0 ? -1 : first + found;
+  };
+  const found = firstIn(0, used);
+  return found < 0 ? firstIn(moving, nonMoving) : found;
 }
 
 /** E5. Nothing is marked before the next collection begins, and no object of the non-moving space either. */

@@ -79,18 +79,24 @@ export function assertToSpace(
   tables: HeapTables,
   { used, nonMoving }: FlipPages,
 ): void {
-  const look = (page: number): void => {
-    const state = stateOf(tables.pageStates, page);
+  const look = (first: number, pages: number): void => {
+    for (let page = first; page < first + pages; page++) {
+      const state = stateOf(tables.pageStates, page);
+      assertThat(
+        'C2',
+        state === PAGE.unprocessed,
+        () => `page ${page} is in state ${state} right after the flip`,
+      );
+    }
+    const found = mode.concurrent ? kernel.presence(heap + first * PAGE_BYTES, pages).indexOf(1) : -1;
     assertThat(
       'C2',
-      state === PAGE.unprocessed,
-      () => `page ${page} is in state ${state} right after the flip`,
+      found < 0,
+      () => `page ${first + found} is mapped right after the flip: mutators would not fault`,
     );
-    const isThere = mode.concurrent && kernel.pagemap(heap + page * PAGE_BYTES).present;
-    assertThat('C2', !isThere, () => `page ${page} is mapped right after the flip: mutators would not fault`);
   };
-  for (let page = 0; page < used; page++) look(page);
-  for (let page = tables.pages; page < tables.pages + nonMoving; page++) look(page);
+  look(0, used);
+  look(tables.pages, nonMoving);
 }
 
 /** C2, from-space's part. */

@@ -78,6 +78,17 @@ it('a thread faults in a bare load, and goes on after CONTINUE; the stall is tol
   expect(k.pagemap(heap + P)).toEqual({ present: true, writeProtected: false, file: true });
 });
 
+it('presence tells of more pages than it reads at a time', () => {
+  const k = openLinux();
+  const addr = k.mmap(0, 9000 * P, RW, PRIVATE, -1, 0);
+  const there = [0, 1, 4095, 4096, 8999];
+  for (const page of there) k.store32(addr + page * P, 1);
+  const all = k.presence(addr, 9000);
+  expect([...all.keys()].filter((page) => all[page] !== 0)).toEqual(there);
+  expect(there.every((page) => k.pagemap(addr + page * P).present)).toBe(true);
+  expect(k.presence(addr + 4096 * P + 8, 2)).toEqual(Uint8Array.of(1, 0));
+});
+
 it('the end of the machine ends a poll and wakes who sleeps in a fault', async () => {
   const k = openLinux();
   const uffd = u.openUserfaultfd(k, { flags: u.O_NONBLOCK });

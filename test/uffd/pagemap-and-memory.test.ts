@@ -17,6 +17,16 @@ it('pagemap tells presence, and private from file pages', () => {
   expect(k.pagemap(addr)).toEqual({ present: true, writeProtected: false, file: true });
 });
 
+it('presence tells it of many pages at once', () => {
+  const k = openMachine();
+  const addr = mapAnon(k, 4);
+  for (const page of [0, 3]) k.store32(addr + page * P, 1);
+  expect(k.presence(addr, 4)).toEqual(Uint8Array.of(1, 0, 0, 1));
+  expect(k.presence(addr + 2 * P + 8, 2)).toEqual(Uint8Array.of(0, 1));
+  expect(k.presence(2 ** 46, 2)).toEqual(new Uint8Array(2));
+  expect(k.presence(addr, 0)).toEqual(new Uint8Array(0));
+});
+
 it('a page counts once, however often it is mapped; the peak stays', () => {
   const k = openMachine();
   expect(k.memory()).toEqual({ bytes: 0, peakBytes: 0 });

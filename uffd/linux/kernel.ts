@@ -28,7 +28,7 @@ import {
 import { MOVE_UNIT, map, remap, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
-import { fdinfo, pagemap } from './proc.ts';
+import { fdinfo, pagemap, presence } from './proc.ts';
 import { mutatorView, pageView } from './views.ts';
 
 /** A new machine over this process's memory, with linear memory if that is wanted and can be had. */
@@ -199,6 +199,10 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     pagemap(addr) {
       alive();
       return pagemap(addr);
+    },
+    presence(addr, pages) {
+      alive();
+      return presence(addr, pages);
     },
     fdinfo(fd) {
       alive();

@@ -3,25 +3,43 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { EBADF } from '../errno.ts';
 import { PAGE_BYTES, type PageState, type UffdInfo } from '../kernel.ts';
 
-const PRESENT = 1n << 63n;
+const PRESENT_BIT = 63n;
+const PRESENT = 1n << PRESENT_BIT;
 const FILE_PAGE = 1n << 61n;
 const UFFD_WP = 1n << 57n;
+/** Entries read at a time. */
+const PAGES_A_READ = 4096;
 
 /** proc_pid_pagemap(5) */
 export function pagemap(addr: number): PageState {
-  const entry = new BigUint64Array(1);
-  const fd = openSync('/proc/self/pagemap', 'r');
-  try {
-    readSync(fd, entry, 0, 8, Math.floor(addr / PAGE_BYTES) * 8);
-  } finally {
-    closeSync(fd);
-  }
-  const bits = entry[0] as bigint;
+  const bits = entries(addr, 1)[0] as bigint;
   return {
     present: (bits & PRESENT) !== 0n,
     writeProtected: (bits & UFFD_WP) !== 0n,
     file: (bits & (FILE_PAGE | PRESENT)) === (FILE_PAGE | PRESENT),
   };
+}
+
+/** 1 for each of so many pages that is present. */
+export function presence(addr: number, pages: number): Uint8Array {
+  const all = new Uint8Array(pages);
+  for (let first = 0; first < pages; first += PAGES_A_READ) {
+    const some = entries(addr + first * PAGE_BYTES, Math.min(PAGES_A_READ, pages - first));
+    for (const [i, bits] of some.entries()) all[first + i] = Number(bits >> PRESENT_BIT);
+  }
+  return all;
+}
+
+/** An entry for each of so many pages from the one at `addr` on; past the address space nothing is present. */
+function entries(addr: number, pages: number): BigUint64Array {
+  const entries = new BigUint64Array(pages);
+  const fd = openSync('/proc/self/pagemap', 'r');
+  try {
+    readSync(fd, entries, 0, entries.byteLength, Math.floor(addr / PAGE_BYTES) * 8);
+  } finally {
+    closeSync(fd);
+  }
+  return entries;
 }
 
 /** Of the context's features only those of the UAPI: the kernel keeps a bit of its own among them. */

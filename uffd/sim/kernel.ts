@@ -71,6 +71,10 @@ function pagemap(m: Machine, addr: number): PageState {
   });
 }
 
+function presence(m: Machine, addr: number, pages: number): Uint8Array {
+  return Uint8Array.from({ length: pages }, (_, i) => Number(pagemap(m, addr + i * PAGE_BYTES).present));
+}
+
 function memory(m: Machine): MemoryUse {
   const { used, peak } = frameUse(m);
   return { bytes: used * PAGE_BYTES, peakBytes: peak * PAGE_BYTES };
@@ -123,6 +127,7 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     copyIn: access((addr, bytes) => copyIn(m, task, addr, bytes)),
     copyOut: access((addr, bytes) => copyOut(m, task, addr, bytes)),
     pagemap: systemCall((addr) => pagemap(m, addr)),
+    presence: systemCall((addr, pages) => presence(m, addr, pages)),
     fdinfo: systemCall((fd) => uffd.fdinfo(m, fd)),
     gettid: systemCall(() => threadId(task)),
     mutatorView: systemCall((addr, length) => views.mutatorView(m, task, addr, length)),

@@ -1,11 +1,12 @@
 /**
  * What memory a collection takes beside what the heap holds: the most there is at a time during the collection of a full
  * heap of which half is live, less what there was before. With nobody in the way, and with a mutator that looks at random
- * objects meanwhile, for whom pages are made out of turn.
+ * objects meanwhile, for whom pages are made out of turn. Medians of some turns, modes interleaved, and the most of all.
  *
- *     node dist/bench/memory.js [--kernel sim|linux] [heap MiB = 64]
+ *     node dist/bench/memory.js [--kernel sim|linux] [heap MiB = 64] [turns = 5]
  */
 import { parseArgs } from 'node:util';
+import { median } from 'simple-statistics';
 import { type ModeName, openHeap } from '../gc/index.ts';
 import { MODES } from '../gc/modes/index.ts';
 import type { CompactionData } from './compaction-program.ts';
@@ -16,11 +17,13 @@ const { values, positionals } = parseArgs({
   options: { kernel: { type: 'string', default: 'sim' } },
 });
 const kernel = values.kernel as 'sim' | 'linux';
-const heapBytes = (Number(positionals[0] ?? 64) || 64) * MIB;
+const [heapMib = 64, turns = 5] = positionals.map(Number);
+const heapBytes = heapMib * MIB;
 const DATA: CompactionData = {
   rounds: 1,
-  fullBytes: 0.8 * heapBytes,
-  liveBytes: 0.4 * heapBytes,
+  // Below three quarters, when a collection would begin by itself.
+  fullBytes: 0.6 * heapBytes,
+  liveBytes: 0.3 * heapBytes,
   seed: 1,
   granules: [1, 8],
 };
@@ -30,6 +33,8 @@ async function peakOf(mode: ModeName, data: CompactionData): Promise<number> {
   const heap = await openHeap({ kernel, mode, heapBytes, mutators: 1 });
   try {
     await heap.spawn(new URL('./compaction-program.js', import.meta.url), data).done;
+    const early = heap.cycles.filter(({ trigger }) => trigger !== 'explicit').length;
+    if (early > 0) throw new Error('a collection began while the heap was being filled: take a larger heap');
     return heap.memory().peakBytes;
   } finally {
     await heap.close();
@@ -37,15 +42,26 @@ async function peakOf(mode: ModeName, data: CompactionData): Promise<number> {
 }
 
 const mib = (bytes: number) => (bytes / MIB).toFixed(1);
+const WAYS = ['asleep', 'looking'] as const;
+/** Bytes beside those that the heap holds: of each mode, for each way, one a turn. */
+const beside = new Map<string, Record<(typeof WAYS)[number], number[]>>();
 console.log(
-  `${kernel}: ${mib(heapBytes)} MiB, ${mib(DATA.fullBytes)} in use, ${mib(DATA.liveBytes)} live; in the first collection, MiB`,
+  `${kernel}: ${mib(heapBytes)} MiB, ${mib(DATA.fullBytes)} in use, ${mib(DATA.liveBytes)} live; in the first collection, ` +
+    `beside what the heap holds, MiB (% of the heap): median, most of ${turns} turns`,
 );
-for (const mode of Object.keys(MODES) as ModeName[]) {
-  const held = await peakOf(mode, { ...DATA, rounds: 0 });
-  const [asleep, looking] = [await peakOf(mode, DATA), await peakOf(mode, { ...DATA, looks: true })];
-  const more = (peak: number) =>
-    `${mib(peak - held)} (${((100 * (peak - held)) / heapBytes).toFixed(1)} % of the heap)`;
-  console.log(
-    `${mode.padEnd(13)} held ${mib(held)}   beside it at the most: mutator asleep ${more(asleep)}, looking ${more(looking)}`,
+const modes = Object.keys(MODES) as ModeName[];
+for (const mode of modes) beside.set(mode, { asleep: [], looking: [] });
+for (let turn = 0; turn < turns; turn++) {
+  for (const mode of modes) {
+    const held = await peakOf(mode, { ...DATA, rounds: 0 });
+    for (const way of WAYS)
+      beside.get(mode)?.[way].push((await peakOf(mode, { ...DATA, looks: way === 'looking' })) - held);
+  }
+}
+const share = (bytes: number) => `${mib(bytes)} (${((100 * bytes) / heapBytes).toFixed(1)} %)`;
+for (const [mode, ways] of beside) {
+  const told = WAYS.map(
+    (way) => `mutator ${way} ${share(median(ways[way]))}, ${share(Math.max(...ways[way]))}`,
   );
+  console.log(`${mode.padEnd(13)} ${told.join('   ')}`);
 }

@@ -1,17 +1,23 @@
 /**
- * The collector's inner loops alone, no kernel involved: marking a random graph and making its to-space pages, in
- * JavaScript and compiled, and marking compiled without the queue in front of its stack. Turn about, in one run.
+ * The collector's inner loops alone, no kernel involved: marking a random graph, finding what lands where, and making its to-space
+ * pages, in JavaScript and compiled, and marking compiled without the queue in front of its stack. Turn about, in one run.
  *
  *     node dist/bench/loops.js [MiB = 64] [rounds = 9]
  */
 import { median } from 'simple-statistics';
-import { type Compiled, openCompiled } from '../gc/compiled.ts';
+import { type Compiled, type LivenessLoops, openCompiled } from '../gc/compiled.ts';
 import { makeFillPage, type PageSources } from '../gc/fill-page.ts';
 import { allocateMarkPool, openMarkPool } from '../gc/mark-pool.ts';
 import { setLiveBits } from '../gc/phases/liveness.ts';
 import { makeMarking } from '../gc/phases/mark.ts';
 import { clearLiveness, prepare } from '../gc/phases/prepare.ts';
-import { type Allocate, allocateMetadata, type HeapTables, openTables } from '../heap/layout.ts';
+import {
+  type Allocate,
+  allocateMetadata,
+  type HeapTables,
+  LOG_CHUNK_GRANULES,
+  openTables,
+} from '../heap/layout.ts';
 import { GRANULE_BYTES, LOG_PAGE_GRANULES, recordHeader, recordReferences } from '../heap/object.ts';
 import { setTopPage, topPage } from '../heap/spaces.ts';
 import { LOG_PAGE_WORDS, PAGE_BYTES, type PageView } from '../uffd/kernel.ts';
@@ -104,6 +110,7 @@ function timed(run: () => void): number {
 const black = topPage(tables) << LOG_PAGE_GRANULES;
 const marking = new Map(Object.keys(markers).map((name) => [name, [] as number[]]));
 const filling = new Map(['JavaScript', 'compiled'].map((name) => [name, [] as number[]]));
+const preparing = new Map(['JavaScript', 'compiled'].map((name) => [name, [] as number[]]));
 const out = allocate(PAGE_BYTES);
 let objects = 0;
 let liveBytes = 0;
@@ -114,8 +121,15 @@ for (let round = 0; round < rounds; round++) {
     marking.get(name)?.push(timed(marker.finish));
     objects = marker.objects();
   }
-  setLiveBits(space, tables, black >>> 5);
-  const plan = prepare(space, tables, black);
+  const prepareBy = (loops: LivenessLoops | null) => {
+    setLiveBits(space, tables, black >>> LOG_CHUNK_GRANULES, loops);
+    return prepare(space, tables, black, 0, loops);
+  };
+  let plan = prepareBy(null);
+  for (const [name, ms] of preparing) {
+    tables.liveness.fill(0);
+    ms.push(timed(() => (plan = prepareBy(name === 'compiled' ? compiled.liveness : null))));
+  }
   liveBytes = plan.liveGranules * GRANULE_BYTES;
   const sources: PageSources = {
     ...{ from: space, ...plan, blackBegin: black, blackSlide: 0, nonMoving: black },
@@ -150,4 +164,5 @@ function print(
 }
 
 print(`marking ${objects} live objects of ${mib} MiB`, 'million objects/s', objects, marking);
+print(`their live bits, and what lands on each page`, 'million objects/s', objects, preparing);
 print(`making ${Math.round(liveBytes / 1e6)} MB of to-space pages`, 'MB/s', liveBytes, filling);

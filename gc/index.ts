@@ -1,7 +1,7 @@
 /**
  * The entry point `minorfault`: open a heap, run mutators in it, collect, read what happened, close.
  */
-export { formatBytes, HeapOutOfMemoryError, MutatorError } from '../heap/errors.ts';
+export { formatBytes, HeapOutOfMemoryError, MutatorError, StaleReferenceError } from '../heap/errors.ts';
 export { defineMutator, type Mutator, type MutatorDefinition } from '../heap/mutator.ts';
 export type { Ref } from '../heap/object.ts';
 export { type Field, type Shape, shape } from '../heap/shape.ts';

@@ -65,3 +65,20 @@ export class MutatorError extends Error {
     this.name = 'MutatorError';
   }
 }
+
+/** Under `verify`: a mutator has used a reference that it held over a safepoint, or null as an object. */
+export class StaleReferenceError extends Error {
+  readonly code = 'STALE_REFERENCE';
+  /** The granule that the reference names. */
+  readonly object: number;
+  /** The call of the mutator API, and where the program makes it: file:line:column. */
+  readonly call: string;
+  readonly site: string;
+  constructor(object: number, call: string, site: string, what: string) {
+    super(`${call}(…) at ${site}: ${what}`);
+    this.name = 'StaleReferenceError';
+    this.object = object;
+    this.call = call;
+    this.site = site;
+  }
+}

@@ -19,6 +19,7 @@ import {
   recordGranules,
   recordReferences,
 } from './object.ts';
+import { checkReferences } from './reference-check.ts';
 import { awaitStage, newestAt, requestCollection } from './requests.ts';
 import {
   enterRunning,
@@ -102,6 +103,8 @@ export interface MutatorOptions {
   /** Named root slots; the rest of the heap's root slots is the shadow stack. */
   readonly roots: number;
   readonly onWait?: WaitListener;
+  /** Whether each call looks whether its references are good still (reference-check.ts). */
+  readonly checks?: boolean;
 }
 
 /** A mutator and what its thread needs to end it. */
@@ -155,6 +158,7 @@ export function attachMutator(
   function startRunning(): void {
     enterRunning(tables, index);
     view.enter();
+    checked?.stopped();
   }
 
   function blocked<T>(wait: () => T): T {
@@ -260,7 +264,8 @@ export function attachMutator(
     waitForCollection: (number) => void blocked(() => awaitStage(control, 'finished', number)),
     blocked,
   };
-  return { mutator, detach: stopRunning };
+  const checked = options.checks ? checkReferences(mutator, tables) : null;
+  return { mutator: checked?.mutator ?? mutator, detach: stopRunning };
 }
 
 /** What a mutator module exports as default: {@link defineMutator}. */

@@ -31,6 +31,7 @@ untilGone(kernel, () => {
   const { mutator, detach } = attachMutator(view, tables, {
     index,
     roots: definition.roots ?? 0,
+    checks: heap.verify,
     onWait: (why, began, ended) => {
       events.emitAt(ended, EVENT.wait, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), WAIT[why]);
     },

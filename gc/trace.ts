@@ -64,6 +64,8 @@ export interface Tracer {
   readonly visitCards: (cards: Int32Array, count: number) => boolean;
   /** Scans what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;
+  /** The same to the end, by one marker alone, which calls `tell` with each object before it scans that. */
+  readonly traceTelling: (tell: (object: Ref) => void) => void;
   /** The same to the end, together with all other markers of the pool. */
   readonly traceTogether: () => void;
 }
@@ -186,6 +188,15 @@ export function makeTracer(
       const isAll = scanSome(most);
       tellScanned();
       return isAll;
+    },
+    traceTelling(tell) {
+      while (depth > 0) {
+        const object = stack[--depth] as Ref;
+        tell(object);
+        scan(object);
+        objects++;
+      }
+      tellScanned();
     },
     traceTogether() {
       do {

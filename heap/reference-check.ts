@@ -22,6 +22,7 @@ export interface CheckedMutator {
 
 export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator {
   const moving = nonMovingBegin(tables);
+  const end = tables.endPage << LOG_PAGE_GRANULES;
   const known = new Int32Array((tables.pages << LOG_PAGE_GRANULES) >>> 5);
   /** Words of `known` that are not 0. */
   const words: number[] = [];
@@ -36,7 +37,7 @@ export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator 
   }
 
   function check(call: keyof Mutator, ref: Ref): void {
-    if (ref >= moving || (((known[ref >>> 5] as number) >>> (ref & 31)) & 1) === 1) return;
+    if ((ref >= moving && ref < end) || (((known[ref >>> 5] as number) >>> (ref & 31)) & 1) === 1) return;
     throw stale(call, ref);
   }
 
@@ -71,6 +72,17 @@ export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator 
     };
   }
 
+  /** Of null these three say themselves that there is no handle of it. */
+  function handleOf<Rest extends unknown[]>(
+    call: keyof Mutator,
+    make: (object: Ref, ...rest: Rest) => number,
+  ): (object: Ref, ...rest: Rest) => number {
+    return (object, ...rest) => {
+      checkValue(call, object);
+      return make(object, ...rest);
+    };
+  }
+
   const mutator: Mutator = {
     ...m,
     alloc: answering(m.alloc),
@@ -91,10 +103,10 @@ export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator 
     pop: answering(m.pop),
     peek: answering(m.peek),
     poke: taking('poke', m.poke),
-    weak: of('weak', m.weak),
+    weak: handleOf('weak', m.weak),
     deref: answering(m.deref),
-    finalizer: of('finalizer', m.finalizer),
-    ephemeron: of('ephemeron', taking('ephemeron', m.ephemeron)),
+    finalizer: handleOf('finalizer', m.finalizer),
+    ephemeron: handleOf('ephemeron', taking('ephemeron', m.ephemeron)),
     ephemeronValue: answering(m.ephemeronValue),
   };
   return {

@@ -147,14 +147,10 @@ export function hasHandles({ weak }: HeapTables): boolean {
   return weak.some((table) => (table[USED] ?? 0) !== 0);
 }
 
-/** World stopped: calls `keep` with the value of each ephemeron whose key is alive. */
-export function forEphemerons(
-  tables: HeapTables,
-  isAlive: (ref: Ref) => boolean,
-  keep: (value: Ref) => void,
-): void {
+/** World stopped: calls `tell` with the key and the value of each ephemeron. */
+export function forEphemerons(tables: HeapTables, tell: (key: Ref, value: Ref) => void): void {
   forEntries(tables, (table, at, kind) => {
-    if (kind === WEAK.ephemeron && isAlive(table[at + KEY] as Ref)) keep(table[at + VALUE] as Ref);
+    if (kind === WEAK.ephemeron) tell(table[at + KEY] as Ref, table[at + VALUE] as Ref);
   });
 }
 

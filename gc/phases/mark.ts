@@ -65,6 +65,8 @@ export interface Marking {
   readonly pushFound: () => void;
   /** Marks what was pushed and what that leads to, `most` objects at the most; false if there are more. */
   readonly trace: (most?: number) => boolean;
+  /** The same to the end, telling each object before it is scanned. */
+  readonly traceTelling: (tell: (object: Ref) => void) => void;
   /** The same to the end, with helpers. */
   readonly traceTogether: (helpers: Helpers) => void;
   /** Marks an object that ephemerons keep, and pushes it. */
@@ -185,6 +187,7 @@ export function makeMarking(
     keep: visit,
     pushFound: () => push(tables.rootSnapshots),
     trace,
+    traceTelling: tracer.traceTelling,
     traceTogether({ count, start, join }) {
       openPool(pool, 1 + count, limit);
       start();

@@ -46,6 +46,11 @@ it('of null', async () => {
   expect(message).toMatch(/setRef\(…\) at .*stale\.mjs:\d+:\d+: null is no object$/);
 });
 
+it.each(['wild', 'negative'])('what never was a reference: %s', async (how) => {
+  const { message } = await rejection(run(how, { mode: 'continue', verify: true }));
+  expect(message).toMatch(/setRoot\(…\) at .*: object -?\d+ .* is no reference/);
+});
+
 it('does not look where nobody has asked it to', async () => {
   expect((await run('load', { mode: 'continue', verify: false })).result).toBe('unseen');
 });

@@ -49,7 +49,7 @@ export interface Checker {
 export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: number): Checker {
   const { tables, thread, mode, cycle } = maker;
   let places: Places = { objects: [], places: [] };
-  let before: Before = { roots: [], hashes: new Map() };
+  let before: Before = { targets: [], hashes: new Map() };
   let prefix = 0; // pages that are not moved, and of these the ones that are made where they lie
   let inPlace = 0;
   let from: PageView | null = null; // a copy, where pages are made over it

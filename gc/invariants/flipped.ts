@@ -10,13 +10,14 @@ import { type Kernel, PAGE_BYTES, PAGE_WORDS, type PageView } from '../../uffd/k
 import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
-import { forMarked } from './marked.ts';
+import { forMarked, forRoots } from './marked.ts';
 import { assertThat } from './named.ts';
 import type { Places } from './prepared.ts';
 
 /** What there was before the flip. */
 export interface Before {
-  readonly roots: readonly Int32Array[];
+  /** What roots and weak handles refer to, in order. */
+  readonly targets: readonly Ref[];
   /** A hash of each page in use, of all spaces. */
   readonly hashes: ReadonlyMap<number, number>;
 }
@@ -28,7 +29,9 @@ export function lookBefore(space: PageView, tables: HeapTables, old: number): Be
   for (const fixed of tables.fixed)
     for (let page = fixed.first; page < topOf(tables, fixed); page++)
       if (isInUse(tables, page)) hashes.set(page, hashOf(space, page)); // a look at a free one could allocate it
-  return { roots: tables.roots.map((roots) => roots.slice(0, 1 + (roots[0] as number))), hashes };
+  const targets: Ref[] = [];
+  forRoots(tables, (target) => targets.push(target));
+  return { targets, hashes };
 }
 
 function hashOf({ words, readable }: PageView, page: number): number {
@@ -41,7 +44,7 @@ function hashOf({ words, readable }: PageView, page: number): number {
 /** C1. Objects at `black` and above move down by `slide`. */
 export function assertRoots(
   tables: HeapTables,
-  { roots: before }: Before,
+  { targets }: Before,
   { objects, places }: Places,
   { black, slide }: { readonly black: Ref; readonly slide: number },
 ): void {
@@ -49,15 +52,16 @@ export function assertRoots(
     if (ref === 0 || ref >= nonMovingBegin(tables)) return ref;
     return ref >= black ? ref - slide : (places[indexOf(objects, ref)] as Ref);
   };
-  for (const [mutator, roots] of tables.roots.entries()) {
-    for (let i = 1; i <= (roots[0] as number); i++) {
-      const old = before[mutator]?.[i] as Ref;
-      const [found, expected] = [roots[i] as Ref, placeOf(old)];
-      const where = () =>
-        `mutator ${mutator}: root slot ${i - 1} was ${describeRef(old)} and is ${found}, not ${expected}`;
-      assertThat('C1', found === expected, where);
-    }
-  }
+  let at = 0;
+  forRoots(tables, (found, where) => {
+    const old = targets[at++] as Ref;
+    const expected = placeOf(old);
+    assertThat(
+      'C1',
+      found === expected,
+      () => `${where()} was ${describeRef(old)} and is ${found}, not ${expected}`,
+    );
+  });
 }
 
 /** Where a number is in an ascending list. */

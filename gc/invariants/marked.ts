@@ -7,6 +7,7 @@ import { isFiller, LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { topPage } from '../../heap/spaces.ts';
 import { describeRef } from '../../heap/verify.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
+import { forHandleTargets } from '../../heap/weak.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import { assertThat } from './named.ts';
 
@@ -58,14 +59,22 @@ export function assertMarked(space: PageView, tables: HeapTables): void {
       () => `${describeRef(object)} refers to ${describeRef(target)} from word ${word}, which is not marked`,
     ),
   );
+  forRoots(tables, (target, where) =>
+    assertThat(
+      'I1',
+      target === 0 || isMarked(tables, target),
+      () => `${where()} is ${describeRef(target)}, which is not marked`,
+    ),
+  );
+}
+
+/** Calls `tell` with what each root refers to, and each weak handle whose object is alive. */
+export function forRoots(tables: HeapTables, tell: (target: Ref, where: () => string) => void): void {
   for (const [mutator, roots] of tables.roots.entries()) {
-    for (let i = 1; i <= (roots[0] as number); i++) {
-      const target = roots[i] as Ref;
-      const where = () =>
-        `mutator ${mutator}: root slot ${i - 1} is ${describeRef(target)}, which is not marked`;
-      assertThat('I1', target === 0 || isMarked(tables, target), where);
-    }
+    for (let i = 1; i <= (roots[0] as number); i++)
+      tell(roots[i] as Ref, () => `mutator ${mutator}: root slot ${i - 1}`);
   }
+  forHandleTargets(tables, tell);
 }
 
 function assertParses(space: PageView, tables: HeapTables): void {

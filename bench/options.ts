@@ -2,7 +2,14 @@
 import { constants } from 'node:buffer';
 import { describeFallback, type Settled, settle } from '../gc/fallback.ts';
 import { findMode } from '../gc/modes/index.ts';
-import { DEFAULT_BATCH, DENSITY, defaultMinFree, LEAST_DENSITY, MAX_PERIOD_MS } from '../gc/options.ts';
+import {
+  DEFAULT_BATCH,
+  DENSITY,
+  defaultMinFree,
+  LEAST_DENSITY,
+  MAX_PERIOD_MS,
+  MOST_BATCH,
+} from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { UsageError } from './errors.ts';
 import {
@@ -62,7 +69,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     faultThreads: integer('--fault-threads', raw.faultThreads ?? '1', [1, 64]),
     cycles: integer('--cycles', raw.cycles ?? '5', [1, 1_000_000]),
     invocations: integer('--invocations', raw.invocations ?? (command === 'compare' ? '3' : '1'), [1, 1000]),
-    batch: integer('--batch', raw.batch ?? String(DEFAULT_BATCH), [0, 65_536]),
+    batch: integer('--batch', raw.batch ?? String(DEFAULT_BATCH), [0, MOST_BATCH]),
     ...triggerOptions(raw, heap),
     page: pageBytes(raw.page ?? '4KiB'),
     order: oneOf('--order', raw.order ?? 'down', ['down', 'up'] as const),

@@ -87,6 +87,7 @@ const MOST_PAGES = 2 ** 22;
  * 6.18), and mutators waited no longer.
  */
 export const DEFAULT_BATCH = 64;
+export const MOST_BATCH = 4096;
 /** How dense the prefix is where nothing is said: ART's (art-cmc.md, 7.4). And the least that makes sense. */
 export const DENSITY = 0.95;
 export const LEAST_DENSITY = 0.5;
@@ -146,7 +147,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireWhole('mutators', resolved.mutators, 1, 64, 'threads');
   requireWhole('gcThreads', resolved.gcThreads, 1, 64, 'threads');
   requireWhole('faultThreads', resolved.faultThreads, 1, 64, 'threads');
-  requireWhole('batch', resolved.batch, 0, 4096, 'pages');
+  requireWhole('batch', resolved.batch, 0, MOST_BATCH, 'pages');
   requireWhole('weakHandles', resolved.weakHandles, 0, 2 ** 24, 'handles');
   requireWhole('rootSlots', resolved.rootSlots, 1, 2 ** 24, 'slots');
   requireTrigger(resolved);

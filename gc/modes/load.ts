@@ -50,7 +50,7 @@ export async function loadUserMode(name: string): Promise<MappingMode> {
   const url = name.startsWith('file:') ? name : pathToFileURL(resolve(name)).href;
   let found: unknown;
   try {
-    ({ default: found } = await import(url));
+    ({ default: found } = await inTime(import(url)));
   } catch (error) {
     throw new ModeError('MODE_NOT_LOADED', name, `cannot be loaded: ${(error as Error).message}`);
   }
@@ -69,6 +69,22 @@ export async function loadUserMode(name: string): Promise<MappingMode> {
     ...(found as MappingMode),
     attach: (context) => checkedThread(name, (found as MappingMode).attach(context)),
   };
+}
+
+/** A module may wait at its top level for what never comes: without a timer the process would just end. */
+const LOADING_MS = 10_000;
+
+async function inTime<T>(loading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const why = `its module has not loaded within ${LOADING_MS / 1000} s; does it await something at its top level?`;
+    timer = setTimeout(() => reject(new Error(why)), LOADING_MS);
+  });
+  try {
+    return await Promise.race([loading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function checkedThread(name: string, thread: MappedThread): MappedThread {

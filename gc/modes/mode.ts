@@ -145,7 +145,8 @@ export interface MappingMode {
   readonly updatesInPlace: boolean;
   /**
    * Whether pages at the heap's bottom can stay what they are while all else is flipped (phases/dense-prefix.ts): then `slot`
-   * names such a page as it was. If not (default), they are made anew, like others, of themselves.
+   * names such a page as it was. If not (default), they are made anew, like others, of themselves. A mode built upon
+   * `continue` that has a `flip` or a `publish` of its own must say false: there a run of pages can lie in two files.
    */
   readonly keepsPrefix?: boolean;
   /** UFFD_FEATURE_* that the mode needs. */

@@ -60,6 +60,7 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
   ['run --cycles 0', /--cycles 0:/],
   ['run --invocations -1', /--invocations -1:/],
   ['run --batch -1', /--batch -1:/],
+  ['run --batch 4097', /--batch 4097: must be a whole number from 0 to 4096/],
   ['run --seed x', /--seed x:/],
   ['run --page 2MiB', /--page 2MiB: the only page size so far is 4KiB/],
   ['run --set depth', /--set depth: must be name=value/],

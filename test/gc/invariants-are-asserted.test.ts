@@ -2,7 +2,7 @@
  * Each invariant is asserted: a collection on a simulated machine, the test's thread being the collector, in which
  * something is broken at one boundary. Without that it comes to its end.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { collect } from '../../dist/gc/collection.js';
 import { CYCLE, openCycle } from '../../dist/gc/cycle.js';
 import type { FillPage } from '../../dist/gc/fill-page.js';

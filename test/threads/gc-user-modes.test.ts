@@ -114,6 +114,12 @@ describe('what a module lacks is named before anything is mapped', () => {
     expect(error.message).toMatch(/^mode \.\/no-such-mode\.js: cannot be loaded: Cannot find module/);
   });
 
+  // It takes as long as a module may take to load; nothing of it differs by kernel.
+  it.runIf(KERNEL === 'sim')('waits at its top level for what never comes', async () => {
+    const mode = new URL('../fixtures/modes/never-loads.mjs', import.meta.url).href;
+    expect((await rejection(open(mode))).message).toMatch(/^mode file:.*: cannot be loaded: .* within 10 s/);
+  });
+
   it('neither one of ours nor a module', async () => {
     expect((await rejection(open('kontinue'))).message).toMatch(
       /^mode kontinue is unknown; .* as \.\/my-mode\.js$/,

@@ -65,10 +65,31 @@ export async function loadUserMode(name: string): Promise<MappingMode> {
   for (const [member, kind] of Object.entries(OF_MODE)) {
     if (typeof mode[member] !== kind) throw lacks(name, member, kind, mode[member]);
   }
+  return checkedMode(name, found as MappingMode);
+}
+
+/** What the mode's functions answer is looked at wherever they are called. */
+function checkedMode(name: string, mode: MappingMode): MappingMode {
   return {
-    ...(found as MappingMode),
-    attach: (context) => checkedThread(name, (found as MappingMode).attach(context)),
+    ...mode,
+    needs: (r) => numbersOf(name, 'needs', mode.needs(r), ['memoryBytes', 'addressBytes']),
+    reserve: (kernel, r) =>
+      numbersOf(name, 'reserve', mode.reserve(kernel, r), [
+        'heap',
+        'heapBytes',
+        'nonMovingBytes',
+        'spanBytes',
+      ]),
+    attach: (context) => checkedThread(name, mode.attach(context)),
   };
+}
+
+function numbersOf<T extends object>(name: string, method: string, answer: T, of: readonly string[]): T {
+  const found = (answer ?? {}) as Record<string, unknown>;
+  const lacking = of.filter((member) => !Number.isSafeInteger(found[member]));
+  if (lacking.length === 0) return answer;
+  const what = `${method}() answered ${JSON.stringify(answer)}, without ${lacking.join(', ')}: whole numbers`;
+  throw new ModeError('MODE_BROKEN', name, what);
 }
 
 /** A module may wait at its top level for what never comes: without a timer the process would just end. */
@@ -95,6 +116,12 @@ function checkedThread(name: string, thread: MappedThread): MappedThread {
   }
   return {
     ...thread,
+    slot(page, batchFirst, isAnew) {
+      const index = thread.slot(page, batchFirst, isAnew);
+      if (Number.isInteger(index) && index >= 0) return index;
+      const what = `slot(${page}, ${batchFirst}, ${isAnew}) answered ${index}, and must answer an index in target()`;
+      throw new ModeError('MODE_BROKEN', name, what);
+    },
     publish(first, pages, batchFirst) {
       const outcome = thread.publish(first, pages, batchFirst);
       const { done, errno } = outcome ?? {};

@@ -120,6 +120,22 @@ describe('what a module lacks is named before anything is mapped', () => {
     expect((await rejection(open(mode))).message).toMatch(/^mode file:.*: cannot be loaded: .* within 10 s/);
   });
 
+  it.each([
+    [
+      'needs nothing',
+      /^mode .*: needs\(\) answered undefined, without memoryBytes, addressBytes: whole numbers$/,
+    ],
+    ['reserves nothing', /^mode .*: reserve\(\) answered undefined, without heap, heapBytes, /],
+    [
+      'reserves less',
+      /^mode .*: reserve\(\) answered .*, without heapBytes, nonMovingBytes, spanBytes: whole numbers$/,
+    ],
+  ])('%s', async (which, says) => {
+    const error = await rejection(open(broken(which)));
+    expect(error).toMatchObject({ code: 'MODE_BROKEN' });
+    expect(error.message).toMatch(says);
+  });
+
   it('neither one of ours nor a module', async () => {
     expect((await rejection(open('kontinue'))).message).toMatch(
       /^mode kontinue is unknown; .* as \.\/my-mode\.js$/,
@@ -131,6 +147,10 @@ describe('what a mode does wrong ends the run with an error that says it', () =>
   it.each([
     ['without publish', /publish\(\) of what attach\(\) answers is missing, and must be a function/],
     ['attach gives nothing', /livingSpace\(\) of what attach\(\) answers is missing/],
+    [
+      'makes pages nowhere',
+      /mode .*: slot\(\d+, \d+, (true|false)\) answered undefined, and must answer an index/,
+    ],
     ['publishes nothing', /publish\(\d+, \d+\) answered \{"done":0,"errno":0\}, and must \{ done, errno \}/],
     ['publishes half a page', /publish\(\d+, \d+\) answered \{"done":2048/],
     ['answers nothing', /publish\(\d+, \d+\) answered undefined/],

@@ -21,24 +21,10 @@ export interface CheckedMutator {
 }
 
 export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator {
-  const moving = nonMovingBegin(tables);
-  const end = tables.endPage << LOG_PAGE_GRANULES;
-  const known = new Int32Array((tables.pages << LOG_PAGE_GRANULES) >>> 5);
-  /** Words of `known` that are not 0. */
-  const words: number[] = [];
-
-  function note(ref: Ref): Ref {
-    if (ref === 0 || ref >= moving) return ref;
-    const word = ref >>> 5;
-    const bits = known[word] as number;
-    if (bits === 0) words.push(word);
-    known[word] = bits | (1 << (ref & 31));
-    return ref;
-  }
+  const { note, isGood, forget } = makeGoodReferences(tables);
 
   function check(call: keyof Mutator, ref: Ref): void {
-    if ((ref >= moving && ref < end) || (((known[ref >>> 5] as number) >>> (ref & 31)) & 1) === 1) return;
-    throw stale(call, ref);
+    if (!isGood(ref)) throw stale(call, ref);
   }
 
   function checkValue(call: keyof Mutator, ref: Ref): void {
@@ -49,9 +35,10 @@ export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator 
   function of<Rest extends unknown[], Result>(
     call: keyof Mutator,
     run: (object: Ref, ...rest: Rest) => Result,
+    look = check,
   ): (object: Ref, ...rest: Rest) => Result {
     return (object, ...rest) => {
-      check(call, object);
+      look(call, object);
       return run(object, ...rest);
     };
   }
@@ -69,17 +56,6 @@ export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator 
     return (...args) => {
       checkValue(call, args.at(-1) as Ref);
       return run(...args);
-    };
-  }
-
-  /** Of null these three say themselves that there is no handle of it. */
-  function handleOf<Rest extends unknown[]>(
-    call: keyof Mutator,
-    make: (object: Ref, ...rest: Rest) => number,
-  ): (object: Ref, ...rest: Rest) => number {
-    return (object, ...rest) => {
-      checkValue(call, object);
-      return make(object, ...rest);
     };
   }
 
@@ -103,15 +79,39 @@ export function checkReferences(m: Mutator, tables: HeapTables): CheckedMutator 
     pop: answering(m.pop),
     peek: answering(m.peek),
     poke: taking('poke', m.poke),
-    weak: handleOf('weak', m.weak),
+    // Of null these three say themselves that there is no handle of it.
+    weak: of('weak', m.weak, checkValue),
     deref: answering(m.deref),
-    finalizer: handleOf('finalizer', m.finalizer),
-    ephemeron: handleOf('ephemeron', taking('ephemeron', m.ephemeron)),
+    finalizer: of('finalizer', m.finalizer, checkValue),
+    ephemeron: of('ephemeron', taking('ephemeron', m.ephemeron), checkValue),
     ephemeronValue: answering(m.ephemeronValue),
   };
+  return { mutator, stopped: forget };
+}
+
+/** References that are good: those noted since all were forgotten, and any to what does not move. */
+function makeGoodReferences(tables: HeapTables): {
+  readonly note: (ref: Ref) => Ref;
+  readonly isGood: (ref: Ref) => boolean;
+  readonly forget: () => void;
+} {
+  const moving = nonMovingBegin(tables);
+  const end = tables.endPage << LOG_PAGE_GRANULES;
+  const known = new Int32Array(moving >>> 5);
+  /** Words of `known` that are not 0. */
+  const words: number[] = [];
   return {
-    mutator,
-    stopped() {
+    note(ref) {
+      if (ref === 0 || ref >= moving) return ref;
+      const word = ref >>> 5;
+      const bits = known[word] as number;
+      if (bits === 0) words.push(word);
+      known[word] = bits | (1 << (ref & 31));
+      return ref;
+    },
+    isGood: (ref) =>
+      (ref >= moving && ref < end) || (((known[ref >>> 5] as number) >>> (ref & 31)) & 1) === 1,
+    forget() {
       for (const word of words) known[word] = 0;
       words.length = 0;
     },

@@ -78,13 +78,20 @@ export function markingSpace({ thread }: Pick<Maker, 'thread'>): PageView {
   return thread.markingSpace?.() ?? thread.livingSpace();
 }
 
-/** Whether compiled loops reach the pages that this thread reads and those that it makes. */
+/** Whether compiled loops reach the pages that this thread reads and those that it makes. Asked at every fault: allocates nothing. */
 export function isWithinReach({ compiled, thread, tables }: Maker): boolean {
-  const isWithin = (page: number) =>
-    [true, false].every((isAnew) => thread.target(page, isAnew).buffer === compiled?.buffer);
+  if (!compiled || thread.fromSpace().linear === undefined) return false;
+  const { buffer } = compiled;
   // A page at the bottom may stay where it is, one at the top of the moving space moves, the last one never does.
-  const kinds = [0, tables.pages - 1, tables.watchedEnd - 1];
-  return thread.fromSpace().linear !== undefined && kinds.every(isWithin);
+  return (
+    isMadeIn(thread, 0, buffer) &&
+    isMadeIn(thread, tables.pages - 1, buffer) &&
+    isMadeIn(thread, tables.watchedEnd - 1, buffer)
+  );
+}
+
+function isMadeIn({ target }: Maker['thread'], page: number, buffer: ArrayBufferLike): boolean {
+  return target(page, true).buffer === buffer && target(page, false).buffer === buffer;
 }
 
 /**

@@ -9,7 +9,7 @@ import { shape } from '../../heap/shape.ts';
 import { type ChurnData, entryBytes, payloadWordsOf } from './churn.ts';
 import { type ProgramContext, workloadMutator } from './driver.ts';
 import { dropLitter, type Litter } from './litter.ts';
-import { checkPayload, mismatch, writePayload } from './payload.ts';
+import { mismatch, payloadMismatch, writePayload, wrongWord } from './payload.ts';
 import { createRandom, hash32, mix32, type Random, shuffle } from './random.ts';
 import { objectBytes } from './room.ts';
 import { allocateTable, setTableRef, tableRef } from './table.ts';
@@ -104,7 +104,7 @@ function initialState({ data, seed, index }: ProgramContext<ChurnData>): State {
 /** Dead payloads between the first entries: what a cache leaves behind that has been in use for a while. */
 function litterOf({ live, room }: ChurnData, random: Random): Litter {
   const dropOne = (m: Mutator) => m.bytesOf(m.allocObject(0, payloadWordsOf(random.next())));
-  return { live, random, budget: room * (1 - live), dropOne };
+  return { stays: random.coin(live), budget: room * (1 - live), dropOne };
 }
 
 /** The most popular keys, as many as fit, in random order: about what the cache holds after a long time. */
@@ -206,7 +206,9 @@ function check(m: Mutator, state: State, entry: Ref): void {
   const bytes = m.bytesOf(record);
   const expected = objectBytes(0, payloadWordsOf(tagOf(state, key)));
   if (bytes !== expected) throw mismatch(m, nameOf(key), 'the size of its payload', expected, bytes);
-  checkPayload(m, record, tagOf(state, key), () => nameOf(key));
+  const tag = tagOf(state, key);
+  const wrong = wrongWord(m, record, tag);
+  if (wrong >= 0) throw payloadMismatch(m, record, tag, wrong, nameOf(key));
 }
 
 function nameOf(key: number): string {

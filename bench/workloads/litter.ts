@@ -3,12 +3,11 @@
  * proportion that `--live` asks for.
  */
 import type { Mutator } from '../../heap/mutator.ts';
-import type { Random } from './random.ts';
 
-/** How much to drop: `live` of all that is allocated stays. */
+/** How much to drop. */
 export interface Litter {
-  readonly live: number;
-  readonly random: Random;
+  /** Whether what is allocated next stays: a coin that says so of as much as `--live` asks for. */
+  readonly stays: () => boolean;
   /** Bytes that may still be dropped. */
   budget: number;
   /** Allocates one object, drops it, and answers its size in bytes. A safepoint. */
@@ -17,7 +16,7 @@ export interface Litter {
 
 /** Drops as many as belong before one object that stays: with probability 1 − live one more, each time. */
 export function dropLitter(m: Mutator, litter: Litter): void {
-  while (litter.budget > 0 && litter.random.float() >= litter.live) {
+  while (litter.budget > 0 && !litter.stays()) {
     litter.budget -= litter.dropOne(m);
     m.safepoint();
   }

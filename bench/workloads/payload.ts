@@ -33,15 +33,25 @@ export function writePayload(m: Mutator, record: Ref, tag: number): void {
   for (let field = first; field < end; field++) m.store(record, field, payloadWord(tag, field - first));
 }
 
-/** Checks the data words of a record. `name` says which object it is, if something is wrong. */
-export function checkPayload(m: Mutator, record: Ref, tag: number, name: (tag: number) => string): void {
+/** The first data word of a record that is not what follows from its tag, or −1. Allocates nothing: it runs all the time. */
+export function wrongWord(m: Mutator, record: Ref, tag: number): number {
   const first = RECORD_HEADER_WORDS + m.referencesOf(record);
   const end = m.bytesOf(record) / WORD_BYTES;
-  for (let field = first; field < end; field++) {
-    const found = m.load(record, field);
-    const expected = payloadWord(tag, field - first);
-    if (found !== expected) throw mismatch(m, name(tag), `data word ${field - first}`, expected, found);
-  }
+  for (let field = first; field < end; field++)
+    if (m.load(record, field) !== payloadWord(tag, field - first)) return field - first;
+  return -1;
+}
+
+/** The error of such a word. `name` says which object the record is. */
+export function payloadMismatch(
+  m: Mutator,
+  record: Ref,
+  tag: number,
+  word: number,
+  name: string,
+): PayloadError {
+  const found = m.load(record, RECORD_HEADER_WORDS + m.referencesOf(record) + word);
+  return mismatch(m, name, `data word ${word}`, payloadWord(tag, word), found);
 }
 
 /** The error of a value that is not what it should be. */

@@ -10,7 +10,7 @@ import type { Mutator } from '../../heap/mutator.ts';
 import { GRANULE_BYTES, type Ref } from '../../heap/object.ts';
 import { type ProgramContext, workloadMutator } from './driver.ts';
 import { dropLitter, type Litter } from './litter.ts';
-import { checkPayload, mismatch, writePayload } from './payload.ts';
+import { mismatch, payloadMismatch, writePayload, wrongWord } from './payload.ts';
 import { createRandom, mix32, type Random } from './random.ts';
 import { type RandomGraphData, saltOf } from './random-graph.ts';
 import { buildLarge, type Graph, replaceLarge, visitLarge } from './random-graph-large.ts';
@@ -96,8 +96,7 @@ function initialState({ data, seed, index }: ProgramContext<RandomGraphData>): S
     random,
     idleRandom: createRandom(seed, index, 2),
     litter: {
-      live,
-      random,
+      stays: random.coin(live),
       budget,
       dropOne: (m) => m.bytesOf(create(m, { salt, nonMoving }, random.below(objects))),
     },
@@ -217,7 +216,8 @@ function visit(m: Mutator, state: State, object: Ref): number {
   expect(m, index, 'a reference to it', tableRef(m, TABLE, index), object);
   expect(m, index, 'its number of references', referencesOf(salt, index), m.referencesOf(object));
   expect(m, index, 'its size in bytes', granulesOf(salt, index) * GRANULE_BYTES, m.bytesOf(object));
-  checkPayload(m, object, index ^ salt, (tag) => nameOf((tag ^ salt) >>> 0));
+  const wrong = wrongWord(m, object, index ^ salt);
+  if (wrong >= 0) throw payloadMismatch(m, object, index ^ salt, wrong, nameOf(index));
   return index;
 }
 

@@ -11,6 +11,8 @@ export interface Random {
   readonly below: (n: number) => number;
   /** A number from 0 to below 1, a multiple of 2⁻³². */
   readonly float: () => number;
+  /** A coin that falls on its head with that probability: whether it did. One number each time. */
+  readonly coin: (probability: number) => () => boolean;
 }
 
 const TWO_32 = 2 ** 32;
@@ -42,17 +44,23 @@ export function createRandom(...seeds: readonly number[]): Random {
   let b = seeded();
   let c = seeded();
   let round = 1;
-  function next(): number {
+  // Signed, and so what a function can answer without allocating: a number above 2³¹ or a fraction lies in V8's own heap
+  // where it is not compiled into its caller, and the collection of that heap would be taken for a stall of ours.
+  function step(): number {
     const out = (a + b + round) | 0;
     round = (round + 1) | 0;
     a = b ^ (b >>> 9);
     b = (c + (c << 3)) | 0;
     c = (((c << 21) | (c >>> 11)) + out) | 0;
-    return out >>> 0;
+    return out;
   }
-  for (let i = 0; i < WARM_UP; i++) next();
-  const float = () => next() / TWO_32;
-  return { next, float, below: (n) => Math.floor(float() * n) };
+  for (let i = 0; i < WARM_UP; i++) step();
+  return {
+    next: () => step() >>> 0,
+    below: (n) => Math.floor(((step() >>> 0) / TWO_32) * n),
+    float: () => (step() >>> 0) / TWO_32,
+    coin: (probability) => () => (step() >>> 0) / TWO_32 < probability,
+  };
 }
 
 /** Puts the numbers into a random order (Fisher and Yates). */

@@ -94,7 +94,11 @@ function initialState(m: Mutator, { data, seed, index }: ProgramContext<Snapshot
     copies,
     random,
     idleRandom: createRandom(seed, index, 2),
-    litter: { live, random, budget: Math.min(room * (1 - live), room - copies * graph.bytes), dropOne },
+    litter: {
+      stays: random.coin(live),
+      budget: Math.min(room * (1 - live), room - copies * graph.bytes),
+      dropOne,
+    },
     redirections: createRedirections(m, graph),
     sum: 0,
   };

@@ -12,6 +12,7 @@ import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
 import { type PostedRefusal, type RefusedError, unposted } from './refusals.ts';
+import { makeStallList, type Stall, type StallList } from './stalls.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
 
 export interface MutatorOutcome {
@@ -21,12 +22,6 @@ export interface MutatorOutcome {
   readonly stalls: readonly Stall[];
   /** Each wait at a safepoint, from the mutator's side: time to safepoint, the pause, and until it had a processor again. */
   readonly waits: readonly Stall[];
-}
-
-/** A mutator held up: for how long, and during which collection. */
-export interface Stall {
-  readonly micros: number;
-  readonly cycle: number;
 }
 
 export interface MutatorHandle {
@@ -103,7 +98,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs);
-    const drained: Drained = { reader: openReader(ring), stalls: [], waits: [] };
+    const drained: Drained = { reader: openReader(ring), stalls: makeStallList(), waits: makeStallList() };
     rings.push(drained);
     const [role = ''] = name.split(' ');
     const entry = new URL(`./threads/${role}.js`, import.meta.url);
@@ -114,14 +109,12 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   }
 
   function drain(): void {
-    for (const { reader, stalls, waits } of rings) {
-      const events = reader.drain();
-      records.add(events);
-      for (const { kind, a: micros, cycle, b } of events) {
-        if (kind === EVENT.stall) stalls.push({ micros, cycle });
-        else if (kind === EVENT.wait && b === WAIT.safepoint) waits.push({ micros, cycle });
-      }
-    }
+    for (const { reader, stalls, waits } of rings)
+      reader.drain((event) => {
+        if (event.kind === EVENT.stall) stalls.add(event.a, event.cycle);
+        else if (event.kind !== EVENT.wait) records.add(event);
+        else if (event.b === WAIT.safepoint) waits.add(event.a, event.cycle);
+      });
   }
 
   function heardOfCollection({ kind, number, refusal }: ThreadMessage): void {
@@ -211,7 +204,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
       const done = thread.heard('done').then(({ result }) => {
         running.delete(thread);
         drain();
-        return { result, stalls: drained.stalls, waits: drained.waits };
+        return { result, stalls: drained.stalls.all(), waits: drained.waits.all() };
       });
       done.catch(() => {});
       return { index, done };
@@ -241,8 +234,8 @@ interface Waiter {
 /** A ring's reading end, and what was read from it that belongs to one mutator. */
 interface Drained {
   readonly reader: EventReader;
-  readonly stalls: Stall[];
-  readonly waits: Stall[];
+  readonly stalls: StallList;
+  readonly waits: StallList;
 }
 
 interface Started {

@@ -81,26 +81,74 @@ export interface CycleRecord {
 
 /** Takes events as they are drained; answers the records of the collections that have ended. */
 export interface RecordKeeper {
-  add(events: readonly Event[]): void;
+  /** Keeps nothing of the object itself. */
+  add(event: Event): void;
   /** The record of a collection all of whose events were added. */
   record(cycle: number): CycleRecord;
   /** Forgets the events of a collection that was given up. */
   forget(cycle: number): void;
 }
 
+/** Events of which there may be thousands, and which of their values says of what they are: the other one is summed. */
+const COUNTED: ReadonlyMap<number, 'a' | 'b'> = new Map([
+  [EVENT.ioctl, 'a'],
+  [EVENT.fault, 'a'],
+  [EVENT.refused, 'a'],
+  [EVENT.filled, 'b'],
+  [EVENT.updated, 'b'],
+  [EVENT.published, 'b'],
+  [EVENT.publishedNonMoving, 'b'],
+]);
+
+/** How many events of one kind there were, of one value, and the sum of their other value. */
+interface Count {
+  count: number;
+  sum: number;
+}
+
+/** What is known of one collection. */
+interface Tally {
+  /** Those that are not counted. */
+  readonly events: Event[];
+  /** By kind, and then by value. */
+  readonly counts: ReadonlyMap<number, Map<number, Count>>;
+}
+
+const openCount = (): Count => ({ count: 0, sum: 0 });
+
+function openTally(): Tally {
+  return { events: [], counts: new Map([...COUNTED.keys()].map((kind) => [kind, new Map()])) };
+}
+
+function addTo({ events, counts }: Tally, event: Event): void {
+  const by = COUNTED.get(event.kind);
+  const ofKind = counts.get(event.kind);
+  if (by === undefined || ofKind === undefined) {
+    events.push({ ...event });
+    return;
+  }
+  const count = getOrAdd(ofKind, event[by], openCount);
+  count.count++;
+  count.sum += by === 'a' ? event.b : event.a;
+}
+
+function getOrAdd<T>(map: Map<number, T>, key: number, make: () => T): T {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const value = make();
+  map.set(key, value);
+  return value;
+}
+
 export function keepRecords(): RecordKeeper {
-  const byCycle = new Map<number, Event[]>();
+  const byCycle = new Map<number, Tally>();
   return {
-    add(events) {
-      for (const event of events) {
-        if (event.cycle === 0 || event.kind === EVENT.stall || event.kind === EVENT.wait) continue; // the mutators' own
-        const those = byCycle.get(event.cycle);
-        if (those === undefined) byCycle.set(event.cycle, [event]);
-        else those.push(event);
-      }
+    add(event) {
+      if (event.cycle === 0) return; // before the first
+      addTo(getOrAdd(byCycle, event.cycle, openTally), event);
     },
     record: (cycle) => {
-      const record = makeRecord(cycle, byCycle.get(cycle) ?? []);
+      const record = makeRecord(cycle, byCycle.get(cycle) ?? openTally());
       byCycle.delete(cycle);
       return record;
     },
@@ -120,15 +168,16 @@ export class EventsLostError extends Error {
   }
 }
 
-function makeRecord(number: number, events: readonly Event[]): CycleRecord {
-  const of = (kind: number): Event[] => events.filter((event) => event.kind === kind);
+function makeRecord(number: number, { events, counts }: Tally): CycleRecord {
+  const first = (kind: number): Event | undefined => events.find((event) => event.kind === kind);
   const one = (kind: number): Event => {
-    const [first] = of(kind);
-    if (first === undefined) throw new EventsLostError(number, kind);
-    return first;
+    const event = first(kind);
+    if (event === undefined) throw new EventsLostError(number, kind);
+    return event;
   };
-  const sum = (kind: number, role: number): number =>
-    of(kind).reduce((total, event) => total + (event.b === role ? event.a : 0), 0);
+  const of = (kind: number): ReadonlyMap<number, Count> => counts.get(kind) ?? new Map();
+  const sum = (kind: number, role: number): number => of(kind).get(role)?.sum ?? 0;
+  const faults = (minor: 0 | 1): number => of(EVENT.fault).get(minor)?.count ?? 0;
   const [begin, end, marked, planned] = [EVENT.cycleBegin, EVENT.cycleEnd, EVENT.marked, EVENT.planned].map(
     one,
   );
@@ -150,7 +199,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
     deadBytes: one(EVENT.prefix).b * GRANULE_BYTES,
     objects: marked.a,
     dirtyCards: { precleaned: one(EVENT.cards).a, atPause: one(EVENT.cards).b },
-    references: { cleared: of(EVENT.references)[0]?.a ?? 0, finalized: of(EVENT.references)[0]?.b ?? 0 },
+    references: { cleared: first(EVENT.references)?.a ?? 0, finalized: first(EVENT.references)?.b ?? 0 },
     pages: {
       compacted: planned.a,
       prefix: one(EVENT.prefix).a,
@@ -169,7 +218,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
       untouched: one(EVENT.untouchedNonMoving).a,
       updatedByCollector: sum(EVENT.updated, ROLE.collector),
       updatedByFault: sum(EVENT.updated, ROLE.fault),
-      calls: of(EVENT.publishedNonMoving).length,
+      calls: [...of(EVENT.publishedNonMoving).values()].reduce((total, { count }) => total + count, 0),
       copiedBytes: copies ? publishedNonMoving * PAGE_BYTES : 0,
     },
     large: {
@@ -180,10 +229,7 @@ function makeRecord(number: number, events: readonly Event[]): CycleRecord {
     },
     releasedPages: one(EVENT.released).a,
     ioctls,
-    faults: {
-      missing: of(EVENT.fault).filter((event) => event.a === 0).length,
-      minor: of(EVENT.fault).filter((event) => event.a === 1).length,
-    },
+    faults: { missing: faults(0), minor: faults(1) },
     refused: countErrnos(of(EVENT.refused)),
     copiedBytes: (ioctls[requestName(UFFDIO_COPY)]?.pages ?? 0) * PAGE_BYTES,
   };
@@ -220,18 +266,13 @@ function pausesOf(events: readonly Event[]): PauseRecord[] {
   return pauses;
 }
 
-function countErrnos(events: readonly Event[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { a } of events) counts[errnoName(a)] = (counts[errnoName(a)] ?? 0) + 1;
-  return counts;
+function countErrnos(refused: ReadonlyMap<number, Count>): Record<string, number> {
+  return Object.fromEntries([...refused].map(([errno, { count }]) => [errnoName(errno), count]));
 }
 
-function countIoctls(events: readonly Event[]): Record<string, { calls: number; pages: number }> {
-  const counts: Record<string, { calls: number; pages: number }> = {};
-  for (const { a: request, b: pages } of events) {
-    const name = requestName(request);
-    const count = counts[name] ?? { calls: 0, pages: 0 };
-    counts[name] = { calls: count.calls + 1, pages: count.pages + pages };
-  }
-  return counts;
+function countIoctls(ioctls: ReadonlyMap<number, Count>): Record<string, { calls: number; pages: number }> {
+  const entries = [...ioctls].map(
+    ([request, { count, sum }]) => [requestName(request), { calls: count, pages: sum }] as const,
+  );
+  return Object.fromEntries(entries);
 }

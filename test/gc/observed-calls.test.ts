@@ -17,7 +17,9 @@ it('tells the request and the pages that took effect', () => {
   /** What was told of a call. */
   const told = (call: () => unknown) => {
     call();
-    return reader.drain().map(({ kind, a, cycle: of, b }) => [kind === EVENT.ioctl, u.requestName(a), of, b]);
+    const events: unknown[] = [];
+    reader.drain(({ kind, a, cycle: of, b }) => events.push([kind === EVENT.ioctl, u.requestName(a), of, b]));
+    return events;
   };
   const event = (name: string, pages: number) => [[true, name, 3, pages]];
   const [addr, source] = [mapAnon(k, 8), mapAnon(k, 8)];

@@ -23,7 +23,7 @@ function recordOf(events: readonly Event[]): CycleRecord {
     ...[liveLarge, largePages, released, prefix],
   ];
   const others = kinds.map((kind) => event(0, kind));
-  kept.add([...others, ...events, event(100, EVENT.cycleEnd)]);
+  for (const each of [...others, ...events, event(100, EVENT.cycleEnd)]) kept.add(each);
   return kept.record(CYCLE);
 }
 

@@ -26,35 +26,12 @@ export function filePages({ heapBytes, nonMovingBytes, spanBytes }: Ranges): num
   return (nonMovingBytes === 0 ? spanBytes : heapBytes) / PAGE_BYTES;
 }
 
-/** In the pause, for the page tables of a heap of several mappings. */
-const ALLOWED_MS = 0.3;
-/** Pages of a heap for which that may be tried at first. */
-const TRIED_PAGES = 2 ** 16;
-
 /**
- * How large a heap may be in which pages stay. The page tables of a heap of one mapping are moved away at once, for each
- * GiB; of several, in one step for each 2 MiB (1 to 4 µs, seen on Linux 6.18): that is in proportion to the heap. What it
- * takes is measured; where it was too long twice it is tried again with a heap of half the size, and then larger ones.
+ * In how large a heap, in pages in use, pages may stay. The page tables of a heap of one mapping are moved away at once, for
+ * each GiB; of several, in a step for each 2 MiB, all in the pause. A step took 1 to 2 µs, and 10 where another processor ran
+ * one of our threads, or of V8's, which it interrupts to have its TLB flushed (Linux 6.18): half a millisecond at the most.
  */
-function makeAllowance(): {
-  readonly includes: (usedPages: number) => boolean;
-  readonly took: (usedPages: number, ms: number) => void;
-} {
-  let most = TRIED_PAGES;
-  let wasLong = false; // once is chance
-  return {
-    includes(usedPages) {
-      if (usedPages <= most) return true;
-      most += most / 8;
-      return false;
-    },
-    took(usedPages, ms) {
-      if (ms > ALLOWED_MS && wasLong) most = usedPages / 2;
-      else if (ms < ALLOWED_MS / 2) most = Math.max(most, 2 * usedPages);
-      wasLong = ms > ALLOWED_MS && !wasLong;
-    },
-  };
-}
+const MOST_PAGES_IN_STEPS = 48 * 512;
 
 /** A flip to a side: what is mapped before it, and what it maps. */
 export interface FlipPlan {
@@ -85,13 +62,11 @@ export interface TwoFiles {
 export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): TwoFiles {
   const { heap, heapBytes } = ranges;
   const fds = [ranges.fd0 as number, ranges.fd1 as number] as const;
-  const allowance = makeAllowance();
   // Which pages have changed files: of the heap, of what it will be after the next flip, and of what each alias shows (null:
   // that was refused half way).
   let [swaps, next]: [Swaps, Swaps] = [[], []];
   const shown: [Swaps | null, Swaps | null] = [[], []];
   let inWindow: { readonly side: number; readonly swaps: Swaps } | null = { side: 0, swaps };
-  let used = 0; // pages, before the flip
   let planned = planTo(1, 0);
 
   function parts(of: number, runs: readonly Run[]): readonly (Run & Part)[] {
@@ -123,9 +98,8 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
 
   return {
     staying(most, usedPages) {
-      used = usedPages;
       // One more mapping takes time in the pause: it must be worth it.
-      return stayingOf(swaps, most, most >= used / 2 && allowance.includes(used));
+      return stayingOf(swaps, most, most >= usedPages / 2 && usedPages <= MOST_PAGES_IN_STEPS);
     },
     ready(pages) {
       const incoming = (1 - side()) as 0 | 1;
@@ -135,9 +109,7 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
     },
     plan: () => (planned.to === side() ? planned : planTo(side(), 0)),
     flip({ old, coming }) {
-      const began = performance.now();
       for (const { at, bytes } of old) movePages(kernel, heap + at, (ranges.retired as number) + at, bytes);
-      if (swaps.length > 0) allowance.took(used, performance.now() - began);
       for (const part of coming) mapAt(kernel, heap, part);
     },
     undo({ old }) {

@@ -1,6 +1,7 @@
 /** Which file each page lies in, when two files change roles and some pages stay: against a list of pages. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { ThreadContext } from '../../dist/gc/modes/mode.js';
 import {
   endOfRun,
   MOST_BOUNDS,
@@ -11,6 +12,8 @@ import {
   stayingOf,
   swapBoth,
 } from '../../dist/gc/modes/swaps.js';
+import { trackFiles } from '../../dist/gc/modes/two-files.js';
+import { PAGE_BYTES } from '../../dist/uffd/index.js';
 
 const PAGES = 2000;
 const swappedOn = (swaps: Swaps): number[] =>
@@ -60,4 +63,15 @@ it('a run that is published ends where the file changes', () => {
   expect(endOfRun(words, 30, 35)).toBe(35);
   shareSwaps(words, []);
   expect(endOfRun(words, 30, 100)).toBe(100);
+});
+
+it('pages stay where the page tables of the heap in use are moved in few steps, and most of it stays', () => {
+  const heapBytes = 2 ** 16 * PAGE_BYTES;
+  const ranges = { heap: 0, heapBytes, nonMovingBytes: 0, spanBytes: heapBytes, rawBytes: 0, fd0: 3, fd1: 4 };
+  const files = trackFiles({ ranges, side: () => 0 } as unknown as ThreadContext);
+  const MOST = 96 * 256; // pages of 96 MiB
+  expect(files.staying(MOST, MOST)).toBeGreaterThan(0.85 * MOST);
+  expect(files.staying(MOST / 2, MOST)).toBeGreaterThan(0.4 * MOST);
+  expect(files.staying(MOST / 2 - 1, MOST)).toBe(0);
+  expect(files.staying(MOST, MOST + 1)).toBe(0);
 });

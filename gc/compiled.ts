@@ -29,7 +29,7 @@ interface Exports {
   forwardReferences(layout: number, begin: number, end: number): number;
   updatePage(page: number, at: number): number;
   useSpace(space: number, limit: number, alone: boolean): void;
-  scan(stack: number, depth: number, most: number, queue: number, queued: number): number;
+  scan(stack: number, depth: number, most: number, entries: number, round: number): number;
   findOnCards(cards: number, count: number, found: number): number;
   visitFound(found: number, count: number, stack: number, depth: number): number;
   lastScanned(): number;

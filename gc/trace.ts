@@ -37,16 +37,17 @@ export const NO_SPACE: PageView = {
 export const NO_LIMIT = 0x7fff_ffff;
 /** Objects scanned between two looks at the pool. */
 const SCANS_A_LOOK = 512;
-/** Entries of the compiled loop's queue, and room for them before the stack. */
-const QUEUED = 8;
-const QUEUE_WORDS = 2 * QUEUED;
+/** Objects in a round of the compiled loop, room for them before the stack, and above it for what they refer to. */
+const ROUND = 64;
+const ROUND_WORDS = 2 * ROUND;
+const SPARE_WORDS = 64 * ROUND;
 /** Cards that are looked at by one call, and the most slots on them: none has more slots than words. */
 const CARDS_A_CALL = 256;
 const FOUND_WORDS = CARDS_A_CALL * (GRANULE_WORDS << LOG_CARD_GRANULES);
 
 /** Of the memory that a tracer of so many objects has for itself. It takes memory where it is written. */
 export function tracerBytes(mostObjects: number): number {
-  return 4 * (QUEUE_WORDS + CARDS_A_CALL + FOUND_WORDS + mostObjects);
+  return 4 * (ROUND_WORDS + CARDS_A_CALL + FOUND_WORDS + mostObjects + SPARE_WORDS);
 }
 
 /** One thread's part in marking. One a thread, for all collections. */
@@ -81,8 +82,8 @@ export function makeTracer(
   const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once.
   const room = (compiled?.allocate ?? allocateShared)(tracerBytes(tables.mostObjects));
-  const someCards = room.subarray(QUEUE_WORDS, QUEUE_WORDS + CARDS_A_CALL);
-  const found = room.subarray(QUEUE_WORDS + CARDS_A_CALL);
+  const someCards = room.subarray(ROUND_WORDS, ROUND_WORDS + CARDS_A_CALL);
+  const found = room.subarray(ROUND_WORDS + CARDS_A_CALL);
   const stack = found.subarray(FOUND_WORDS);
   const isReachable = stack.buffer === compiled?.buffer;
   let usesCompiled = false;
@@ -143,7 +144,7 @@ export function makeTracer(
 
   function scanCompiled(most: number): boolean {
     const { scan, lastScanned, lastBrokenObject, lastBrokenReference } = compiled!.trace;
-    const left = scan(stack.byteOffset, depth, most, room.byteOffset, QUEUED);
+    const left = scan(stack.byteOffset, depth, most, room.byteOffset, ROUND);
     if (left < 0) {
       const [object, ref] = [lastBrokenObject(), lastBrokenReference()];
       throw ref === 0 ? noObjectAt(object, 0, 'while marking') : outsideHeap(ref, 'while marking');

@@ -34,52 +34,82 @@ export function lastBrokenReference(): u32 {
 }
 
 /**
- * Objects pass from the stack through a short queue, whose entry loads the header: while one object is scanned the headers
- * of the next are on their way, and their cache misses overlap. (Cher, Hosking and Vitek, ASPLOS 2004: a prefetch queue in
- * front of the mark stack.) An entry of the queue is the object's address and its header.
+ * Objects are scanned in rounds, of some from the top of the stack. First all their headers are loaded; then what they refer
+ * to and is not marked yet is put on the stack; then all of that is marked, and what was there twice goes, or was marked by
+ * another marker meanwhile. So the cache misses of a round's headers overlap, and those of the mark bits, also where marks are
+ * set by atomic operations, behind which a processor lets no memory access go ahead. (After the prefetch queue in front of the
+ * mark stack of Cher, Hosking and Vitek, ASPLOS 2004, which lets them overlap one by one.)
  */
-const QUEUE_MASK: u32 = 7;
 const LOG_ENTRY_BYTES: u32 = 3;
+/** Of one object in a round: with more references it is scanned by itself. */
+const MOST_IN_ROUND: u32 = 64;
 
 /**
  * Scans what is on the stack at `stack`, `depth` words deep, and what that leads to: `most` objects at the most. Answers
- * the stack's new depth; −1 if it came to something broken. `queue` has room for 8 entries of 8 bytes, of which `queued` are
- * used: 1 is a plain stack.
+ * the stack's new depth; −1 if it came to something broken. `entries` has room for `round` entries of 8 bytes, an object's
+ * address and its header; above the stack there is room for {@link MOST_IN_ROUND} references for each. A round of one is a
+ * plain stack.
  */
-export function scan(stack: usize, depth: u32, most: u32, queue: usize, queued: u32): i32 {
+export function scan(stack: usize, depth: u32, most: u32, entries: usize, round: u32): i32 {
   let top = stack + (depth << 2);
   let left = most;
-  let first: u32 = 0; // entries [first, next) of the queue are taken, modulo its size
-  let next: u32 = 0;
-  while (left !== 0) {
-    for (; top !== stack && next - first < queued; next++) {
+  while (left !== 0 && top !== stack) {
+    const count = min(min(round, left), <u32>((top - stack) >>> 2));
+    for (let i: u32 = 0; i < count; i++) {
       top -= 4;
-      enqueue(
-        queue + ((next & QUEUE_MASK) << LOG_ENTRY_BYTES),
-        space + (load<u32>(top) << LOG_GRANULE_BYTES),
-      );
+      const at = space + (load<u32>(top) << LOG_GRANULE_BYTES);
+      const entry = entries + (i << LOG_ENTRY_BYTES);
+      store<u32>(entry, at);
+      store<u32>(entry, load<u32>(at), 4);
     }
-    if (first === next) break;
-    const entry = queue + ((first++ & QUEUE_MASK) << LOG_ENTRY_BYTES);
-    top = scanObject(load<u32>(entry), load<u32>(entry, 4), top);
-    if (top === 0) return -1;
-    left--;
-  }
-  for (; first !== next; first++, top += 4) {
-    const at: usize = load<u32>(queue + ((first & QUEUE_MASK) << LOG_ENTRY_BYTES));
-    store<u32>(top, <u32>(at - space) >>> LOG_GRANULE_BYTES);
+    let end = top;
+    for (let i: u32 = 0; i < count; i++) {
+      const entry = entries + (i << LOG_ENTRY_BYTES);
+      const at = load<u32>(entry);
+      const header = load<u32>(entry, 4);
+      const isLarge = referencesOf(header, at) > MOST_IN_ROUND;
+      if (isLarge) top = markAll(top, end);
+      end = isLarge ? (top = scanLarge(at, header, top)) : findUnmarked(at, header, end);
+      if (end === 0) return -1;
+    }
+    top = markAll(top, end);
+    left -= count;
   }
   scanned = most - left;
   return <i32>((top - stack) >>> 2);
 }
 
-function enqueue(entry: usize, at: usize): void {
-  store<u32>(entry, at);
-  store<u32>(entry, load<u32>(at), 4);
+/** Puts what the object refers to and is not marked at `to`. Answers where that ends; 0 if something is broken. */
+function findUnmarked(at: usize, header: u32, to: usize): usize {
+  if (granulesOf(header, at) === 0) return fail(at, 0);
+  let out = to;
+  const first = at + headerBytes(header);
+  const end = first + (referencesOf(header, at) << 2);
+  for (let slot = first; slot < end; slot += 4) {
+    const ref = load<u32>(slot);
+    if (ref === 0 || (ref >= limit && ref < nonMoving)) continue;
+    if (ref >>> 5 >= chunks) return fail(at, ref);
+    if (((load<u32>(markBits + ((ref >>> 5) << 2)) >>> (ref & 31)) & 1) !== 0) continue;
+    store<u32>(out, ref);
+    out += 4;
+  }
+  return out;
 }
 
-/** Marks and pushes what the object refers to. Answers the stack's new top; 0 if something is broken. */
-function scanObject(at: usize, header: u32, stackTop: usize): usize {
+/** Marks the references from `begin` to `end`. Answers where those end that were not marked: they are the first. */
+function markAll(begin: usize, end: usize): usize {
+  let out = begin;
+  for (let at = begin; at < end; at += 4) {
+    const ref = load<u32>(at);
+    if (!setMark(ref)) continue;
+    store<u32>(out, ref);
+    out += 4;
+  }
+  return out;
+}
+
+/** Marks and pushes what the object refers to, one by one. Answers the stack's new top; 0 if something is broken. */
+function scanLarge(at: usize, header: u32, stackTop: usize): usize {
   if (granulesOf(header, at) === 0) return fail(at, 0);
   let top = stackTop;
   const first = at + headerBytes(header);

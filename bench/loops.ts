@@ -1,6 +1,6 @@
 /**
  * The collector's inner loops alone, no kernel involved: marking a random graph, finding what lands where, and making its to-space
- * pages, in JavaScript and compiled, and marking compiled without the queue in front of its stack. Turn about, in one run.
+ * pages, in JavaScript and compiled, and marking compiled without its rounds. Turn about, in one run.
  *
  *     node dist/bench/loops.js [MiB = 64] [rounds = 9]
  */
@@ -91,13 +91,13 @@ const compiled = openCompiled({ memory, allocate }, tables);
 const { trace } = compiled;
 const plainStack: Compiled = {
   ...compiled,
-  trace: { ...trace, scan: (stack, depth, most, queue) => trace.scan(stack, depth, most, queue, 1) },
+  trace: { ...trace, scan: (stack, depth, most, entries) => trace.scan(stack, depth, most, entries, 1) },
 };
 const pool = openMarkPool(allocateMarkPool());
 const markers = {
   JavaScript: makeMarking(tables, pool, true),
   'compiled, a plain stack': makeMarking(tables, pool, true, plainStack),
-  'compiled, with its queue': makeMarking(tables, pool, true, compiled),
+  'compiled, in rounds of 64': makeMarking(tables, pool, true, compiled),
 };
 
 /** Milliseconds that `run` takes. */

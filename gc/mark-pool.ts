@@ -97,13 +97,22 @@ export function take(pool: MarkPool, stack: Int32Array): number {
   while (taken === 0 && loadAcquire(pool, WORD.hungry) < loadRelaxed(pool, WORD.markers)) {
     const news = loadAcquire(pool, WORD.news);
     unlock(pool, WORD.lock);
-    sleepWhile(pool, WORD.news, news);
+    if (!spinWhile(pool, WORD.news, news)) sleepWhile(pool, WORD.news, news);
     lock(pool, WORD.lock);
     taken = takeLocked(pool, stack);
     if (taken > 0) fetchAdd(pool, WORD.hungry, -1);
   }
   unlock(pool, WORD.lock);
   return taken;
+}
+
+/** About as long as it takes to fall asleep and to be woken. */
+const SPINS = 10_000;
+
+/** Looks for a while; whether the word has changed. */
+function spinWhile(words: MarkPool, word: number, value: number): boolean {
+  for (let spin = 0; spin < SPINS; spin++) if (loadAcquire(words, word) !== value) return true;
+  return false;
 }
 
 function takeLocked(pool: MarkPool, stack: Int32Array): number {

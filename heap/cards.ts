@@ -94,18 +94,33 @@ export function makeCardTaker(tables: HeapTables): CardTaker {
     }
   }
 
-  function take(pages: number): number {
+  /** After the mutators' work between two collections that may be every card there is. */
+  function cleanCards(pages: Int32Array, length: number): void {
+    for (let i = 0; i < length; i++) {
+      const first = ((pages[i] as number) * CARDS_PER_PAGE) / 8;
+      for (let eight = first; eight < first + CARDS_PER_PAGE / 8; eight++) eightCards[eight] = 0;
+    }
+  }
+
+  /** Takes the dirty pages, and has `each` take their cards, and those of the pages taken before. */
+  function takeAll(pages: number, each: (pages: Int32Array, length: number) => void): void {
     const [before, again] = [lists[newest], listed];
     newest = newest === 0 ? 1 : 0;
     const now = lists[newest];
     listed = takePages(now, 0, pages, 0);
     listed = takePages(now, tables.pages, nonMovingTop(tables), listed);
-    count = 0;
-    takeCards(before, again);
-    takeCards(now, listed);
+    each(before, again);
+    each(now, listed);
     fence(control, CONTROL.handshake);
-    return count;
   }
 
-  return { clean: () => void take(tables.pages), take, taken };
+  return {
+    clean: () => takeAll(tables.pages, cleanCards),
+    take(pages) {
+      count = 0;
+      takeAll(pages, takeCards);
+      return count;
+    },
+    taken,
+  };
 }

@@ -18,6 +18,7 @@ export function useSpace(spaceAt: usize, below: u32, isAlone: bool): void {
   space = spaceAt;
   limit = below;
   alone = isAlone;
+  arrayAt = 0;
 }
 
 /** Objects that the last scan() has scanned. */
@@ -45,50 +46,86 @@ const LOG_ENTRY_BYTES: u32 = 3;
 const MOST_IN_ROUND: u32 = 64;
 
 /**
- * Scans what is on the stack at `stack`, `depth` words deep, and what that leads to: `most` objects at the most. Answers
- * the stack's new depth; −1 if it came to something broken. `entries` has room for `round` entries of 8 bytes, an object's
- * address and its header; above the stack there is room for {@link MOST_IN_ROUND} references for each. A round of one is a
- * plain stack.
+ * Scans what is on the stack at `stack`, `depth` words deep, and what that leads to: `most` objects at the most, and fewer if
+ * there are large ones. Answers the stack's new depth; −1 if it came to something broken. `entries` has room for `round`
+ * entries of 8 bytes, an object's address and its header; above the stack there is room for {@link MOST_IN_ROUND} references
+ * for each. A round of one is a plain stack.
  */
 export function scan(stack: usize, depth: u32, most: u32, entries: usize, round: u32): i32 {
   let top = stack + (depth << 2);
-  let left = most;
-  while (left !== 0 && top !== stack) {
-    const count = min(min(round, left), <u32>((top - stack) >>> 2));
-    for (let i: u32 = 0; i < count; i++) {
-      top -= 4;
-      const at = space + (load<u32>(top) << LOG_GRANULE_BYTES);
-      const entry = entries + (i << LOG_ENTRY_BYTES);
-      store<u32>(entry, at);
-      store<u32>(entry, load<u32>(at), 4);
+  budget = most > 0x7fffffff ? 0x7fffffff : <i32>most;
+  scanned = 0;
+  while (budget > 0 && top !== 0) {
+    if (top !== stack) {
+      top = scanRound(
+        top,
+        loadHeaders(top, entries, min(round, min(<u32>budget, <u32>((top - stack) >>> 2)))),
+        entries,
+      );
+    } else {
+      if (arrayAt === 0) break;
+      top = goOn(top);
     }
-    let end = top;
-    for (let i: u32 = 0; i < count; i++) {
-      const entry = entries + (i << LOG_ENTRY_BYTES);
-      const at = load<u32>(entry);
-      const header = load<u32>(entry, 4);
-      const isLarge = referencesOf(header, at) > MOST_IN_ROUND;
-      if (isLarge) top = markAll(top, end);
-      end = isLarge ? (top = scanLarge(at, header, top)) : findUnmarked(at, header, end);
-      if (end === 0) return -1;
-    }
-    top = markAll(top, end);
-    left -= count;
   }
-  scanned = most - left;
-  return <i32>((top - stack) >>> 2);
+  // An empty stack says that there is nothing left.
+  while (top === stack && arrayAt !== 0) top = goOn(top);
+  return top === 0 ? -1 : <i32>((top - stack) >>> 2);
 }
 
-/** Puts what the object refers to and is not marked at `to`. Answers where that ends; 0 if something is broken. */
-function findUnmarked(at: usize, header: u32, to: usize): usize {
-  if (granulesOf(header, at) === 0) return fail(at, 0);
+/** What a call of scan() may still do: an object or so many references of a large one are one each. */
+let budget: i32 = 0;
+
+/** Of the `count` objects below `top`, without a look at what is loaded. Answers `count`. */
+function loadHeaders(top: usize, entries: usize, count: u32): u32 {
+  let from = top;
+  for (let entry = entries; entry < entries + (count << LOG_ENTRY_BYTES); entry += 1 << LOG_ENTRY_BYTES) {
+    from -= 4;
+    const at = space + (load<u32>(from) << LOG_GRANULE_BYTES);
+    store<u32>(entry, at);
+    store<u32>(entry, load<u32>(at), 4);
+  }
+  return count;
+}
+
+/** Takes those objects from the stack and scans them; the rest stays, when the budget is used up. Answers the new top; 0 if broken. */
+function scanRound(stackTop: usize, count: u32, entries: usize): usize {
+  let top = stackTop - (count << 2);
+  let end = top;
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = entries + (i << LOG_ENTRY_BYTES);
+    const at: usize = load<u32>(entry);
+    if (budget <= 0) {
+      // Others wait for what has been found: the rest is for later.
+      if (end !== top) top = markAll(top, end);
+      store<u32>(top, <u32>(at - space) >>> LOG_GRANULE_BYTES);
+      top += 4;
+      end = top;
+      continue;
+    }
+    const header = load<u32>(entry, 4);
+    if (granulesOf(header, at) === 0) return fail(at, 0);
+    const first = at + headerBytes(header);
+    const references = referencesOf(header, at);
+    if (references > MOST_IN_ROUND) {
+      top = scanLarge(at, first, first + (references << 2), markAll(top, end));
+      end = top;
+    } else {
+      end = findUnmarked(at, first, first + (references << 2), end);
+    }
+    if (end === 0) return 0;
+    scanned++;
+    budget--;
+  }
+  return markAll(top, end);
+}
+
+/** Puts what those slots of an object refer to and is not marked at `to`. Answers where that ends; 0 if something is broken. */
+function findUnmarked(object: usize, first: usize, end: usize, to: usize): usize {
   let out = to;
-  const first = at + headerBytes(header);
-  const end = first + (referencesOf(header, at) << 2);
   for (let slot = first; slot < end; slot += 4) {
     const ref = load<u32>(slot);
     if (ref === 0 || (ref >= limit && ref < nonMoving)) continue;
-    if (ref >>> 5 >= chunks) return fail(at, ref);
+    if (ref >>> 5 >= chunks) return fail(object, ref);
     if (((load<u32>(markBits + ((ref >>> 5) << 2)) >>> (ref & 31)) & 1) !== 0) continue;
     store<u32>(out, ref);
     out += 4;
@@ -108,19 +145,40 @@ function markAll(begin: usize, end: usize): usize {
   return out;
 }
 
-/** Marks and pushes what the object refers to, one by one. Answers the stack's new top; 0 if something is broken. */
-function scanLarge(at: usize, header: u32, stackTop: usize): usize {
-  if (granulesOf(header, at) === 0) return fail(at, 0);
+/**
+ * An array that is being scanned, piece by piece, whenever the stack is empty: so its first objects can be given to other
+ * markers long before all of it is scanned. Its address (0: there is none), and the slots that are left.
+ */
+let arrayAt: usize = 0;
+let arrayNext: usize = 0;
+let arrayEnd: usize = 0;
+const ARRAY_PIECE: usize = 2048 << 2;
+
+/** Scans those slots of an object: now, or, of the first such array, a piece at a time. Answers the new top; 0 if broken. */
+function scanLarge(object: usize, first: usize, end: usize, top: usize): usize {
+  if (arrayAt !== 0) return scanSlots(object, first, end, top);
+  arrayAt = object;
+  arrayNext = first;
+  arrayEnd = end;
+  return goOn(top);
+}
+
+function goOn(top: usize): usize {
+  const first = arrayNext;
+  const object = arrayAt;
+  arrayNext = min(first + ARRAY_PIECE, arrayEnd);
+  if (arrayNext === arrayEnd) arrayAt = 0;
+  return scanSlots(object, first, arrayNext, top);
+}
+
+/** Marks and pushes what those slots refer to. Answers the stack's new top; 0 if something is broken. */
+function scanSlots(object: usize, first: usize, end: usize, stackTop: usize): usize {
   let top = stackTop;
-  const first = at + headerBytes(header);
-  const end = first + (referencesOf(header, at) << 2);
-  for (let slot = first; slot < end; slot += 4) {
-    const ref = load<u32>(slot);
-    if (ref === 0 || (ref >= limit && ref < nonMoving)) continue;
-    if (ref >>> 5 >= chunks) return fail(at, ref);
-    if (!setMark(ref)) continue;
-    store<u32>(top, ref);
-    top += 4;
+  for (let slot = first; slot < end; slot += MOST_IN_ROUND << 2) {
+    const found = findUnmarked(object, slot, min(slot + (MOST_IN_ROUND << 2), end), top);
+    if (found === 0) return 0;
+    top = markAll(top, found);
+    budget--;
   }
   return top;
 }

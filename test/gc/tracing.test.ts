@@ -1,6 +1,6 @@
 /** Tracing, by the loop in JavaScript and by the compiled one: how far it goes, and what it does not take for an object. */
 import { describe, expect, it } from 'vitest';
-import { allocateMarkPool, openMarkPool } from '../../dist/gc/mark-pool.js';
+import { allocateMarkPool, openMarkPool, scanned } from '../../dist/gc/mark-pool.js';
 import { makeTracer, NO_LIMIT } from '../../dist/gc/trace.js';
 import { isSet } from '../../dist/heap/bitmap.js';
 import { makeImage, pointTo, type Thing, thing } from './heap-image.ts';
@@ -53,6 +53,77 @@ describe.each(['JavaScript', 'compiled'] as const)('%s', (where) => {
     tracer.visit(second);
     expect(() => tracer.trace()).toThrow(`object ${second} (heap + 0x${(8 * second).toString(16)}`);
   });
+});
+
+/** Arrays that are scanned by themselves, and not in pieces. */
+const MIDDLING = 50;
+
+/**
+ * Two large arrays that are scanned in pieces. The first refers to the second, and to arrays of a hundred slots, each beside a
+ * small object that alone refers to another. And small objects that several slots refer to: of arrays, and of one another.
+ */
+function arraysOf(objects: number, where: 'JavaScript' | 'compiled', alone: boolean) {
+  const memory = where === 'compiled' ? linearMemory() : ARRAYS;
+  const small = Array.from({ length: objects }, (_, i) => thing(i, 2, 0));
+  const middling = Array.from({ length: MIDDLING }, (_, i) => thing(objects + i, 100, 0));
+  const arrays = [thing(-1, objects + 1 + 2 * MIDDLING, 0), thing(-2, objects, 0), ...middling] as const;
+  const holders = middling.map((_, i) => thing(objects + MIDDLING + 2 * i, 1, 0));
+  const held = middling.map((_, i) => thing(objects + MIDDLING + 2 * i + 1, 0, 1));
+  pointTo(arrays[0], objects >> 1, arrays[1]);
+  for (const [i, array] of middling.entries()) {
+    pointTo(arrays[0], objects + 1 + 2 * i, array);
+    pointTo(arrays[0], objects + 2 + 2 * i, holders[i] as Thing);
+    pointTo(holders[i] as Thing, 0, held[i] as Thing);
+    for (let slot = 0; slot < 100; slot++)
+      pointTo(array, slot, small[(i * 211 + slot * 17) % objects] as Thing);
+  }
+  for (const [i, item] of small.entries()) {
+    if (i % 2 === 0) pointTo(arrays[0], i >> 1, item);
+    pointTo(arrays[1], objects - 1 - (i >> 1), item);
+    pointTo(item, 0, small[(i * 7919) % objects] as Thing);
+    pointTo(item, 1, small[i === 0 ? 0 : i - 1] as Thing);
+  }
+  const { space, tables, places } = makeImage([...arrays, ...holders, ...held, ...small], 1, 1, memory);
+  const pool = openMarkPool(allocateMarkPool());
+  const tracer = makeTracer(tables, pool, alone, memory.compiled(tables));
+  tracer.begin(space.view, NO_LIMIT);
+  tracer.visit(places.get(arrays[0]) as number);
+  const all = [...arrays, ...holders, ...held, ...small].map((item) => places.get(item) as number);
+  return { tracer, space, all, pool, unmarked: () => all.filter((at) => !isSet(tables.markBits, at)).length };
+}
+
+describe.each([
+  ['JavaScript', true],
+  ['compiled', true],
+  ['compiled', false],
+] as const)('%s, alone: %s', (where, alone) => {
+  const OBJECTS = 9000;
+
+  it('every object is marked and scanned once, in however many parts', () => {
+    for (const most of [1, 3, 64, 100, 5000, NO_LIMIT]) {
+      const { tracer, pool, all, unmarked } = arraysOf(OBJECTS, where, alone);
+      let calls = 1;
+      for (; !tracer.trace(most); calls++) expect(calls).toBeLessThan(2 * OBJECTS);
+      expect({ most, unmarked: unmarked(), scanned: scanned(pool) }).toEqual({
+        ...{ most, unmarked: 0, scanned: all.length },
+      });
+      expect(calls).toBeGreaterThanOrEqual(all.length / most);
+    }
+  });
+
+  it('a reference of an array that is outside the heap is named, wherever it lies', () => {
+    for (const slot of [0, 70, 2047, 2048, 8999]) {
+      const { tracer, space, all } = arraysOf(OBJECTS, where, alone);
+      space.write(2 * (all[0] as number) + 4 + slot, -5);
+      expect(() => tracer.trace()).toThrow('a root or a reference is -5');
+    }
+  });
+});
+
+it('compiled: a piece of an array is enough for others to begin with', () => {
+  const { tracer, unmarked, all } = arraysOf(9000, 'compiled', false);
+  expect(tracer.trace(1)).toBe(false);
+  expect(unmarked()).toBeGreaterThan(0.7 * all.length);
 });
 
 /** An object of 40 slots, on five cards or so, each slot with an object of its own. */

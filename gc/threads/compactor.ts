@@ -16,6 +16,7 @@ const tracer = makeTracer(tables, pool, false, maker.compiled);
 
 function helpMarking(): void {
   tracer.begin(markingSpace(maker), poolLimit(pool));
+  tracer.joinTogether();
   tracer.traceTogether();
 }
 

@@ -9,7 +9,9 @@ export {
   lastBrokenObject,
   lastBrokenReference,
   lastScanned,
+  mergeMaps,
   scan,
+  useMaps,
   useSpace,
   visitFound,
 } from './trace';

@@ -30,8 +30,6 @@ interface Exports {
   updatePage(page: number, at: number): number;
   useSpace(space: number, limit: number, alone: boolean): void;
   scan(stack: number, depth: number, most: number, entries: number, round: number): number;
-  useMaps(mine: number, theirs: number): void;
-  mergeMaps(map: number, words: number): number;
   findOnCards(cards: number, count: number, found: number): number;
   visitFound(found: number, count: number, stack: number, depth: number): number;
   lastScanned(): number;
@@ -60,8 +58,6 @@ export type TraceLoops = Pick<
   Exports,
   | 'useSpace'
   | 'scan'
-  | 'useMaps'
-  | 'mergeMaps'
   | 'findOnCards'
   | 'visitFound'
   | 'lastScanned'

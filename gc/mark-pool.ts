@@ -26,7 +26,6 @@ const NAMES = [
   'markers', // how many there are this time
   'news', // raised when objects come, and at the end
   'limit', // objects from this granule on cannot be read yet
-  'apart', // 1 if the two markers there are have a map of marks each (wasm/trace.ts: useMaps)
   'scanned', // objects scanned by all markers together
 ] as const;
 const WORD = Object.fromEntries(NAMES.map((name, i) => [name, i * LINE_WORDS])) as {
@@ -53,21 +52,15 @@ export function forgetScanned(pool: MarkPool): void {
   storeRelease(pool, WORD.scanned, 0);
 }
 
-/** So many markers are about to trace, up to that granule, and apart or not; none of them has begun. */
-export function openPool(pool: MarkPool, markers: number, limit: number, apart: boolean): void {
+/** So many markers are about to trace, up to that granule; none of them has begun. */
+export function openPool(pool: MarkPool, markers: number, limit: number): void {
   storeRelease(pool, WORD.limit, limit);
-  storeRelease(pool, WORD.apart, apart ? 1 : 0);
   storeRelease(pool, WORD.markers, markers);
   storeRelease(pool, WORD.hungry, 0);
 }
 
 export function poolLimit(pool: MarkPool): number {
   return loadAcquire(pool, WORD.limit);
-}
-
-/** Whether the markers have a map each. */
-export function isPoolApart(pool: MarkPool): boolean {
-  return loadAcquire(pool, WORD.apart) === 1;
 }
 
 export function addScanned(pool: MarkPool, objects: number): void {

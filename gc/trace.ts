@@ -20,7 +20,7 @@ import { readObject, readWord } from '../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { fetchOr, storeRelaxed } from '../uffd/sync.ts';
 import type { Compiled } from './compiled.ts';
-import { addScanned, give, isPoolApart, isPoolWanted, type MarkPool, openPool, take } from './mark-pool.ts';
+import { addScanned, give, isPoolWanted, type MarkPool, take } from './mark-pool.ts';
 
 // Copies of imported constants, for the hot loops: V8 compiles a module's own constants in as numbers.
 const LOG_GRANULES = LOG_PAGE_GRANULES;
@@ -67,11 +67,6 @@ export interface Tracer {
   readonly trace: (most?: number) => boolean;
   /** The same to the end, by one marker alone, which calls `tell` with each object before it scans that. */
   readonly traceTelling: (tell: (object: Ref) => void) => void;
-  /** By the collector, so many markers are about to trace together: before they are started, and when all have ended. */
-  readonly beginTogether: (markers: number) => void;
-  readonly endTogether: () => void;
-  /** By another marker, between `begin` and `traceTogether`. */
-  readonly joinTogether: () => void;
   /** The same to the end, together with all other markers of the pool. */
   readonly traceTogether: () => void;
 }
@@ -83,7 +78,7 @@ export function makeTracer(
   alone: boolean,
   compiled: Compiled | null = null,
 ): Tracer {
-  const { markBits, liveness } = tables;
+  const { markBits } = tables;
   const nonMoving = nonMovingBegin(tables);
   // Room for every object of the heap, since each is pushed once.
   const room = (compiled?.allocate ?? allocateShared)(tracerBytes(tables.mostObjects));
@@ -178,13 +173,6 @@ export function makeTracer(
     objects = 0;
   }
 
-  /** Of the part of the moving space that is marked. */
-  const movingChunks = (): number => Math.min(limit, nonMoving) >>> 5;
-
-  function useMaps(mine: Int32Array, theirs: Int32Array): void {
-    if (isPoolApart(pool)) compiled!.trace.useMaps(mine.byteOffset, theirs.byteOffset);
-  }
-
   const isCompiledIn = ({ linear }: PageView): boolean => isReachable && linear !== undefined;
 
   return {
@@ -210,24 +198,6 @@ export function makeTracer(
         objects++;
       }
       tellScanned();
-    },
-    beginTogether(markers) {
-      const apart = usesCompiled && markers === 2;
-      // The table of what is live serves as the second marker's map: it is not needed before marking has ended.
-      if (apart) liveness.fill(0, 0, movingChunks());
-      openPool(pool, markers, limit, apart);
-      useMaps(markBits, liveness);
-    },
-    endTogether() {
-      if (!isPoolApart(pool)) return;
-      const both = compiled!.trace.mergeMaps(liveness.byteOffset, movingChunks());
-      addScanned(pool, -both);
-      compiled!.trace.useMaps(markBits.byteOffset, markBits.byteOffset);
-    },
-    joinTogether() {
-      if (isPoolApart(pool) && !usesCompiled)
-        throw new Error('unreachable: the markers reach the same memory');
-      useMaps(liveness, markBits);
     },
     traceTogether() {
       do {

@@ -27,7 +27,7 @@ import { topPage } from '../../heap/spaces.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
 import type { PageView } from '../../uffd/kernel.ts';
 import type { Compiled } from '../compiled.ts';
-import { forgetScanned, type MarkPool, scanned } from '../mark-pool.ts';
+import { forgetScanned, type MarkPool, openPool, scanned } from '../mark-pool.ts';
 import { makeTracer, NO_LIMIT, NO_SPACE } from '../trace.ts';
 
 /** A round of precleaning that leaves no more dirty cards than this is the last: the pause is quicker than a round. */
@@ -189,11 +189,10 @@ export function makeMarking(
     trace,
     traceTelling: tracer.traceTelling,
     traceTogether({ count, start, join }) {
-      tracer.beginTogether(1 + count);
+      openPool(pool, 1 + count, limit);
       start();
       tracer.traceTogether();
       join();
-      tracer.endTogether();
     },
     finish(most = Infinity) {
       taken = cards.take(topPage(tables));

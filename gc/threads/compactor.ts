@@ -16,7 +16,6 @@ const tracer = makeTracer(tables, pool, false, maker.compiled);
 
 function helpMarking(): void {
   tracer.begin(markingSpace(maker), poolLimit(pool));
-  tracer.joinTogether();
   tracer.traceTogether();
 }
 

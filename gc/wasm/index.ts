@@ -9,9 +9,7 @@ export {
   lastBrokenObject,
   lastBrokenReference,
   lastScanned,
-  mergeMaps,
   scan,
-  useMaps,
   useSpace,
   visitFound,
 } from './trace';

@@ -19,36 +19,6 @@ export function useSpace(spaceAt: usize, below: u32, isAlone: bool): void {
   limit = below;
   alone = isAlone;
   arrayAt = 0;
-  useMaps(markBits, markBits);
-}
-
-/** Where this marker sets the marks of moving objects, and where another one does that traces at the same time. */
-let mine: usize = 0;
-let theirs: usize = 0;
-
-/**
- * Two markers may have a map each. Both look at both; what both mark in the same moment is scanned twice, which does no harm.
- * So nothing needs an atomic operation, for which the line would have to come from the other's processor while all else
- * waits: a plain store does not wait. {@link mergeMaps} makes one of the two again.
- */
-export function useMaps(ofThis: usize, ofOther: usize): void {
-  mine = ofThis;
-  theirs = ofOther;
-}
-
-/** Adds the marks of a map, `words` words of it, to the mark bits, and clears it. Answers how many were in both. */
-export function mergeMaps(map: usize, words: u32): u32 {
-  let both: u32 = 0;
-  const end = map + (words << 2);
-  for (let from = map, to = markBits; from < end; from += 4, to += 4) {
-    const bits = load<u32>(from);
-    if (bits === 0) continue;
-    const others = load<u32>(to);
-    both += popcnt(bits & others);
-    store<u32>(to, bits | others);
-    store<u32>(from, 0);
-  }
-  return both;
 }
 
 /** Objects that the last scan() has scanned. */
@@ -156,7 +126,7 @@ function findUnmarked(object: usize, first: usize, end: usize, to: usize): usize
     const ref = load<u32>(slot);
     if (ref === 0 || (ref >= limit && ref < nonMoving)) continue;
     if (ref >>> 5 >= chunks) return fail(object, ref);
-    if (isMarked(ref)) continue;
+    if (((load<u32>(markBits + ((ref >>> 5) << 2)) >>> (ref & 31)) & 1) !== 0) continue;
     store<u32>(out, ref);
     out += 4;
   }
@@ -213,21 +183,14 @@ function scanSlots(object: usize, first: usize, end: usize, stackTop: usize): us
   return top;
 }
 
-function isMarked(ref: u32): bool {
-  const word = (ref >>> 5) << 2;
-  const bits =
-    ref >= nonMoving ? load<u32>(markBits + word) : load<u32>(mine + word) | load<u32>(theirs + word);
-  return ((bits >>> (ref & 31)) & 1) !== 0;
-}
-
 /** Whether it was this marker that set it. Mutators mark new objects in the non-moving space: there it is atomic. */
 function setMark(ref: u32): bool {
-  if (isMarked(ref)) return false;
+  const word = markBits + ((ref >>> 5) << 2);
   const bit = (<u32>1) << (ref & 31);
-  const isMoving = ref < nonMoving;
-  const word = (isMoving ? mine : markBits) + ((ref >>> 5) << 2);
-  if (!isMoving || (mine === theirs && !alone)) return (atomic.or<u32>(word, bit) & bit) === 0;
-  store<u32>(word, load<u32>(word) | bit);
+  const bits = load<u32>(word);
+  if ((bits & bit) !== 0) return false;
+  if (!alone || ref >= nonMoving) return (atomic.or<u32>(word, bit) & bit) === 0;
+  store<u32>(word, bits | bit);
   return true;
 }
 

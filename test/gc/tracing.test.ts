@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { allocateMarkPool, openMarkPool, scanned } from '../../dist/gc/mark-pool.js';
 import { makeTracer, NO_LIMIT } from '../../dist/gc/trace.js';
 import { isSet } from '../../dist/heap/bitmap.js';
-import { topPage } from '../../dist/heap/spaces.js';
 import { makeImage, pointTo, type Thing, thing } from './heap-image.ts';
-import { ARRAYS, type HeapMemory, linearMemory } from './heap-memory.ts';
+import { ARRAYS, linearMemory } from './heap-memory.ts';
 
 /** A chain of objects, each on a page of its own, and a tracer of their heap. */
 function chainOf(count: number, where: 'JavaScript' | 'compiled') {
@@ -56,9 +55,6 @@ describe.each(['JavaScript', 'compiled'] as const)('%s', (where) => {
   });
 });
 
-const memoryOf = (where: 'JavaScript' | 'compiled'): HeapMemory =>
-  where === 'compiled' ? linearMemory() : ARRAYS;
-
 /** Arrays that are scanned by themselves, and not in pieces. */
 const MIDDLING = 50;
 
@@ -66,7 +62,8 @@ const MIDDLING = 50;
  * Two large arrays that are scanned in pieces. The first refers to the second, and to arrays of a hundred slots, each beside a
  * small object that alone refers to another. And small objects that several slots refer to: of arrays, and of one another.
  */
-function arraysOf(objects: number, memory: HeapMemory, alone: boolean) {
+function arraysOf(objects: number, where: 'JavaScript' | 'compiled', alone: boolean) {
+  const memory = where === 'compiled' ? linearMemory() : ARRAYS;
   const small = Array.from({ length: objects }, (_, i) => thing(i, 2, 0));
   const middling = Array.from({ length: MIDDLING }, (_, i) => thing(objects + i, 100, 0));
   const arrays = [thing(-1, objects + 1 + 2 * MIDDLING, 0), thing(-2, objects, 0), ...middling] as const;
@@ -92,14 +89,7 @@ function arraysOf(objects: number, memory: HeapMemory, alone: boolean) {
   tracer.begin(space.view, NO_LIMIT);
   tracer.visit(places.get(arrays[0]) as number);
   const all = [...arrays, ...holders, ...held, ...small].map((item) => places.get(item) as number);
-  return {
-    tracer,
-    space,
-    tables,
-    all,
-    pool,
-    unmarked: () => all.filter((at) => !isSet(tables.markBits, at)).length,
-  };
+  return { tracer, space, all, pool, unmarked: () => all.filter((at) => !isSet(tables.markBits, at)).length };
 }
 
 describe.each([
@@ -111,7 +101,7 @@ describe.each([
 
   it('every object is marked and scanned once, in however many parts', () => {
     for (const most of [1, 3, 64, 100, 5000, NO_LIMIT]) {
-      const { tracer, pool, all, unmarked } = arraysOf(OBJECTS, memoryOf(where), alone);
+      const { tracer, pool, all, unmarked } = arraysOf(OBJECTS, where, alone);
       let calls = 1;
       for (; !tracer.trace(most); calls++) expect(calls).toBeLessThan(2 * OBJECTS);
       expect({ most, unmarked: unmarked(), scanned: scanned(pool) }).toEqual({
@@ -123,55 +113,15 @@ describe.each([
 
   it('a reference of an array that is outside the heap is named, wherever it lies', () => {
     for (const slot of [0, 70, 2047, 2048, 8999]) {
-      const { tracer, space, all } = arraysOf(OBJECTS, memoryOf(where), alone);
+      const { tracer, space, all } = arraysOf(OBJECTS, where, alone);
       space.write(2 * (all[0] as number) + 4 + slot, -5);
       expect(() => tracer.trace()).toThrow('a root or a reference is -5');
     }
   });
 });
 
-describe('compiled: two markers with a map each', () => {
-  /** Turn about, so many objects at a time, of one heap; both begin with its first array. */
-  function together(most: number, damage: (liveness: Int32Array, markBits: Int32Array) => void = () => {}) {
-    const memory = linearMemory();
-    const { space, tables, all, pool, tracer, unmarked } = arraysOf(9000, memory, false);
-    const other = makeTracer(tables, pool, false, memory.compiled(tables));
-    tables.liveness.fill(-1, 0, 100); // what another use has left
-    tracer.begin(space.view, topPage(tables) << 9);
-    other.begin(space.view, topPage(tables) << 9);
-    tracer.beginTogether(2);
-    other.joinTogether();
-    tracer.visit(all[0] as number);
-    other.visit(all[1] as number);
-    const ends = [false, false];
-    while (ends.includes(false)) {
-      ends[0] = tracer.trace(most);
-      ends[1] = other.trace(most);
-    }
-    const apart = tables.liveness.some((word) => word !== 0);
-    damage(tables.liveness, tables.markBits);
-    tracer.endTogether();
-    return { apart, unmarked: unmarked(), scanned: scanned(pool), liveness: tables.liveness, all };
-  }
-
-  it.each([1, 20, 1000])('mark every object, each once, by turns of %i', (most) => {
-    const { apart, unmarked, scanned: count, liveness, all } = together(most);
-    expect({ apart, unmarked, count }).toEqual({ apart: true, unmarked: 0, count: all.length });
-    expect(liveness.every((word) => word === 0)).toBe(true);
-  });
-
-  it('an object that both have marked is counted once', () => {
-    const { scanned: count, all } = together(20, (liveness, markBits) => {
-      const word = markBits.findIndex((bits, i) => ((liveness[i] as number) & ~bits) !== 0);
-      markBits[word] = (markBits[word] as number) | (liveness[word] as number);
-    });
-    expect(count).toBeLessThan(all.length);
-    expect(count).toBeGreaterThan(all.length - 33);
-  });
-});
-
 it('compiled: a piece of an array is enough for others to begin with', () => {
-  const { tracer, unmarked, all } = arraysOf(9000, linearMemory(), false);
+  const { tracer, unmarked, all } = arraysOf(9000, 'compiled', false);
   expect(tracer.trace(1)).toBe(false);
   expect(unmarked()).toBeGreaterThan(0.7 * all.length);
 });

@@ -1,4 +1,4 @@
-/** A marker of a heap in an array: does what it is told, step by step. */
+/** A marker of a heap in an array: joins in each round that it is told of, until all is marked. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openCompiled } from '../../dist/gc/compiled.js';
 import { openMarkPool, poolLimit } from '../../dist/gc/mark-pool.js';
@@ -14,25 +14,10 @@ const tracer = makeTracer(tables, pool, false, compiled);
 const base = (page) => page * 1024;
 const space = { words, readable: base, writable: base, ...(linear && { linear: words.byteOffset }) };
 
-const steps = {
-  // The first marker's, before the others trace and after they have.
-  begin({ limit, markers }) {
-    tracer.begin(space, limit);
-    tracer.beginTogether(markers);
-  },
-  trace({ roots, isFirst }) {
-    if (!isFirst) {
-      tracer.begin(space, poolLimit(pool));
-      tracer.joinTogether();
-    }
-    for (const root of roots) tracer.visit(root);
-    tracer.traceTogether();
-  },
-  end: () => tracer.endTogether(),
-};
-
-parentPort.on('message', (message) => {
-  steps[message.step](message);
-  parentPort.postMessage('done');
+parentPort.on('message', (roots) => {
+  tracer.begin(space, poolLimit(pool));
+  for (const root of roots) tracer.visit(root);
+  tracer.traceTogether();
+  parentPort.postMessage('marked');
 });
 parentPort.postMessage('ready');

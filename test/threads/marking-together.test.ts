@@ -2,8 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
-import { allocateMarkPool, forgetScanned, openMarkPool, scanned } from '../../dist/gc/mark-pool.js';
-import { tracerBytes } from '../../dist/gc/trace.js';
+import { allocateMarkPool, forgetScanned, openMarkPool, openPool, scanned } from '../../dist/gc/mark-pool.js';
 import { allocateMetadata, allocateShared, openTables } from '../../dist/heap/layout.js';
 import { recordHeader } from '../../dist/heap/object.js';
 import { createLinear, type WasmMemory } from '../../dist/uffd/linear.js';
@@ -64,11 +63,6 @@ async function startMarkers(shared: object, linears: readonly (object | null)[])
   return markers;
 }
 
-async function doStep(worker: Worker, step: object): Promise<void> {
-  worker.postMessage(step);
-  await once(worker, 'message');
-}
-
 const memory = createLinear() as WasmMemory;
 
 /** Pieces of linear memory, each behind the other. */
@@ -93,7 +87,7 @@ it.each(cases)('%i markers, %s', async (count, how) => {
   const pool = openMarkPool(markPool);
   const rooms = how === 'compiled' ? allocate : () => null;
   const linears = Array.from({ length: count }, () => {
-    const room = rooms(tracerBytes(tables.mostObjects));
+    const room = rooms(4 * (PAGES * 512 + 64));
     return room && { memory, room };
   });
   const markers = await startMarkers({ metadata, geometry, words, markPool }, linears);
@@ -102,14 +96,13 @@ it.each(cases)('%i markers, %s', async (count, how) => {
     lay(graph, words, round);
     tables.markBits.fill(0);
     forgetScanned(pool);
+    openPool(pool, count, PAGES * 512);
     const roots = markers.map((_, i) => (i === round % count ? [place(round), place(0)] : []));
-    const [first] = markers as [Worker, ...Worker[]];
-    await doStep(first, { step: 'begin', limit: PAGES * 512, markers: count });
-    const marked = markers.map((worker, i) =>
-      doStep(worker, { step: 'trace', roots: roots[i], isFirst: i === 0 }),
-    );
+    const marked = markers.map(async (worker, i) => {
+      worker.postMessage(roots[i]);
+      await once(worker, 'message');
+    });
     await within(20_000, name, Promise.all(marked));
-    await doStep(first, { step: 'end' });
     const live = reachable(words, roots.flat());
     expect(scanned(pool), name).toBe(live.size);
     const missing = [...live].filter(

@@ -97,7 +97,7 @@ const pool = openMarkPool(allocateMarkPool());
 const markers = {
   JavaScript: makeMarking(tables, pool, true),
   'compiled, a plain stack': makeMarking(tables, pool, true, plainStack),
-  'compiled, in rounds of 64': makeMarking(tables, pool, true, compiled),
+  'compiled, in rounds of 256': makeMarking(tables, pool, true, compiled),
 };
 
 /** Milliseconds that `run` takes. */

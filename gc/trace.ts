@@ -38,7 +38,7 @@ export const NO_LIMIT = 0x7fff_ffff;
 /** Objects scanned between two looks at the pool. */
 const SCANS_A_LOOK = 512;
 /** Objects in a round of the compiled loop, room for them before the stack, and above it for what they refer to. */
-const ROUND = 64;
+const ROUND = 256;
 const ROUND_WORDS = 2 * ROUND;
 const SPARE_WORDS = 64 * ROUND;
 /** Cards that are looked at by one call, and the most slots on them: none has more slots than words. */

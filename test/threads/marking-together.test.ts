@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
 import { allocateMarkPool, forgetScanned, openMarkPool, openPool, scanned } from '../../dist/gc/mark-pool.js';
+import { tracerBytes } from '../../dist/gc/trace.js';
 import { allocateMetadata, allocateShared, openTables } from '../../dist/heap/layout.js';
 import { recordHeader } from '../../dist/heap/object.js';
 import { createLinear, type WasmMemory } from '../../dist/uffd/linear.js';
@@ -87,7 +88,7 @@ it.each(cases)('%i markers, %s', async (count, how) => {
   const pool = openMarkPool(markPool);
   const rooms = how === 'compiled' ? allocate : () => null;
   const linears = Array.from({ length: count }, () => {
-    const room = rooms(4 * (PAGES * 512 + 64));
+    const room = rooms(tracerBytes(tables.mostObjects));
     return room && { memory, room };
   });
   const markers = await startMarkers({ metadata, geometry, words, markPool }, linears);

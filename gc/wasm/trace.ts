@@ -57,11 +57,9 @@ export function scan(stack: usize, depth: u32, most: u32, entries: usize, round:
   scanned = 0;
   while (budget > 0 && top !== 0) {
     if (top !== stack) {
-      top = scanRound(
-        top,
-        loadHeaders(top, entries, min(round, min(<u32>budget, <u32>((top - stack) >>> 2)))),
-        entries,
-      );
+      const count = min(round, min(<u32>budget, <u32>((top - stack) >>> 2)));
+      loadHeaders(top, count, entries);
+      top = scanRound(top, count, entries);
     } else {
       if (arrayAt === 0) break;
       top = goOn(top);
@@ -75,8 +73,8 @@ export function scan(stack: usize, depth: u32, most: u32, entries: usize, round:
 /** What a call of scan() may still do: an object or so many references of a large one are one each. */
 let budget: i32 = 0;
 
-/** Of the `count` objects below `top`, without a look at what is loaded. Answers `count`. */
-function loadHeaders(top: usize, entries: usize, count: u32): u32 {
+/** Of the `count` objects below `top`, without a look at what is loaded. */
+function loadHeaders(top: usize, count: u32, entries: usize): void {
   let from = top;
   for (let entry = entries; entry < entries + (count << LOG_ENTRY_BYTES); entry += 1 << LOG_ENTRY_BYTES) {
     from -= 4;
@@ -84,7 +82,6 @@ function loadHeaders(top: usize, entries: usize, count: u32): u32 {
     store<u32>(entry, at);
     store<u32>(entry, load<u32>(at), 4);
   }
-  return count;
 }
 
 /** Takes those objects from the stack and scans them; the rest stays, when the budget is used up. Answers the new top; 0 if broken. */

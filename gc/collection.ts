@@ -83,6 +83,7 @@ function complete(c: Collector, { black, plan, pages, reclaiming }: Flipped): vo
     clearMarks(tables, pages.oldTops);
     releaseUnused(c);
   });
+  c.checker?.released?.(c.debt.old);
   c.checker?.cleared?.();
 }
 

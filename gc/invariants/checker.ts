@@ -6,6 +6,7 @@
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { topPage } from '../../heap/spaces.ts';
 import type { Kernel, PageView } from '../../uffd/kernel.ts';
+import type { PageRange } from '../cycle.ts';
 import type { Maker } from '../maker.ts';
 import { ModeError } from '../modes/load.ts';
 import type { FlipPages } from '../phases/flip.ts';
@@ -16,6 +17,7 @@ import {
   assertKept,
   assertRaw,
   assertRoots,
+  assertTop,
   assertToSpace,
   type Before,
   lookBefore,
@@ -42,6 +44,8 @@ export interface Checker {
   /** All pages are made, and the watch ends next. */
   readonly beforeUnwatch: (pages: FlipPages) => void;
   readonly unwatched: (pages: FlipPages) => void;
+  /** The collection has given back what it can; the kernel has not let go of the old pages `owed`. */
+  readonly released: (owed: PageRange) => void;
   readonly cleared: () => void;
 }
 
@@ -50,24 +54,27 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
   const { tables, thread, mode, cycle } = maker;
   let places: Places = { objects: [], places: [] };
   let before: Before = { targets: [], hashes: new Map() };
-  let prefix = 0; // pages that are not moved, and of these the ones that are made where they lie
-  let inPlace = 0;
+  let [prefix, compacted] = [0, 0]; // pages that are not moved, and those up to which objects lie side by side
+  let inPlace = 0; // of the first ones, those that are made where they lie
+  let released = Infinity; // from-space pages from there on have been given back
   let from: PageView | null = null; // a copy, where pages are made over it
 
   return {
     beforeRemark: () => assertCards(thread.livingSpace(), tables),
     marked: () => assertMarked(thread.livingSpace(), tables),
     prepared(plan, black) {
-      prefix = plan.prefixPages;
+      [prefix, compacted] = [plan.prefixPages, plan.compactedPages];
       inPlace = mode.keepsPrefix ? prefix : 0;
       places = assertPrepared(thread.livingSpace(), tables, plan, black);
     },
     beforeFlip() {
       before = lookBefore(thread.livingSpace(), tables, topPage(tables));
       assertKept(thread.livingSpace(), tables);
-      assertIncomingEmpty(maker, kernel, inPlace);
+      assertEmpty(maker, kernel, 'C3', { first: inPlace, end: tables.pages });
     },
     flipped(pages, black) {
+      released = Infinity;
+      assertTop(tables, pages, compacted, black);
       const slide = (pages.old - pages.used) << LOG_PAGE_GRANULES;
       assertRoots(tables, before, places, { black, slide });
       assertToSpace(kernel, heap, mode, tables, pages);
@@ -81,7 +88,12 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       if (from !== null) assertMade(thread.livingSpace(), tables, { ...maker.sources, from }, used);
       from = null;
     },
-    beforeRelease: (first) => assertUnneeded(maker, first),
+    beforeRelease(first) {
+      const where = () => `from page ${first} on, after all from page ${released} on`;
+      assertThat('D6', first <= released, where);
+      released = first;
+      assertUnneeded(maker, first);
+    },
     beforeUnwatch(pages) {
       const page = mode.concurrent ? firstUnpublished(kernel, heap, tables, pages) : -1;
       assertThat('E2', page < 0, () => `page ${page} is published, and mutators do not see it`);
@@ -90,6 +102,8 @@ export function makeChecker(maker: Maker, kernel: Kernel, heap: number, uffd: nu
       assertUnwatched(kernel, uffd, mode, tables, cycle, pages);
       assertPrefix(thread.livingSpace(), tables, prefix);
     },
+    released: ({ first, end }) =>
+      assertEmpty(maker, kernel, 'E3', { first: inPlace, end: tables.pages }, { first, end }),
     cleared: () => assertClear(tables),
   };
 }
@@ -99,12 +113,18 @@ function isInFromSpace({ mode, tables }: Maker, page: number): boolean {
   return page < tables.pages || (mode.concurrent && page < tables.watchedEnd);
 }
 
-/** C3, of modes that say through which addresses to look. */
-function assertIncomingEmpty({ thread, tables }: Maker, kernel: Kernel, prefix: number): void {
-  const { incoming } = thread;
+/** C3 and E3, of modes that say through which addresses to look: pages of the file that will be to-space next. */
+function assertEmpty(
+  { thread: { incoming } }: Maker,
+  kernel: Kernel,
+  invariant: 'C3' | 'E3',
+  { first, end }: PageRange,
+  but: PageRange = { first, end: first },
+): void {
   if (incoming === undefined) return;
-  const found = kernel.presence(incoming(prefix), tables.pages - prefix).indexOf(1);
-  assertThat('C3', found < 0, () => `page ${prefix + found} of the file is there before the flip`);
+  const there = kernel.presence(incoming(first), end - first);
+  const found = there.findIndex((is, i) => is === 1 && !(first + i >= but.first && first + i < but.end));
+  assertThat(invariant, found < 0, () => `page ${first + found} of it is there`);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What must hold while from-space is given back (D5), when the watch has ended (D2, E1, E2), and at the end (E5). */
+/** What must hold while from-space is given back (D5), when the watch has ended (D2, D6, E1, E2), and at the end (E5). */
 import { isSet } from '../../heap/bitmap.ts';
 import { type HeapTables, LOG_CHUNK_GRANULES } from '../../heap/layout.ts';
 import { isMade } from '../../heap/non-moving.ts';
@@ -45,7 +45,7 @@ function lastSource(
   return granule >>> LOG_PAGE_GRANULES;
 }
 
-/** D2, E1 and E2. */
+/** D2, D6, E1 and E2. */
 export function assertUnwatched(
   kernel: Kernel,
   uffd: number,
@@ -57,6 +57,8 @@ export function assertUnwatched(
   const made = loadAcquire(cycle, CYCLE.made);
   const pages = used + (mode.updatesInPlace ? 0 : touchedIn(tables, nonMoving));
   assertThat('D2', made === pages, () => `${made} pages were made, of ${pages}`);
+  const unclaimed = Math.max(loadAcquire(cycle, CYCLE.cursor), loadAcquire(cycle, CYCLE.nonMovingCursor));
+  assertThat('D6', unclaimed <= 0, () => `pages below ${unclaimed} of a space were claimed by nobody`);
   const workers = workersInside(cycle);
   assertThat('E1', workers === 0, () => `${workers} threads work on pages`);
   const info = mode.concurrent ? kernel.fdinfo(uffd) : 0;

@@ -1,12 +1,14 @@
-/** What must hold right after the flip, the world still stopped: C1 to C3. */
+/** What must hold right after the flip, the world still stopped: C1 to C3, and C5. */
 import { nextBit, nextClear } from '../../heap/bitmap.ts';
 import type { FixedSpace } from '../../heap/fixed-spaces.ts';
-import type { HeapTables } from '../../heap/layout.ts';
+import { CONTROL, type HeapTables } from '../../heap/layout.ts';
 import { isInUse, nonMovingBegin, topOf, unitsFor, usedNext } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
+import { topPage } from '../../heap/spaces.ts';
 import { describeRef } from '../../heap/verify.ts';
 import { readObject } from '../../heap/walk.ts';
 import { type Kernel, PAGE_BYTES, PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
+import { loadAcquire } from '../../uffd/sync.ts';
 import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
@@ -73,6 +75,15 @@ function indexOf(list: readonly number[], value: number): number {
     else high = middle;
   }
   return list[low] === value ? low : -1;
+}
+
+/** C5: compacted pages, then the slid ones, which are those that were allocated since marking. */
+export function assertTop(tables: HeapTables, { old }: FlipPages, compactedPages: number, black: Ref): void {
+  const end = compactedPages + old - (black >>> LOG_PAGE_GRANULES);
+  const [top, free] = [topPage(tables), loadAcquire(tables.control, CONTROL.freeAtFlip)];
+  const where = () =>
+    `it ends with page ${top}, with ${free} free; of ${tables.pages} pages ${end} will be made`;
+  assertThat('C5', top === end && free === tables.pages - end, where);
 }
 
 /** C2. */

@@ -1,8 +1,15 @@
 /**
  * What must hold at the boundaries between phases, by name: what `verify: 'phases'` asserts. The names are those of
- * art-cmc.md, section 10, but for N1 and P5. What it lists beside these cannot happen here (C4: allocation buffers are given
- * back at every safepoint; C5: there is one block; E7: the next mremap fails loudly), is asserted in every collection,
- * checked or not (D1, page-state.ts), or is nothing that a look at one moment could tell (D3, D4, D6, D8, D9).
+ * art-cmc.md, section 10, but for N1 and P5. Of what it lists beside these,
+ *
+ *  - D1 is asserted in every collection, checked or not (page-state.ts: a move that is not legal throws), and E6 after every
+ *    one that has `verify` (heap/verify.ts walks the heap; a workload's checksum says that the graph is the same);
+ *  - E4 is C5 here, where bytes are counted by pages of the moving space, and N1, for the places of what does not move;
+ *  - C4, D3, D9 and E7 are kept by how things are built: an allocation buffer is given back at every safepoint, and its bounds
+ *    are no other thread's to see; who makes pages has no view of to-space; the kernel's calls take no heap address as
+ *    memory to read or write; and where a heap is more than one mapping the next flip is told so (modes/two-files.ts), or
+ *    fails loudly;
+ *  - D8 (whoever waits will be served) is a matter of time: at one moment it can be told only at the end, as E1.
  */
 
 export const INVARIANTS = {
@@ -19,11 +26,15 @@ export const INVARIANTS = {
   C1: 'each root was forwarded once',
   C2: 'no page of to-space is there or claimed, and from-space, and the dense prefix, have what the heap had',
   C3: 'the file that to-space is made in was empty, but for the dense prefix',
+  C5: 'the moving space ends with the last page that will be made, and all above that is free',
   D2: 'every page was made by one thread',
+  D4: 'who makes a page for a fault is counted among those that the end of the watch waits for',
   D5: 'from-space that is given back is read by no page that is yet to be made',
+  D6: 'from-space is given back from the top down, and every page is claimed before the watch ends',
   D7: 'a made page holds what its objects were, at their new places, with their references forwarded',
   E1: 'nobody works on a page or sleeps in a fault once the watch has ended',
   E2: 'every page is made, and published where the mode must publish it',
+  E3: 'the file that the heap has left is empty, but for what stays in the heap and what the kernel has not let go of',
   E5: 'mark bits, live bits and offset vector are clear for the next collection',
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * D7: what a to-space page must hold, made a second time, object by object and word by word instead of by runs of live
+ * D4 and D7: who makes a page, and what is on it then. What a to-space page must hold, made a second time, object by object and word by word instead of by runs of live
  * granules. Each maker asserts it of each page before it publishes it; where pages are made over what they are made from,
  * the checker does of all of them, from a copy.
  */
@@ -9,14 +9,26 @@ import { isKept } from '../../heap/non-moving.ts';
 import { fillerHeader, isFiller, LOG_PAGE_GRANULES, PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { readObject, readWord } from '../../heap/walk.ts';
 import { PAGE_WORDS, type PageView } from '../../uffd/kernel.ts';
+import { workersInside } from '../cycle.ts';
 import type { FillPage, PageSources } from '../fill-page.ts';
 import { makeForward } from '../forward.ts';
+import type { Maker } from '../maker.ts';
+import { PAGE, stateOf } from '../page-state.ts';
 import { forMarked } from './marked.ts';
 import { assertThat } from './named.ts';
 
 /** A `fill` that asserts of each page what it has made. @throws InvariantError */
-export function assertingFill(fill: FillPage, tables: HeapTables, sources: Readonly<PageSources>): FillPage {
+export function assertingFill(plain: FillPage, { tables, sources, cycle }: Omit<Maker, 'fill'>): FillPage {
   const model = makeModel(tables, sources);
+  const fill: FillPage = (page, words, base) => {
+    plain(page, words, base);
+    const isCounted = stateOf(tables.pageStates, page) !== PAGE.faultProcessing || workersInside(cycle) > 0;
+    assertThat(
+      'D4',
+      isCounted,
+      () => `page ${page} is made for a fault, and nobody is said to work on pages`,
+    );
+  };
   return (page, words, base) => {
     if (sources.inOrder && page < tables.pages) {
       fill(page, words, base);

@@ -148,5 +148,5 @@ function makerOf(
   const ascends = links.heap.order === 'up';
   const maker = makeMaker({ mode, thread, tables, cycle, events, role, patience, compiled, ascends });
   if (!links.heap.assertPhases) return { ...attached, uffd, maker };
-  return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, tables, maker.sources) } };
+  return { ...attached, uffd, maker: { ...maker, fill: assertingFill(maker.fill, maker) } };
 }

@@ -19,10 +19,10 @@ import { PAGE } from '../../dist/gc/page-state.js';
 import type { Collector } from '../../dist/gc/phase.js';
 import { makeMarking } from '../../dist/gc/phases/mark.js';
 import { makeRehearsal } from '../../dist/gc/rehearsal.js';
-import { openTables, WEAK_HEAD_WORDS } from '../../dist/heap/layout.js';
+import { CONTROL, openTables, WEAK_HEAD_WORDS } from '../../dist/heap/layout.js';
 import { attachMutator, type Mutator } from '../../dist/heap/mutator.js';
 import { nonMovingBegin, usedNext } from '../../dist/heap/non-moving.js';
-import { topPage } from '../../dist/heap/spaces.js';
+import { setTopPage, topPage } from '../../dist/heap/spaces.js';
 import { MADV_DONTNEED } from '../../dist/uffd/abi.js';
 import type { Kernel } from '../../dist/uffd/kernel.js';
 import { attachUserfaultfd } from '../../dist/uffd/userfaultfd.js';
@@ -109,7 +109,7 @@ type Checked = ReturnType<typeof checkedHeap>;
 /** Breaks something just before a boundary is asserted. */
 type Break = (h: Checked, checker: Checker, args: readonly never[]) => void;
 type Breaks = { readonly [Boundary in keyof Checker]?: Break } & {
-  readonly fill?: (fill: FillPage) => FillPage;
+  readonly fill?: (fill: FillPage, h: Checked) => FillPage;
 };
 
 /** One collection, checked, with what is to be broken in it. */
@@ -118,8 +118,8 @@ function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}
   const { kernel, links, tables, cycle, uffd, thread } = h;
   const events = { emit: () => {}, emitAt: () => {} };
   const plain = makeMaker({ mode: MODES[mode], thread, tables, cycle, events, role: 0 });
-  const fill = breaks.fill?.(plain.fill) ?? plain.fill;
-  const maker = { ...plain, fill: assertingFill(fill, tables, plain.sources) };
+  const fill = breaks.fill?.(plain.fill, h) ?? plain.fill;
+  const maker = { ...plain, fill: assertingFill(fill, plain) };
   const sound = makeChecker(maker, kernel, h.heap, links.uffd);
   const checker = Object.fromEntries(
     Object.entries(sound).map(([boundary, check]) => [
@@ -162,6 +162,18 @@ const damageWord =
       if (isIt(page)) words[base + 100] = (words[base + 100] as number) + 1;
     };
   };
+
+/** As if a fault thread had claimed the page. */
+const faultProcessed =
+  (fill: FillPage, { tables }: Checked): FillPage =>
+  (page, words, base) => {
+    fill(page, words, base);
+    if (page === 1) put(tables.pageStates, page, PAGE.faultProcessing);
+  };
+
+/** A store through the alias of the file that the heap is not in. */
+const storeInFrom: Break = ({ kernel, links, cycle }) =>
+  kernel.store32((links.ranges[`alias${1 - (cycle[CYCLE.side] as number)}`] as number) + 3 * 4096, 1);
 
 const last = ({ tables }: Checked): number => tables.roots[0]?.[1] as number;
 /** The first granule above everything: what is allocated from now on is black. */
@@ -283,14 +295,44 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks, says?: RegExp])
     'C3',
     'the incoming file has a page',
     {
-      beforeFlip: ({ kernel, links, cycle }) =>
-        kernel.store32((links.ranges[`alias${1 - (cycle[CYCLE.side] as number)}`] as number) + 3 * 4096, 1),
+      beforeFlip: storeInFrom,
+    },
+  ],
+  [
+    'C5',
+    'the top is one page too high',
+    { flipped: ({ tables }) => setTopPage(tables, topPage(tables) + 1) },
+    /it ends with page \d+, with \d+ free; of 64 pages/,
+  ],
+  [
+    'C5',
+    'a page more is said to be free',
+    {
+      flipped: ({ tables: { control } }) =>
+        put(control, CONTROL.freeAtFlip, (control[CONTROL.freeAtFlip] as number) + 1),
     },
   ],
   [
     'D2',
     'a page was made twice',
     { unwatched: ({ cycle }) => put(cycle, CYCLE.made, (cycle[CYCLE.made] as number) + 1) },
+  ],
+  ['D4', 'a page is made for a fault by nobody who is counted', { fill: faultProcessed }],
+  [
+    'D6',
+    'from-space is given back from further up',
+    {
+      unwatched: (_h, checker) => {
+        checker.beforeRelease(40);
+        checker.beforeRelease(41);
+      },
+    },
+  ],
+  ['D6', 'a page was not claimed', { unwatched: ({ cycle }) => put(cycle, CYCLE.cursor, 1) }],
+  [
+    'D6',
+    'a page that does not move was not claimed',
+    { unwatched: ({ cycle }) => put(cycle, CYCLE.nonMovingCursor, 1) },
   ],
   ['D7', 'a word of a compacted page', { fill: damageWord((page) => page === 1) }],
   ['D7', 'a word of a slid page', { fill: damageWord((page) => page === 6) }],
@@ -333,6 +375,7 @@ const BROKEN: readonly (readonly [InvariantName, string, Breaks, says?: RegExp])
     'a page of a large array is left out',
     { unwatched: ({ tables, large }) => put(tables.pageStates, large.first + 3, PAGE.unprocessed) },
   ],
+  ['E3', 'the file that was left has a page', { released: storeInFrom }, /page 3 of it is there/],
   [
     'E5',
     'a mark on raw data is left',

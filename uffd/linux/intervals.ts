@@ -120,16 +120,22 @@ export function removeTagged(table: Float64Array, tag: number): void {
   for (let i = (table[0] as number) - 1; i >= 0; i--) if (table[at(i) + ENTRY.tag] === tag) drop(table, i);
 }
 
-/** Whether ranges of the table cover all of [start, end). Runs at every call that takes an address: no allocation. */
+/** Whether ranges of the table cover all of [start, end). */
 export function covers(table: Float64Array, start: number, end: number): boolean {
+  return reach(table, start, end) >= end;
+}
+
+/** How far up from `start` ranges of the table cover all; at `end` it may stop. At every call that takes an address: no allocation. */
+export function reach(table: Float64Array, start: number, end: number): number {
   const last = at(table[0] as number);
-  for (let reached = start; reached < end; ) {
+  let reached = start;
+  while (reached < end) {
     let entry = at(0);
     while (entry < last && !isIn(table, entry, reached)) entry += ENTRY_NUMBERS;
-    if (entry === last) return false;
+    if (entry === last) break;
     reached = table[entry + ENTRY.end] as number;
   }
-  return true;
+  return reached;
 }
 
 function isIn(table: Float64Array, entry: number, address: number): boolean {

@@ -1,7 +1,6 @@
 /** The real kernel: the `Kernel` interface over the C library, for the thread that attached with it. */
 import { readlinkSync } from 'node:fs';
 import { _IOC_SIZE, POLLIN, UFFDIO_REGISTER, UFFDIO_UNREGISTER, uffdioRange } from '../abi.ts';
-import { EFAULT, ENOMEM } from '../errno.ts';
 import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed } from '../sync.ts';
@@ -20,16 +19,20 @@ import {
   type LinuxMachine,
   noteDescriptor,
   noteWatch,
+  oursFrom,
   quell,
   reserveDescriptors,
   STATE,
   unmapBut,
 } from './machine.ts';
-import { MOVE_UNIT, map, remap, unmap } from './mappings.ts';
+import { advise, MOVE_UNIT, map, protect, remap, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
 import { fdinfo, pagemap, presence } from './proc.ts';
 import { mutatorView, pageView } from './views.ts';
+
+/** An address at which no process has anything: the kernel then finds what is wrong in its own order. */
+const NOWHERE = 8;
 
 /** A new machine over this process's memory, with linear memory if that is wanted and can be had. */
 export function openLinuxMachine(libc: Libc, wantsLinear: boolean): Kernel {
@@ -150,11 +153,13 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     pread(fd, addr, length, offset) {
       alive();
-      return isOurs(m, addr, length) ? libc.pread(fd, addr, length, offset) : -EFAULT;
+      const ours = oursFrom(m, addr, length); // it stops where nothing is mapped
+      return libc.pread(fd, ours === 0 ? NOWHERE : addr, ours === 0 ? length : ours, offset);
     },
     pwrite(fd, addr, length, offset) {
       alive();
-      return isOurs(m, addr, length) ? libc.pwrite(fd, addr, length, offset) : -EFAULT;
+      const ours = oursFrom(m, addr, length);
+      return libc.pwrite(fd, ours === 0 ? NOWHERE : addr, ours === 0 ? length : ours, offset);
     },
     mmap(addr, length, prot, flags, fd, offset) {
       alive();
@@ -170,11 +175,11 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     mprotect(addr, length, prot) {
       alive();
-      return isOurs(m, addr, length) ? libc.mprotect(addr, length, prot) : -ENOMEM;
+      return protect(libc, m, addr, length, prot);
     },
     madvise(addr, length, advice) {
       alive();
-      return isOurs(m, addr, length) ? libc.madvise(addr, length, advice) : -ENOMEM;
+      return advise(libc, m, addr, length, advice);
     },
     load32(addr) {
       requireAligned(addr);

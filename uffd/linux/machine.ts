@@ -132,6 +132,12 @@ export function isOurs(m: LinuxMachine, address: number, length: number): boolea
   return isRange(address, length) && keepingBook(m, () => table.covers(m.ranges, address, address + length));
 }
 
+/** How many of `length` bytes from `address` on are mapped by this machine, up to the first that is not. */
+export function oursFrom(m: LinuxMachine, address: number, length: number): number {
+  if (!isRange(address, length)) return 0;
+  return keepingBook(m, () => Math.min(table.reach(m.ranges, address, address + length) - address, length));
+}
+
 function isRange(address: number, length: number): boolean {
   return Number.isSafeInteger(address) && Number.isSafeInteger(length) && address > 0 && length >= 0;
 }

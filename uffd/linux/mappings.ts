@@ -1,5 +1,7 @@
 /** mmap, munmap and mremap, with the book kept of what is mapped where. */
 import {
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
   MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_NORESERVE,
@@ -19,6 +21,7 @@ import {
   isOurs,
   keepingBook,
   type LinuxMachine,
+  oursFrom,
   STATE,
   TAG,
 } from './machine.ts';
@@ -143,4 +146,33 @@ function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): voi
     table.remove(m.watches, old, old + oldLength);
     table.put(m.ranges, { start, end: start + newLength, tag, viewed: there });
   });
+}
+
+/**
+ * mprotect(2) where something in the range is not the machine's: as Linux does where nothing is mapped, what lies below
+ * the hole is changed, and the answer is −ENOMEM.
+ */
+export function protect(libc: Libc, m: LinuxMachine, addr: number, length: number, prot: number): number {
+  if (isOurs(m, addr, length)) return libc.mprotect(addr, length, prot);
+  const answer = libc.mprotect(addr, wholeBytes(oursFrom(m, addr, length), length), prot);
+  return answer < 0 ? answer : -ENOMEM;
+}
+
+/** madvise(2), the same: holes are passed over, but for the advices that populate, which stop there. */
+export function advise(libc: Libc, m: LinuxMachine, addr: number, length: number, advice: number): number {
+  if (isOurs(m, addr, length)) return libc.madvise(addr, length, advice);
+  const stops = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
+  const parts = stops
+    ? [{ start: addr, end: addr + wholeBytes(oursFrom(m, addr, length), length) }]
+    : [{ start: addr, end: addr }, ...keepingBook(m, () => table.partsIn(m.ranges, addr, addr + length))];
+  for (const { start, end } of parts) {
+    const answer = libc.madvise(start, end - start, advice); // of no bytes: whether the call is one at all
+    if (answer < 0) return answer;
+  }
+  return -ENOMEM;
+}
+
+/** Mappings are of whole pages; the last one asked for may be a part. */
+function wholeBytes(ours: number, asked: number): number {
+  return Math.min(ours, Math.ceil(asked / PAGE_BYTES) * PAGE_BYTES);
 }

@@ -1,0 +1,98 @@
+/**
+ * A thread of a program: makes the calls that may sleep in a fault. It is told of each by a message, woken by a word,
+ * and says so by another when the call has answered.
+ */
+import { type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
+import { type Kernel, type KernelHandle, openKernel } from '../../uffd/index.ts';
+import { loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../../uffd/sync.ts';
+import { type Answer, type Names, perform } from './perform.ts';
+import type { Step } from './program.ts';
+
+/** Words between who watches and one thread, a cache line each. */
+const WORD = { asked: 0, answered: 16, tid: 32 } as const;
+const WORDS = 48;
+const END = -1;
+
+interface Errand {
+  readonly step: Step;
+  readonly names: Names;
+}
+
+interface ActorData {
+  readonly handle: KernelHandle;
+  readonly words: SharedArrayBuffer;
+  readonly port: MessagePort;
+}
+
+/** A thread, as who watches it sees it. */
+export interface Actor {
+  /** The thread's id on its kernel. */
+  readonly tid: number;
+  /** Has it make a call; it must not be at one. */
+  readonly ask: (step: Step, names: Names) => void;
+  /** What it has answered; null while it is at it. */
+  readonly answer: () => Answer | null;
+  readonly end: () => Promise<void>;
+}
+
+/** Starts a thread on the machine. Rejects if it dies on its way. */
+export async function startActor(handle: KernelHandle): Promise<Actor> {
+  const words: SharedWords = new Int32Array(new SharedArrayBuffer(4 * WORDS));
+  const { port1, port2 } = new MessageChannel();
+  const data = { handle, words: words.buffer, port: port2 };
+  const worker = new Worker(new URL('./actor-thread.js', import.meta.url), {
+    workerData: data,
+    transferList: [port2 as unknown as MessagePort],
+  });
+  await new Promise<void>((resolve, reject) => {
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+  });
+  let asked = 0;
+  const port = port1 as unknown as MessagePort;
+  return {
+    tid: loadAcquire(words, WORD.tid),
+    ask(step, names) {
+      port.postMessage({ step, names } satisfies Errand);
+      storeRelease(words, WORD.asked, ++asked);
+      wake(words, WORD.asked);
+    },
+    answer() {
+      if (loadAcquire(words, WORD.answered) !== asked) return null;
+      return (receiveMessageOnPort(port) as { message: Answer }).message;
+    },
+    async end() {
+      storeRelease(words, WORD.asked, END);
+      wake(words, WORD.asked);
+      await new Promise((resolve) => worker.once('exit', resolve));
+      port.close();
+    },
+  };
+}
+
+/** The thread's side: ends when it is told to. */
+export function act(announce: () => void): void {
+  const { handle, words: shared, port } = workerData as ActorData;
+  const words: SharedWords = new Int32Array(shared);
+  const kernel = openKernel(handle);
+  storeRelease(words, WORD.tid, kernel.gettid());
+  announce();
+  for (let done = 0; ; done++) {
+    while (loadAcquire(words, WORD.asked) === done) sleepWhile(words, WORD.asked, done);
+    if (loadAcquire(words, WORD.asked) === END) break;
+    const { step, names } = (receiveMessageOnPort(port) as { message: Errand }).message;
+    port.postMessage(answerOf(kernel, step, names));
+    storeRelease(words, WORD.answered, done + 1);
+  }
+  kernel.dispose();
+  port.close();
+}
+
+/** A bug of ours is an answer too: the program goes on, and the difference shows it. */
+function answerOf(kernel: Kernel, step: Step, names: Names): Answer {
+  try {
+    return perform(kernel, step, names);
+  } catch (error) {
+    return { is: `threw ${error instanceof Error ? error.stack : error}` };
+  }
+}

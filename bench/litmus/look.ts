@@ -1,0 +1,81 @@
+/**
+ * What there is on a kernel after a step, as a string: each page of the area that is there or marked, with a hash of
+ * what it holds; each file's pages that are not zero; and how many faults each userfaultfd has. Looking changes
+ * nothing: only pages that are there are read, by a system call.
+ */
+import * as u from '../../uffd/index.ts';
+import type { Names } from './perform.ts';
+import { AREA_PAGES } from './program.ts';
+
+/** Pages of a file that are looked at. */
+const FILE_PAGES = 16;
+const P = u.PAGE_BYTES;
+
+/** Memory and a file of who looks. */
+export interface Scratch {
+  readonly fd: number;
+  /** Address of {@link FILE_PAGES} pages. */
+  readonly address: number;
+  /** The same pages. The first one is the file's. */
+  readonly view: u.PageView;
+}
+
+export function openScratch(kernel: u.Kernel): Scratch {
+  const fd = kernel.memfd_create('scratch', 0);
+  kernel.ftruncate(fd, FILE_PAGES * P);
+  const address = kernel.mmap(0, FILE_PAGES * P, u.PROT_READ | u.PROT_WRITE, u.MAP_SHARED, fd, 0);
+  const view = kernel.pageView(address, FILE_PAGES * P);
+  for (let page = 0; page < FILE_PAGES; page++) view.writable(page);
+  return { fd, address, view };
+}
+
+/** `marks`: pages may be marked that are not there. */
+export function look(kernel: u.Kernel, scratch: Scratch, names: Names, marks: boolean): string {
+  const files = Object.entries(names.files).map(([name, fd]) => `${name}:${fileState(kernel, scratch, fd)}`);
+  const uffds = Object.entries(names.uffds).map(([name, fd]) => `${name}:${uffdState(kernel, fd)}`);
+  return [areaState(kernel, scratch, names.base, marks), ...files, ...uffds].join(' | ');
+}
+
+function areaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: boolean): string {
+  const states: string[] = [];
+  const there = marks ? null : kernel.presence(base, AREA_PAGES); // one call for all, where nothing can be marked
+  for (let page = 0; page < AREA_PAGES; page++) {
+    if (there?.[page] === 0) continue;
+    const address = base + page * P;
+    const { present, writeProtected, file } = kernel.pagemap(address);
+    if (!present && !writeProtected) continue;
+    const held = present ? `=${contents(kernel, scratch, address)}` : '';
+    states.push(`${page}${file ? 'f' : ''}${writeProtected ? 'w' : ''}${held}`);
+  }
+  return states.join(' ');
+}
+
+/** What a page that is there holds, for all but its permissions. */
+function contents(kernel: u.Kernel, scratch: Scratch, address: number): string {
+  const copied = kernel.pwrite(scratch.fd, address, P, 0);
+  return copied === P ? hashOf(scratch, 0) : u.errnoName(copied);
+}
+
+function fileState(kernel: u.Kernel, scratch: Scratch, fd: number): string {
+  const read = kernel.pread(fd, scratch.address, FILE_PAGES * P, 0);
+  if (read < 0) return u.errnoName(read);
+  const states: string[] = [];
+  for (let page = 0; page * P < read; page++) {
+    const hash = hashOf(scratch, page, Math.min(P, read - page * P));
+    if (hash !== '0') states.push(`${page}=${hash}`);
+  }
+  return `${read / P}(${states.join(' ')})`;
+}
+
+/** A page's hash: 0 if all of it is zero. */
+function hashOf({ view }: Scratch, page: number, bytes = P): string {
+  const at = view.readable(page);
+  let hash = 0;
+  for (let i = 0; i < bytes / 4; i++) hash = (Math.imul(hash, 31) + (view.words[at + i] as number)) | 0;
+  return (hash >>> 0).toString(16);
+}
+
+function uffdState(kernel: u.Kernel, fd: number): string {
+  const info = kernel.fdinfo(fd);
+  return typeof info === 'number' ? u.errnoName(info) : `${info.pending}/${info.total}`;
+}

@@ -1,0 +1,91 @@
+/**
+ * A userfaultfd program as data: memory that it maps, and the system calls and accesses of a few threads, one after
+ * the other. What runs it (lockstep.ts) notes after each step what the kernel answered, who woke and what there is.
+ *
+ * Addresses and lengths are in pages from the program's area on, which both kernels have at places of their own; a
+ * fraction of a page is one: 2.5 is the middle of page 2. Names of flags are Linux's, without what is the same in all.
+ */
+import type { Static, TSchema } from 'typebox';
+import Type from 'typebox';
+
+/** Pages of the area. What lies beyond is unmapped. */
+export const AREA_PAGES = 32;
+/** Threads that may sleep in a fault; a step of no thread is one of who watches, and cannot sleep. */
+export const THREADS = ['T0', 'T1', 'T2'] as const;
+
+const At = Type.Number({ minimum: 0 });
+const Pages = Type.Number({ minimum: 0 });
+const Name = Type.String({ pattern: '^[a-z][a-z0-9]*$' });
+const Value = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
+const Thread = Type.Enum([...THREADS]);
+const oneOf = <const Names extends readonly string[]>(...names: Names) =>
+  Type.Enum([...names] as Names[number][]);
+const some = <const Names extends readonly string[]>(...names: Names) =>
+  Type.Optional(Type.Array(oneOf(...names), { uniqueItems: true }));
+
+function step<const Call extends string, Fields extends Record<string, TSchema>>(call: Call, fields: Fields) {
+  return Type.Object({ call: Type.Literal(call), ...fields }, { additionalProperties: false });
+}
+
+const Prot = Type.Optional(oneOf('rw', 'r', 'w', 'none'));
+const range = { at: At, pages: Pages };
+/** Of an ioctl: the userfaultfd, and a mode that no name stands for. */
+const on = { uffd: Name, bits: Type.Optional(Type.Integer({ minimum: 0 })) };
+
+export const StepSchema = Type.Union([
+  step('memfd_create', { file: Name }),
+  step('ftruncate', { file: Name, pages: Pages }),
+  step('fallocate', { file: Name, page: At, pages: Pages, punch: Type.Optional(Type.Boolean()) }),
+  step('mmap', {
+    ...range,
+    prot: Prot,
+    file: Type.Optional(Name),
+    page: Type.Optional(At),
+    private: Type.Optional(Type.Boolean()),
+  }),
+  step('munmap', range),
+  step('mremap', { ...range, to: At, keep: Type.Optional(Type.Boolean()) }),
+  step('mprotect', { ...range, prot: Prot }),
+  step('madvise', {
+    ...range,
+    advice: oneOf('DONTNEED', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
+    thread: Thread,
+  }),
+  step('userfaultfd', { uffd: Name, flags: some('O_NONBLOCK', 'USER_MODE_ONLY') }),
+  step('api', {
+    uffd: Name,
+    features: Type.Optional(Type.Array(Type.String())),
+    version: Type.Optional(Type.Integer()),
+  }),
+  step('register', { ...on, ...range, mode: some('MISSING', 'WP', 'MINOR') }),
+  step('unregister', { uffd: Name, ...range }),
+  step('wake', { uffd: Name, ...range }),
+  step('copy', { ...on, ...range, from: At, mode: some('DONTWAKE', 'WP'), thread: Thread }),
+  step('zeropage', { ...on, ...range, mode: some('DONTWAKE') }),
+  step('continue', { ...on, ...range, mode: some('DONTWAKE', 'WP') }),
+  step('move', { ...on, ...range, from: At, mode: some('DONTWAKE', 'ALLOW_SRC_HOLES') }),
+  step('poison', { ...on, ...range, mode: some('DONTWAKE') }),
+  step('writeprotect', { ...on, ...range, mode: some('WP', 'DONTWAKE') }),
+  step('read', { uffd: Name, messages: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })) }),
+  step('poll', { uffd: Name }),
+  step('close', { uffd: Name }),
+  step('load', { at: At, thread: Thread }),
+  step('store', { at: At, value: Value, thread: Thread }),
+  step('pread', { file: Name, page: At, at: At, pages: Pages, thread: Thread }),
+  step('pwrite', { file: Name, page: At, at: At, pages: Pages, thread: Thread }),
+]);
+
+export type Step = Static<typeof StepSchema>;
+export type StepOf<Call extends Step['call']> = Extract<Step, { call: Call }>;
+export type ThreadName = (typeof THREADS)[number];
+
+export const ProgramSchema = Type.Object(
+  {
+    name: Type.String({ pattern: '^[a-z0-9-]+$' }),
+    /** The fact that it shows, in a sentence. */
+    shows: Type.Optional(Type.String()),
+    steps: Type.Array(StepSchema, { minItems: 1 }),
+  },
+  { additionalProperties: false },
+);
+export type Program = Static<typeof ProgramSchema>;

@@ -1,0 +1,213 @@
+/**
+ * A kernel and three threads on which programs run, one after the other, in lock step: each step is made when every thread
+ * has answered or sleeps in a fault, and is followed by a look at everything. Two kernels that agree say the same
+ * after each step.
+ *
+ * A thread counts as asleep while its userfaultfd counts it (fdinfo: `total`); a thread that is in none of these lists
+ * and has not answered is still running. So all is quiet when as many are counted as have not answered.
+ */
+import * as u from '../../uffd/index.ts';
+import { sleepWhile } from '../../uffd/sync.ts';
+import { type Actor, startActor } from './actor.ts';
+import { look, openScratch, type Scratch } from './look.ts';
+import { type Answer, open, perform } from './perform.ts';
+import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName } from './program.ts';
+
+/** What one step came to. */
+export interface Moment extends Answer {
+  /** Threads that were asleep and have answered now, in the order of their names. */
+  readonly woke?: Readonly<Record<string, Answer>>;
+  /** What there is now (look.ts). */
+  readonly state: string;
+}
+
+export type Trace = readonly Moment[];
+
+/** What another kernel has said already of accesses that end a process: they are not made, but asked about. */
+export interface Foreseen {
+  /** Step → signal. */
+  readonly signals: ReadonlyMap<number, string>;
+  /** The first step in which a sleeping thread would die: the program ends before it. */
+  readonly end: number;
+}
+
+export interface Stage {
+  readonly run: (program: Program, foreseen?: Foreseen) => Trace;
+  readonly close: () => Promise<void>;
+}
+
+/** Where the area lies; nothing else of the process comes there. */
+const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
+/** A machine on which a program that is no longer than ours runs out of nothing. */
+const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
+const DEADLINE_MS = 10_000;
+const PAUSE_MS = 0.02;
+
+/** @throws KernelUnavailableError */
+export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
+  const kernel = kind === 'sim' ? u.openKernel('sim', SIM) : u.openKernel('linux');
+  const actors = new Map<ThreadName, Actor>();
+  for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
+  const scratch = openScratch(kernel);
+  return {
+    run: (program, foreseen) => runProgram({ kernel, actors, scratch }, program, foreseen),
+    async close() {
+      for (const actor of actors.values()) await actor.end();
+      kernel.dispose();
+    },
+  };
+}
+
+interface Machine {
+  readonly kernel: u.Kernel;
+  readonly actors: ReadonlyMap<ThreadName, Actor>;
+  readonly scratch: Scratch;
+}
+
+/** A program under way. */
+interface Running extends Machine {
+  readonly names: {
+    readonly base: number;
+    readonly files: Record<string, number>;
+    readonly uffds: Record<string, number>;
+    readonly threads: Record<string, number>;
+  };
+  /** Userfaultfds whose `read` blocks. */
+  readonly blocking: Set<string>;
+  /** Whether pages can be write-protected. */
+  readonly marks: boolean;
+  /** Threads at a call. */
+  readonly busy: Set<ThreadName>;
+}
+
+const NONE: Foreseen = { signals: new Map(), end: Infinity };
+
+function runProgram(machine: Machine, { steps }: Program, { signals, end }: Foreseen = NONE): Trace {
+  const { kernel, actors } = machine;
+  const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
+  const names = { base: BASE[kernel.kind], files: {}, uffds: {}, threads };
+  const marks = steps.some(
+    (step) =>
+      step.call === 'writeprotect' ||
+      (step.call !== 'madvise' &&
+        'mode' in step &&
+        (step.mode as readonly string[] | undefined)?.includes('WP')),
+  );
+  const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Set() };
+  const trace: Moment[] = [];
+  try {
+    for (const [i, step] of steps.entries()) {
+      if (i >= end) break;
+      trace.push(moment(running, step, signals.get(i)));
+    }
+  } finally {
+    cleanUp(running);
+  }
+  return trace;
+}
+
+function moment(running: Running, step: Step, signal: string | undefined): Moment {
+  const { kernel, names, scratch, busy } = running;
+  const asking = 'thread' in step ? step.thread : null;
+  const wasBusy = new Set(busy);
+  let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
+  const woke: Record<string, Answer> = {};
+  for (const [thread, answered] of settle(running)) {
+    if (thread === asking && !wasBusy.has(thread)) answer = answered;
+    else woke[thread] = answered;
+  }
+  const state = look(kernel, scratch, names, running.marks);
+  return Object.keys(woke).length === 0 ? { ...answer, state } : { ...answer, woke, state };
+}
+
+/** Makes the step, or has its thread begin it. */
+function begin(running: Running, step: Step): Answer {
+  const { kernel, actors, names, busy, blocking } = running;
+  if ('thread' in step) {
+    if (busy.has(step.thread)) return { is: 'busy' };
+    busy.add(step.thread);
+    (actors.get(step.thread) as Actor).ask(step, names);
+    return { is: 'asleep' };
+  }
+  if (step.call === 'memfd_create' || step.call === 'userfaultfd') return name(running, step);
+  if (step.call === 'read' && blocking.has(step.uffd) && pendingOf(kernel, names.uffds[step.uffd]) === 0)
+    return { is: 'would block' };
+  const answer = perform(kernel, step, names);
+  if (step.call === 'close') delete names.uffds[step.uffd];
+  return answer;
+}
+
+function name(running: Running, step: Step & { call: 'memfd_create' | 'userfaultfd' }): Answer {
+  const { kernel, names, blocking } = running;
+  const [numbers, key] = step.call === 'memfd_create' ? [names.files, step.file] : [names.uffds, step.uffd];
+  if (numbers[key] !== undefined) return { is: 'named already' };
+  const fd = open(kernel, step);
+  if (fd < 0) return { is: u.errnoName(fd) };
+  numbers[key] = fd;
+  if (step.call === 'userfaultfd' && !step.flags?.includes('O_NONBLOCK')) blocking.add(key);
+  return { is: 'ok' };
+}
+
+/**
+ * An access that would end the process: by a system call, which answers EFAULT for it. Which signal it would be, this does
+ * not tell.
+ */
+function probe({ kernel, names, scratch, busy }: Running, step: Step, signal: string): Answer {
+  if (step.call !== 'load' && step.call !== 'store') return { is: `no access, and yet ${signal}` };
+  if (busy.has(step.thread)) return { is: 'busy' };
+  const address = names.base + Math.round(step.at * u.PAGE_BYTES);
+  const answer =
+    step.call === 'load' ? kernel.pwrite(scratch.fd, address, 4, 0) : kernel.pread(scratch.fd, address, 4, 0);
+  return { is: answer === -u.EFAULT ? signal : `allowed (${answer})` };
+}
+
+/** Waits until every thread has answered or sleeps; answers those who have. */
+function settle(running: Running): [ThreadName, Answer][] {
+  const { actors, busy } = running;
+  const answered: [ThreadName, Answer][] = [];
+  const until = performance.now() + DEADLINE_MS;
+  for (let looks = 0; ; looks++) {
+    const asleep = busy.size === 0 ? 0 : sleepersOf(running); // before the look at who has answered: nobody is both
+    for (const thread of busy) {
+      const answer = (actors.get(thread) as Actor).answer();
+      if (answer === null) continue;
+      busy.delete(thread);
+      answered.push([thread, answer]);
+    }
+    if (busy.size === 0 || asleep === busy.size) break;
+    if (performance.now() > until) throw new Error(`${[...busy].join(', ')}: neither asleep nor done`);
+    if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);
+  }
+  return answered.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const IDLE = new Int32Array(new SharedArrayBuffer(4));
+
+function sleepersOf({ kernel, names }: Running): number {
+  return Object.values(names.uffds).reduce((sum, fd) => sum + totalOf(kernel, fd), 0);
+}
+
+function totalOf(kernel: u.Kernel, fd: number): number {
+  const info = kernel.fdinfo(fd);
+  return typeof info === 'number' ? 0 : info.total;
+}
+
+function pendingOf(kernel: u.Kernel, fd: number | undefined): number {
+  const info = fd === undefined ? -1 : kernel.fdinfo(fd);
+  return typeof info === 'number' ? -1 : info.pending;
+}
+
+/** Whoever sleeps finds plain memory when the userfaultfds are closed; then nothing is left of the program. */
+function cleanUp(running: Running): void {
+  const { kernel, names } = running;
+  const area = AREA_PAGES * u.PAGE_BYTES;
+  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED;
+  kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
+  for (const [key, fd] of Object.entries(names.uffds)) {
+    kernel.close(fd);
+    delete names.uffds[key];
+  }
+  settle(running);
+  for (const fd of Object.values(names.files)) kernel.close(fd);
+  kernel.munmap(names.base, area);
+}

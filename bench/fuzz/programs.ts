@@ -54,12 +54,20 @@ function step<Call extends Step['call']>(
 const steps = fc.oneof(
   step(14, 'load', { at, thread }),
   step(14, 'store', { at, value, thread }),
-  step(10, 'copy', { uffd, at, from: at, pages, mode: modes('DONTWAKE'), bits, thread }),
-  step(12, 'continue', { uffd, at, pages, mode: modes('DONTWAKE'), bits }),
+  step(10, 'copy', { uffd, at, from: at, pages, mode: modes('DONTWAKE', 'WP'), bits, thread }),
+  step(12, 'continue', { uffd, at, pages, mode: modes('DONTWAKE', 'WP'), bits }),
+  step(5, 'poison', { uffd, at, pages, mode: modes('DONTWAKE'), bits }),
+  step(9, 'writeprotect', {
+    uffd,
+    at,
+    pages,
+    mode: oneOf(['WP'], ['WP'], [], ['DONTWAKE'], ['WP', 'DONTWAKE']),
+    bits,
+  }),
   step(6, 'zeropage', { uffd, at, pages, mode: modes('DONTWAKE'), bits }),
   step(5, 'move', { uffd, at, from: at, pages, mode: modes('DONTWAKE', 'ALLOW_SRC_HOLES'), bits }),
   step(6, 'wake', { uffd, at, pages }),
-  step(8, 'register', { uffd, at, pages, mode: modes('MISSING', 'MINOR'), bits }),
+  step(8, 'register', { uffd, at, pages, mode: modes('MISSING', 'WP', 'MINOR'), bits }),
   step(4, 'unregister', { uffd, at, pages }),
   step(6, 'read', { uffd, messages: oneOf(undefined, 2, 4) }),
   step(2, 'poll', { uffd }),
@@ -81,13 +89,9 @@ const steps = fc.oneof(
 );
 
 /** Private memory, watched. */
-const watchAnon = (pages: number): Step => ({
-  call: 'register',
-  uffd: 'u',
-  at: 16,
-  pages,
-  mode: ['MISSING'],
-});
+function watchAnon(pages: number, mode: readonly ('MISSING' | 'WP')[]): Step {
+  return { call: 'register', uffd: 'u', at: 16, pages, mode: [...mode] };
+}
 
 const opening = fc
   .record({
@@ -96,11 +100,11 @@ const opening = fc
     page: fc.integer({ min: 0, max: 3 }),
     anon: fc.integer({ min: 1, max: 8 }),
     flags: modes('O_NONBLOCK', 'O_NONBLOCK', 'USER_MODE_ONLY'),
-    features: modes('THREAD_ID'),
-    mode: modes('MISSING', 'MINOR'),
-    anonWatched: flag,
+    features: modes('THREAD_ID', 'WP_UNPOPULATED', 'EXACT_ADDRESS'),
+    mode: modes('MISSING', 'WP', 'MINOR'),
+    anonMode: oneOf(undefined, ['MISSING'], ['WP'], ['MISSING', 'WP']),
   })
-  .map(({ size, shared, page, anon, flags, features, mode, anonWatched }): Step[] => [
+  .map(({ size, shared, page, anon, flags, features, mode, anonMode }): Step[] => [
     { call: 'memfd_create', file: 'f' },
     { call: 'ftruncate', file: 'f', pages: size },
     { call: 'mmap', at: 0, pages: shared, file: 'f', page },
@@ -109,7 +113,7 @@ const opening = fc
     { call: 'userfaultfd', uffd: 'u', flags: [...new Set(flags)] },
     { call: 'api', uffd: 'u', features },
     { call: 'register', uffd: 'u', at: 0, pages: shared, mode: mode.length === 0 ? ['MISSING'] : mode },
-    ...(anonWatched ? [watchAnon(anon)] : []),
+    ...(anonMode === undefined ? [] : [watchAnon(anon, anonMode)]),
   ]);
 
 /** A second file and a second userfaultfd, in some of them. */

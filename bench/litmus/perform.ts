@@ -98,11 +98,13 @@ const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
   mremap: (k, { at, pages, to, keep = false }, { base }) => {
     const flags = u.MREMAP_MAYMOVE | u.MREMAP_FIXED | (keep ? u.MREMAP_DONTUNMAP : 0);
     const [from, length, target] = [base + bytes(at), bytes(pages), base + bytes(to)];
-    if (from + length <= target || target + length <= from) {
-      const reserve = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE; // as for mmap
-      k.munmap(target, length);
-      k.mmap(target, length, u.PROT_NONE, reserve, -1, 0);
-    }
+    if (target < from + length && from < target + length)
+      return plain(k.mremap(from, length, length, flags, target));
+    // As for mmap; and with a page on either side, so that what is moved never becomes one mapping with its neighbours.
+    const [room, whole] = [target - P, length + 2 * P];
+    if (room < from + length && from < room + whole) return { is: 'too near' };
+    k.munmap(room, whole);
+    k.mmap(room, whole, u.PROT_NONE, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE, -1, 0);
     return plain(k.mremap(from, length, length, flags, target));
   },
   mprotect: (k, { at, pages, prot = 'rw' }, { base }) =>

@@ -40,7 +40,7 @@ export interface Stage {
 const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
 /** A machine on which a program that is no longer than ours runs out of nothing. */
 const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 3000;
 const PAUSE_MS = 0.02;
 
 /** @throws KernelUnavailableError */
@@ -77,7 +77,7 @@ interface Running extends Machine {
   /** Whether pages can be write-protected. */
   readonly marks: boolean;
   /** Threads at a call. */
-  readonly busy: Set<ThreadName>;
+  readonly busy: Map<ThreadName, Step>;
 }
 
 const NONE: Foreseen = { signals: new Map(), end: Infinity };
@@ -93,7 +93,7 @@ function runProgram(machine: Machine, { steps }: Program, { signals, end }: Fore
         'mode' in step &&
         (step.mode as readonly string[] | undefined)?.includes('WP')),
   );
-  const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Set() };
+  const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Map() };
   const trace: Moment[] = [];
   try {
     for (const [i, step] of steps.entries()) {
@@ -109,7 +109,7 @@ function runProgram(machine: Machine, { steps }: Program, { signals, end }: Fore
 function moment(running: Running, step: Step, signal: string | undefined): Moment {
   const { kernel, names, scratch, busy } = running;
   const asking = 'thread' in step ? step.thread : null;
-  const wasBusy = new Set(busy);
+  const wasBusy = new Set(busy.keys());
   let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
   const woke: Record<string, Answer> = {};
   for (const [thread, answered] of settle(running)) {
@@ -123,9 +123,9 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 /** Makes the step, or has its thread begin it. */
 function begin(running: Running, step: Step): Answer {
   const { kernel, actors, names, busy, blocking } = running;
+  if (isHeldUp(busy, step)) return { is: 'busy' };
   if ('thread' in step) {
-    if (busy.has(step.thread)) return { is: 'busy' };
-    busy.add(step.thread);
+    busy.set(step.thread, step);
     (actors.get(step.thread) as Actor).ask(step, names);
     return { is: 'asleep' };
   }
@@ -135,6 +135,21 @@ function begin(running: Running, step: Step): Answer {
   const answer = perform(kernel, step, names);
   if (step.call === 'close') delete names.uffds[step.uffd];
   return answer;
+}
+
+/** Calls that change a file, which wait for each other: whoever writes to it has it locked, asleep in a fault or not. */
+const CHANGE_A_FILE: ReadonlySet<Step['call']> = new Set(['pwrite', 'fallocate', 'ftruncate']);
+
+/**
+ * Whether the step would have to wait for a thread that sleeps: its own; one that keeps the userfaultfd open by its call,
+ * so that it could neither be counted nor woken; or one that writes to the file.
+ */
+function isHeldUp(busy: Running['busy'], step: Step): boolean {
+  if ('thread' in step && busy.has(step.thread)) return true;
+  const calls = [...busy.values()];
+  if (step.call === 'close') return calls.some((other) => 'uffd' in other && other.uffd === step.uffd);
+  const changesFile = CHANGE_A_FILE.has(step.call) || (step.call === 'madvise' && step.advice === 'REMOVE');
+  return changesFile && calls.some((other) => other.call === 'pwrite');
 }
 
 function name(running: Running, step: Step & { call: 'memfd_create' | 'userfaultfd' }): Answer {
@@ -154,7 +169,7 @@ function name(running: Running, step: Step & { call: 'memfd_create' | 'userfault
  */
 function probe({ kernel, names, scratch, busy }: Running, step: Step, signal: string): Answer {
   if (step.call !== 'load' && step.call !== 'store') return { is: `no access, and yet ${signal}` };
-  if (busy.has(step.thread)) return { is: 'busy' };
+  if (isHeldUp(busy, step)) return { is: 'busy' };
   const address = names.base + Math.round(step.at * u.PAGE_BYTES);
   const answer =
     step.call === 'load' ? kernel.pwrite(scratch.fd, address, 4, 0) : kernel.pread(scratch.fd, address, 4, 0);
@@ -168,14 +183,14 @@ function settle(running: Running): [ThreadName, Answer][] {
   const until = performance.now() + DEADLINE_MS;
   for (let looks = 0; ; looks++) {
     const asleep = busy.size === 0 ? 0 : sleepersOf(running); // before the look at who has answered: nobody is both
-    for (const thread of busy) {
+    for (const thread of busy.keys()) {
       const answer = (actors.get(thread) as Actor).answer();
       if (answer === null) continue;
       busy.delete(thread);
       answered.push([thread, answer]);
     }
     if (busy.size === 0 || asleep === busy.size) break;
-    if (performance.now() > until) throw new Error(`${[...busy].join(', ')}: neither asleep nor done`);
+    if (performance.now() > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
     if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);
   }
   return answered.sort(([a], [b]) => (a < b ? -1 : 1));
@@ -197,17 +212,19 @@ function pendingOf(kernel: u.Kernel, fd: number | undefined): number {
   return typeof info === 'number' ? -1 : info.pending;
 }
 
-/** Whoever sleeps finds plain memory when the userfaultfds are closed; then nothing is left of the program. */
+/** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
   const area = AREA_PAGES * u.PAGE_BYTES;
-  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED;
+  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
+  kernel.munmap(names.base, area);
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
   for (const [key, fd] of Object.entries(names.uffds)) {
+    kernel.ioctl(fd, u.UFFDIO_WAKE, u.uffdioRange.encode({ start: names.base, len: area }));
+    settle(running); // before it is closed: a call may be using it
     kernel.close(fd);
     delete names.uffds[key];
   }
-  settle(running);
   for (const fd of Object.values(names.files)) kernel.close(fd);
   kernel.munmap(names.base, area);
 }

@@ -159,7 +159,11 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     pwrite(fd, addr, length, offset) {
       alive();
       const ours = oursFrom(m, addr, length);
-      return libc.pwrite(fd, ours === 0 ? NOWHERE : addr, ours === 0 ? length : ours, offset);
+      const written = ours === 0 && length > 0 ? 0 : libc.pwrite(fd, addr, ours, offset);
+      if (written !== ours || ours === length) return written;
+      // As far as the file goes the kernel begins with the next page before it finds that it cannot be read.
+      const stopped = libc.pwrite(fd, NOWHERE, length - ours, offset + ours);
+      return ours === 0 ? stopped : ours;
     },
     mmap(addr, length, prot, flags, fd, offset) {
       alive();

@@ -1,5 +1,6 @@
 /** mmap, munmap and mremap, with the book kept of what is mapped where. */
 import {
+  MADV_NORMAL,
   MADV_POPULATE_READ,
   MADV_POPULATE_WRITE,
   MAP_ANONYMOUS,
@@ -47,7 +48,7 @@ interface Mapping {
 export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd, offset }: Mapping): number {
   if (!table.hasRoom(m.ranges)) return -ENOMEM;
   const fixed = (flags & MAP_FIXED) !== 0;
-  const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
+  const whole = wholePages(length);
   if (fixed && !isOurs(m, addr, whole)) return -EINVAL;
   const alignment = alignmentOf(length);
   const start =
@@ -84,7 +85,7 @@ function mapAligned(
   const reserved = libc.mmap(0, length + alignment, PROT_NONE, RESERVE, -1, 0);
   if (reserved < 0) return reserved;
   const start = Math.ceil(reserved / alignment) * alignment;
-  const end = start + Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
+  const end = start + wholePages(length);
   const answer = libc.mmap(start, length, prot, flags | MAP_FIXED, fd, offset);
   if (answer < 0) {
     libc.munmap(reserved, length + alignment);
@@ -96,7 +97,7 @@ function mapAligned(
 }
 
 export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number): number {
-  const whole = Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
+  const whole = wholePages(length);
   if (!(addr % PAGE_BYTES === 0 && whole > 0 && Number.isSafeInteger(addr + whole))) return -EINVAL;
   const parts = keepingBook(m, () => {
     const mapped = table.partsIn(m.ranges, addr, addr + whole);
@@ -122,12 +123,21 @@ interface Remapping {
 
 export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   const { old, oldLength, newLength, flags, newAddr } = r;
+  const whole = { ...r, oldLength: wholePages(oldLength), newLength: wholePages(newLength) };
   if (!table.hasRoom(m.ranges)) return -ENOMEM;
-  if (!isOurs(m, old, Math.max(1, oldLength))) return -EFAULT;
-  if ((flags & MREMAP_FIXED) !== 0 && !isOurs(m, newAddr, newLength)) return -EINVAL;
+  const isFixed = (flags & MREMAP_FIXED) !== 0;
+  // What the kernel refuses before it looks at a mapping it may be asked.
+  const overlaps = isFixed && newAddr < old + oldLength && old < newAddr + newLength;
+  const isNone =
+    overlaps || newLength === 0 || old % PAGE_BYTES !== 0 || (isFixed && newAddr % PAGE_BYTES !== 0);
+  // A move takes all mappings of the range along, so the rest of it may be holes (Linux 6.17).
+  const needed = isFixed && oldLength === newLength ? 1 : Math.max(1, oldLength);
+  if (!isNone && !isOurs(m, old, needed)) return -EFAULT;
+  if (isFixed && !isNone && !isOurs(m, newAddr, newLength)) return -EINVAL;
   fetchAdd(m.state, STATE.movesBegun, 1);
   const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
-  if (start >= 0) noteMove(libc, m, r, start);
+  if (start >= 0) noteMove(libc, m, whole, start);
+  else if (isFixed && !isNone) noteMovedPart(libc, m, whole);
   fetchAdd(m.state, STATE.movesEnded, 1);
   return start;
 }
@@ -135,17 +145,37 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
 function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): void {
   const { old, oldLength, newLength, flags } = r;
   keepingBook(m, () => {
-    const tag = table.tagAt(m.ranges, old);
-    const there = table.remove(m.ranges, start, start + newLength);
     const stays = (flags & MREMAP_DONTUNMAP) !== 0;
-    if (!stays) {
-      const left = table.remove(m.ranges, old, old + oldLength);
-      if (left && start !== old) backWithNothing(libc, old, oldLength, MAP_FIXED_NOREPLACE);
-      freeLinear(m, old, old + oldLength);
-    }
+    const grown = { start: old, end: old + newLength, tag: table.tagAt(m.ranges, old) };
+    const parts = oldLength === newLength ? table.partsIn(m.ranges, old, old + oldLength) : [grown];
+    if (!stays) leave(libc, m, old, oldLength, start);
     table.remove(m.watches, old, old + oldLength);
-    table.put(m.ranges, { start, end: start + newLength, tag, viewed: there });
+    for (const { start: from, end, tag } of parts) {
+      const there = table.remove(m.ranges, start + from - old, start + end - old);
+      table.put(m.ranges, { start: start + from - old, end: start + end - old, tag, viewed: there });
+    }
   });
+}
+
+/** The book no longer has that range; what a view is of stays mapped, to nothing. */
+function leave(libc: Libc, m: LinuxMachine, old: number, length: number, start: number): void {
+  const left = table.remove(m.ranges, old, old + length);
+  if (left && start !== old) backWithNothing(libc, old, length, MAP_FIXED_NOREPLACE);
+  freeLinear(m, old, old + length);
+}
+
+/** A move of several mappings that was refused at one of them has moved those below: what is unmapped now has gone. */
+function noteMovedPart(libc: Libc, m: LinuxMachine, r: Remapping): void {
+  const { old, oldLength, newAddr } = r;
+  const parts = partsOf(m, old, old + oldLength);
+  const pages = parts.flatMap(({ start, end }) =>
+    Array.from({ length: (end - start) / PAGE_BYTES }, (_, i) => start + i * PAGE_BYTES),
+  );
+  for (const page of pages) {
+    if (libc.madvise(page, PAGE_BYTES, MADV_NORMAL) !== -ENOMEM) return;
+    const moved = { ...r, old: page, oldLength: PAGE_BYTES, newLength: PAGE_BYTES };
+    noteMove(libc, m, moved, newAddr + page - old);
+  }
 }
 
 /**
@@ -164,7 +194,7 @@ export function advise(libc: Libc, m: LinuxMachine, addr: number, length: number
   const stops = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
   const parts = stops
     ? [{ start: addr, end: addr + wholeBytes(oursFrom(m, addr, length), length) }]
-    : [{ start: addr, end: addr }, ...keepingBook(m, () => table.partsIn(m.ranges, addr, addr + length))];
+    : [{ start: addr, end: addr }, ...partsOf(m, addr, addr + length)];
   for (const { start, end } of parts) {
     const answer = libc.madvise(start, end - start, advice); // of no bytes: whether the call is one at all
     if (answer < 0) return answer;
@@ -172,7 +202,16 @@ export function advise(libc: Libc, m: LinuxMachine, addr: number, length: number
   return -ENOMEM;
 }
 
+/** What is the machine's of a range, from the bottom up. */
+function partsOf(m: LinuxMachine, start: number, end: number): table.Interval[] {
+  return keepingBook(m, () => table.partsIn(m.ranges, start, end)).sort((a, b) => a.start - b.start);
+}
+
 /** Mappings are of whole pages; the last one asked for may be a part. */
 function wholeBytes(ours: number, asked: number): number {
-  return Math.min(ours, Math.ceil(asked / PAGE_BYTES) * PAGE_BYTES);
+  return Math.min(ours, wholePages(asked));
+}
+
+function wholePages(length: number): number {
+  return Math.ceil(length / PAGE_BYTES) * PAGE_BYTES;
 }

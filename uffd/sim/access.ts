@@ -7,7 +7,7 @@ import { type FaultOutcome, faultIn, handleFault } from './fault.ts';
 import type { Machine } from './machine.ts';
 import type { exclusively, sharing } from './mm-lock.ts';
 import { frameWord, isPresent, isWritable, loadPte, NO_PTE } from './page-table.ts';
-import { pageOf, pieces } from './ranges.ts';
+import { type Piece, pageOf, pieces } from './ranges.ts';
 
 /**
  * Index in physical memory of the first word of the page at `address`, once an access of this kind is allowed. It
@@ -19,7 +19,7 @@ export function translate(m: Machine, task: number, address: number, write: bool
   for (;;) {
     const pte = pteAt(m, page);
     if (isAccessible(pte, write)) return frameWord(pte);
-    const outcome = handleFault(m, task, { page, write, kernelMode: false });
+    const outcome = handleFault(m, task, { page, write, kernelMode: false, offset: address % PAGE_BYTES });
     if (outcome !== 'ok' && outcome !== 'retry') throw accessError(outcome, address);
   }
 }
@@ -84,6 +84,8 @@ export interface KernelRange {
   readonly length: number;
   readonly direction: 'read' | 'write';
   readonly hold: typeof sharing | typeof exclusively;
+  /** What is done first, so far into the range and under the lock: before it is known whether that can be accessed. */
+  readonly before?: (at: number) => void;
 }
 
 /**
@@ -98,7 +100,7 @@ export function kernelCopy(
   each: (memory: Uint8Array, at: number) => number,
 ): number {
   for (const { page, within, at, n } of pieces(range.address, range.length)) {
-    const done = whileAccessible(m, task, page, range, (word) =>
+    const done = whileAccessible(m, task, { page, within, at }, range, (word) =>
       each(m.bytes.subarray(word * 4 + within, word * 4 + within + n), at),
     );
     if (done === null) return at;
@@ -111,18 +113,19 @@ export function kernelCopy(
 function whileAccessible(
   m: Machine,
   task: number,
-  page: number,
-  { direction, hold }: KernelRange,
+  { page, within, at }: Omit<Piece, 'n'>,
+  { direction, hold, before }: KernelRange,
   body: (word: number) => number,
 ): number | null {
   const write = direction === 'write';
   for (;;) {
     const done = hold(m, () => {
+      before?.(at);
       const pte = pteAt(m, page);
       return isAccessible(pte, write) ? body(frameWord(pte)) : null;
     });
     if (done !== null) return done;
-    if (faultIn(m, task, page, write) !== 'ok') return null;
+    if (faultIn(m, task, page, write, within) !== 'ok') return null;
   }
 }
 

@@ -71,19 +71,30 @@ export function featuresOf(m: Machine, context: number): number {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.features)) & ~INITIALISED;
 }
 
+/** Whether a feature below bit 31 is enabled. */
+export function hasFeature(m: Machine, context: number, feature: bigint): boolean {
+  return (featuresOf(m, context) & Number(feature)) !== 0;
+}
+
 export function isUserModeOnly(m: Machine, context: number): boolean {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.userModeOnly)) === 1;
 }
 
 /**
- * Queues the calling task's fault on `page`. The mm lock is held, so that no UNREGISTER slips in between; once it
+ * Queues the calling task's fault. The mm lock is held, so that no UNREGISTER slips in between; once it
  * is given back, {@link announce} tells the readers.
  */
-export function queueFault(m: Machine, context: number, task: number, page: number, flags: number): void {
+export function queueFault(
+  m: Machine,
+  context: number,
+  task: number,
+  fault: Omit<FaultMessage, 'task'>,
+): void {
   lock(m.contexts, contextWord(context, CONTEXT.lock));
   setTask(m, task, TASK.awake, 0);
-  setTask(m, task, TASK.page, page);
-  setTask(m, task, TASK.flags, flags);
+  setTask(m, task, TASK.page, fault.page);
+  setTask(m, task, TASK.offset, fault.offset);
+  setTask(m, task, TASK.flags, fault.flags);
   append(m, context, task, LIST.pending);
   count(m, context, CONTEXT.pending, 1);
   count(m, context, CONTEXT.sleepers, 1);
@@ -107,6 +118,8 @@ export function announce(m: Machine, context: number): void {
 export interface FaultMessage {
   readonly task: number;
   readonly page: number;
+  /** Of the byte that was accessed, on the page. */
+  readonly offset: number;
   readonly flags: number;
 }
 
@@ -127,7 +140,13 @@ export function takeMessage(m: Machine, context: number): FaultMessage | null {
 }
 
 function messageOf(m: Machine, task: number): FaultMessage {
-  return { task, page: taskField(m, task, TASK.page), flags: taskField(m, task, TASK.flags) };
+  const { page, offset, flags } = TASK;
+  return {
+    task,
+    page: taskField(m, task, page),
+    offset: taskField(m, task, offset),
+    flags: taskField(m, task, flags),
+  };
 }
 
 export function pendingFaults(m: Machine, context: number): number {

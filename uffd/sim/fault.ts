@@ -1,31 +1,39 @@
 /**
  * The fault path: what happens when the memory management unit refuses an access. Linux's order: permissions
- * first, then the end of the file, then userfaults (missing, minor), then what the kernel fills silently.
+ * first, then poison, the end of the file, userfaults of pages that are not there (missing, minor), what the kernel fills
+ * silently; and of pages that are there and write-protected (wp).
  */
 import {
   PROT_READ,
   PROT_WRITE,
+  UFFD_FEATURE_SIGBUS,
+  UFFD_FEATURE_WP_ASYNC,
   UFFD_PAGEFAULT_FLAG_MINOR,
+  UFFD_PAGEFAULT_FLAG_WP,
   UFFD_PAGEFAULT_FLAG_WRITE,
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
+  UFFDIO_REGISTER_MODE_WP,
 } from '../abi.ts';
-import { announce, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
+import { announce, hasFeature, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
 import { allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { checkAlive, type Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
-import { cachedFrame, cachedOrZeroed, filePages } from './page-cache.ts';
+import { cachedFrame, cachedOrZeroed, filePages, usedFrame } from './page-cache.ts';
 import {
   ANON,
   frameOf,
-  installPte,
   isPresent,
+  isProtected,
   isWritable,
   loadPte,
   makePte,
   NO_PTE,
+  POISON_MARKER,
   permit,
+  protectedPte,
   replacePte,
+  unprotectedPte,
   WRITABLE,
 } from './page-table.ts';
 import { enterTranslating, isTranslating, leaveTranslating, sleepInFault } from './tasks.ts';
@@ -33,15 +41,17 @@ import { findVma, type Vma } from './vmas.ts';
 
 /**
  * How an access that the kernel was asked about stands: `ok`, it is allowed now; `retry`, the page may be there now,
- * so try again (the thread has slept, or another was quicker). The others are final.
+ * so try again (the thread has slept, or another was quicker). The others are final; only madvise tells EHWPOISON from EFAULT.
  */
-export type FaultOutcome = 'ok' | 'retry' | 'SIGSEGV' | 'SIGBUS' | 'EFAULT' | 'nomem';
+export type FaultOutcome = 'ok' | 'retry' | 'SIGSEGV' | 'SIGBUS' | 'EFAULT' | 'EHWPOISON' | 'nomem';
 
 /** One access: to which page, for a write or not, by a system call (kernel mode) or by the program itself. */
 export interface Access {
   readonly page: number;
   readonly write: boolean;
   readonly kernelMode: boolean;
+  /** Of the byte, on the page. */
+  readonly offset: number;
 }
 
 /**
@@ -66,12 +76,13 @@ function fault(m: Machine, task: number, access: Access): FaultOutcome {
     if (vma === null) return 'SIGSEGV';
     const decided = decide(m, vma, access);
     // Queued before the lock is let go: no UNREGISTER can miss it.
-    if (typeof decided === 'object') queueFault(m, decided.context, task, access.page, decided.flags);
+    if (typeof decided === 'object')
+      queueFault(m, decided.context, task, { ...access, flags: decided.flags });
     return decided;
   });
   if (typeof step !== 'object') return step;
   announce(m, step.context);
-  sleepUnlessResolved(m, task, step.context, access.page);
+  sleepUnlessResolved(m, task, step, access.page);
   return 'retry';
 }
 
@@ -81,30 +92,44 @@ export function faultIn(
   task: number,
   page: number,
   write: boolean,
+  offset = 0,
 ): Exclude<FaultOutcome, 'retry'> {
   for (;;) {
-    const outcome = handleFault(m, task, { page, write, kernelMode: true });
+    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset });
     if (outcome !== 'retry') return outcome;
   }
 }
 
 /** A resolver that came before the fault was queued found nobody to wake: so look once more before sleeping. */
-function sleepUnlessResolved(m: Machine, task: number, context: number, page: number): void {
-  if (loadPte(m, page) !== NO_PTE) withdrawFault(m, context, task);
-  else sleepInFault(m, task);
+function sleepUnlessResolved(m: Machine, task: number, { context, flags }: Message, page: number): void {
+  if (isUnresolved(loadPte(m, page), flags)) sleepInFault(m, task);
+  else withdrawFault(m, context, task);
 }
 
-/** What a fault comes to: an outcome, or a message with these flags to this context. */
-type Step = FaultOutcome | { readonly context: number; readonly flags: number };
+function isUnresolved(pte: number, flags: number): boolean {
+  if ((flags & UFFD_PAGEFAULT_FLAG_WP) !== 0) return isPresent(pte) && isProtected(pte);
+  return !isPresent(pte) && pte !== POISON_MARKER;
+}
+
+/** A message with these flags to this context. */
+interface Message {
+  readonly context: number;
+  readonly flags: number;
+}
+
+/** What a fault comes to. */
+type Step = FaultOutcome | Message;
 
 function decide(m: Machine, vma: Vma, access: Access): Step {
   if (!isPermitted(vma, access.write)) return access.kernelMode ? 'EFAULT' : 'SIGSEGV';
   const pte = loadPte(m, access.page);
-  if (isPresent(pte)) {
-    if (!access.write || isWritable(pte)) return 'ok';
-    return copyZeroPage(m, access.page, pte);
-  }
-  return vma.file < 0 ? anonymousFault(m, vma, access) : fileFault(m, vma, access);
+  if (pte === POISON_MARKER) return access.kernelMode ? 'EHWPOISON' : 'SIGBUS';
+  if (isPresent(pte)) return !access.write || isWritable(pte) ? 'ok' : writeFault(m, vma, access, pte);
+  return vma.file < 0 ? anonymousFault(m, vma, access, pte) : fileFault(m, vma, access, pte);
+}
+
+function busError({ kernelMode }: Access): FaultOutcome {
+  return kernelMode ? 'EFAULT' : 'SIGBUS';
 }
 
 /** Whether the VMA permits the access. x86: a page that can be written can be read. */
@@ -112,7 +137,25 @@ export function isPermitted(vma: Vma, write: boolean): boolean {
   return (vma.prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE)) !== 0;
 }
 
-/** A permitted write to a read-only entry: it maps the zero page, which gets a private copy. */
+/** A permitted write to an entry that is there and not writable. */
+function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
+  const { page } = access;
+  if (isProtected(pte) && isWatched(vma, UFFDIO_REGISTER_MODE_WP)) {
+    if (!hasFeature(m, vma.context, UFFD_FEATURE_WP_ASYNC))
+      return userfault(m, vma, access, UFFD_PAGEFAULT_FLAG_WP);
+    replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma.prot));
+    return 'retry'; // it may be the zero page
+  }
+  if (frameOf(pte) === 0) return copyZeroPage(m, page, pte);
+  // A protection from when the range was watched for writes: a write ends it.
+  return replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma.prot)) ? 'ok' : 'retry';
+}
+
+function isWatched(vma: Vma, mode: number): boolean {
+  return (vma.modes & mode) !== 0;
+}
+
+/** The zero page gets a private copy. */
 function copyZeroPage(m: Machine, page: number, pte: number): FaultOutcome {
   const frame = allocateZeroedFrame(m, 'data');
   if (frame === NO_FRAME) return 'nomem';
@@ -121,27 +164,50 @@ function copyZeroPage(m: Machine, page: number, pte: number): FaultOutcome {
   return 'retry';
 }
 
-function anonymousFault(m: Machine, vma: Vma, access: Access): Step {
-  if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) return userfault(m, vma, access, 0);
-  if (!access.write) return install(m, access.page, makePte(0, 0));
+function anonymousFault(m: Machine, vma: Vma, access: Access, marker: number): Step {
+  if (isWatched(vma, UFFDIO_REGISTER_MODE_MISSING)) return userfault(m, vma, access, 0);
+  if (!access.write) return unlessLost(install(m, vma, access.page, marker, makePte(0, 0)));
   const frame = allocateZeroedFrame(m, 'data');
   if (frame === NO_FRAME) return 'nomem';
-  if (installPte(m, access.page, makePte(frame, WRITABLE | ANON))) return 'ok';
-  releaseFrame(m, frame, 'data');
-  return 'retry';
+  const outcome = install(m, vma, access.page, marker, makePte(frame, WRITABLE | ANON));
+  if (outcome === 'lost') releaseFrame(m, frame, 'data');
+  return unlessLost(outcome);
 }
 
-function fileFault(m: Machine, vma: Vma, access: Access): Step {
+function fileFault(m: Machine, vma: Vma, access: Access, marker: number): Step {
+  if (!access.write && !isWatched(vma, UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR)) {
+    mapAround(m, vma, access.page);
+    if (isPresent(loadPte(m, access.page))) return 'ok';
+  }
   const filePage = vma.filePage + access.page - vma.start;
-  if (filePage >= filePages(m, vma.file)) return access.kernelMode ? 'EFAULT' : 'SIGBUS';
+  if (filePage >= filePages(m, vma.file)) return busError(access);
   const cached = cachedFrame(m, vma.file, filePage) !== NO_FRAME;
-  if (cached && (vma.modes & UFFDIO_REGISTER_MODE_MINOR) !== 0) {
+  if (cached && isWatched(vma, UFFDIO_REGISTER_MODE_MINOR)) {
     return userfault(m, vma, access, UFFD_PAGEFAULT_FLAG_MINOR);
   }
-  if (!cached && (vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) return userfault(m, vma, access, 0);
+  if (!cached && isWatched(vma, UFFDIO_REGISTER_MODE_MISSING)) return userfault(m, vma, access, 0);
   const frame = cachedOrZeroed(m, vma.file, filePage);
   if (frame === NO_FRAME) return 'nomem';
-  return install(m, access.page, sharedPte(vma, frame));
+  return unlessLost(install(m, vma, access.page, marker, sharedPte(vma, frame)));
+}
+
+/** As fault_around_bytes and what one page table holds, in pages. */
+const AROUND_PAGES = 16;
+const TABLE_PAGES = 512;
+
+/**
+ * A read maps what the cache has of the pages around too, whatever becomes of it itself. Linux, mm/memory.c: from the
+ * mapping's begin or a multiple of so many pages on, and not past a page table's end.
+ */
+function mapAround(m: Machine, vma: Vma, page: number): void {
+  const table = page - (page % TABLE_PAGES);
+  const first = Math.max(page - (page % AROUND_PAGES), vma.start, table);
+  const end = Math.min(first + AROUND_PAGES, table + TABLE_PAGES, vma.end);
+  const fileEnd = vma.start + filePages(m, vma.file) - vma.filePage;
+  for (let each = first; each < Math.min(end, fileEnd); each++) {
+    const frame = usedFrame(m, vma.file, vma.filePage + each - vma.start);
+    if (frame !== NO_FRAME) replacePte(m, each, NO_PTE, sharedPte(vma, frame));
+  }
 }
 
 /** The entry for a page of a shared file mapping. */
@@ -155,11 +221,24 @@ export function withProtection(pte: number, prot: number): number {
   return permit(pte, (prot & (PROT_READ | PROT_WRITE)) !== 0, writable);
 }
 
-function install(m: Machine, page: number, pte: number): FaultOutcome {
-  return installPte(m, page, pte) ? 'ok' : 'retry';
+/**
+ * Publishes an entry in place of `marker`; where that says so it is write-protected, and then whoever writes must look
+ * again. 'lost' if another thread was quicker.
+ */
+function install(m: Machine, vma: Vma, page: number, marker: number, pte: number): 'ok' | 'retry' | 'lost' {
+  const isMarked = isProtected(marker) && isWatched(vma, UFFDIO_REGISTER_MODE_WP);
+  if (!replacePte(m, page, marker, isMarked ? protectedPte(pte) : pte)) return 'lost';
+  return isMarked ? 'retry' : 'ok';
+}
+
+/** Whoever has lost a race finds what the winner has installed. */
+function unlessLost(outcome: 'ok' | 'retry' | 'lost'): FaultOutcome {
+  return outcome === 'lost' ? 'retry' : outcome;
 }
 
 function userfault(m: Machine, vma: Vma, access: Access, kind: number): Step {
-  if (access.kernelMode && isUserModeOnly(m, vma.context)) return 'EFAULT';
-  return { context: vma.context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
+  const { context } = vma;
+  if (hasFeature(m, context, UFFD_FEATURE_SIGBUS)) return busError(access);
+  if (access.kernelMode && isUserModeOnly(m, context)) return 'EFAULT';
+  return { context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
 }

@@ -1,5 +1,5 @@
 /**
- * The ioctls that put pages in place: COPY, ZEROPAGE, CONTINUE (and MOVE, in move.ts). They work in ascending order,
+ * The ioctls that put pages, or poison, in place: COPY, ZEROPAGE, CONTINUE, POISON (and MOVE, in move.ts). They work in ascending order,
  * page by page, without rolling back, and wake exactly what they put in place. An error on the first page is told
  * as such; one further on as EAGAIN, with the bytes done.
  */
@@ -7,11 +7,15 @@
 import { type Field, loadU64, store64 } from '../abi/layout.ts';
 import {
   UFFDIO_CONTINUE_MODE_DONTWAKE,
+  UFFDIO_CONTINUE_MODE_WP,
   UFFDIO_COPY_MODE_DONTWAKE,
   UFFDIO_COPY_MODE_WP,
+  UFFDIO_POISON_MODE_DONTWAKE,
+  UFFDIO_REGISTER_MODE_WP,
   UFFDIO_ZEROPAGE_MODE_DONTWAKE,
   uffdioContinue,
   uffdioCopy,
+  uffdioPoison,
   uffdioZeropage,
 } from '../abi.ts';
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
@@ -22,8 +26,17 @@ import { faultIn, sharedPte, withProtection } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
-import { cachedFrame, cacheFrame, cacheZeroes, filePages } from './page-cache.ts';
-import { ANON, installPte, loadPte, makePte, NO_PTE } from './page-table.ts';
+import { cachedFrame, cacheFrame, cacheZeroes, filePages, useFrame } from './page-cache.ts';
+import {
+  ANON,
+  installOver,
+  installPte,
+  isPresent,
+  loadPte,
+  makePte,
+  POISON_MARKER,
+  protectedPte,
+} from './page-table.ts';
 import { isPageRange, isSourceRange, pageOf } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
 
@@ -58,13 +71,14 @@ function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCop
   for (;;) {
     let absent = -1;
     const errno = inVma(m, page, end, (vma) => {
-      // No VMA of this kernel is registered for write protection, which MODE_WP demands.
-      if ((mode & UFFDIO_COPY_MODE_WP) !== 0) return -EINVAL;
+      const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
+      if (protect && !isWatchedForWrites(vma)) return -EINVAL;
       absent = absentSource(m, source);
-      return absent < 0 ? copyPage(m, vma, page, source) : 0;
+      return absent < 0 ? copyPage(m, vma, page, source, protect) : 0;
     });
     if (absent < 0) return errno;
-    if (faultIn(m, task, absent, false) !== 'ok') return -EFAULT;
+    const offset = absent === pageOf(source) ? source % PAGE_BYTES : 0;
+    if (faultIn(m, task, absent, false, offset) !== 'ok') return -EFAULT;
   }
 }
 
@@ -87,9 +101,24 @@ export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
 export function continueRange(m: Machine, context: number, arg: Uint8Array): number {
   const { fields } = uffdioContinue;
   const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
-  if (!isPageRange(start, len) || mode > UFFDIO_CONTINUE_MODE_DONTWAKE) return -EINVAL;
-  const out = fillRange(m, context, start, len, mode === 0, (vma, page) => continuePage(m, vma, page));
+  if (!isPageRange(start, len)) return -EINVAL;
+  if (mode > (UFFDIO_CONTINUE_MODE_DONTWAKE | UFFDIO_CONTINUE_MODE_WP)) return -EINVAL;
+  const protect = (mode & UFFDIO_CONTINUE_MODE_WP) !== 0;
+  const wakes = (mode & UFFDIO_CONTINUE_MODE_DONTWAKE) === 0;
+  const out = fillRange(m, context, start, len, wakes, (vma, page) => continuePage(m, vma, page, protect));
   return answer(arg, fields.mapped, out, len);
+}
+
+export function poison(m: Machine, context: number, arg: Uint8Array): number {
+  const { fields } = uffdioPoison;
+  const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
+  if (!isPageRange(start, len) || mode > UFFDIO_POISON_MODE_DONTWAKE) return -EINVAL;
+  const out = fillRange(m, context, start, len, mode === 0, (vma, page) => poisonPage(m, vma, page));
+  return answer(arg, fields.updated, out, len);
+}
+
+function isWatchedForWrites({ modes }: Vma): boolean {
+  return (modes & UFFDIO_REGISTER_MODE_WP) !== 0;
 }
 
 /** Runs `each` on the pages of a range, all under one hold of the lock: bytes done, or −errno. */
@@ -156,14 +185,17 @@ function filePage(vma: Vma, page: number): number {
   return vma.filePage + page - vma.start;
 }
 
-function copyPage(m: Machine, vma: Vma, page: number, source: number): number {
-  if (loadPte(m, page) !== NO_PTE) return -EEXIST;
+function copyPage(m: Machine, vma: Vma, page: number, source: number, protect: boolean): number {
+  if (isPresent(loadPte(m, page))) return -EEXIST;
   if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
   if (vma.file >= 0 && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
   const frame = allocateDirtyFrame(m);
   if (frame === NO_FRAME) return -ENOMEM;
   copyBytes(m, frame, source);
-  const errno = vma.file < 0 ? installAnonymous(m, vma, page, frame) : installCached(m, vma, page, frame);
+  const errno =
+    vma.file < 0
+      ? installAnonymous(m, vma, page, frame, protect)
+      : installCached(m, vma, page, frame, protect);
   if (errno !== 0) releaseFrame(m, frame, 'data');
   return errno;
 }
@@ -183,36 +215,50 @@ function copyBytes(m: Machine, frame: number, source: number): void {
   m.bytes.copyWithin(to + PAGE_BYTES - within, next, next + within);
 }
 
-function installAnonymous(m: Machine, vma: Vma, page: number, frame: number): number {
+function installAnonymous(m: Machine, vma: Vma, page: number, frame: number, protect: boolean): number {
   const pte = withProtection(makePte(frame, ANON), vma.prot);
-  return installPte(m, page, pte) ? 0 : -EEXIST;
+  return installOver(m, page, protect ? protectedPte(pte) : pte) ? 0 : -EEXIST;
 }
 
 /** The frame becomes the file's page, and is mapped. */
-function installCached(m: Machine, vma: Vma, page: number, frame: number): number {
+function installCached(m: Machine, vma: Vma, page: number, frame: number, protect: boolean): number {
   const outcome = cacheFrame(m, vma.file, filePage(vma, page), frame);
   if (outcome === 'exists') return -EEXIST;
   if (outcome === 'nomem') return -ENOMEM;
   // Somebody may have mapped the page in the moment since it is cached: it is there, which is what was asked.
-  installPte(m, page, sharedPte(vma, frame));
+  mapShared(m, vma, page, frame, protect);
   return 0;
 }
 
+/** False if something is mapped there. */
+function mapShared(m: Machine, vma: Vma, page: number, frame: number, protect = false): boolean {
+  const pte = sharedPte(vma, frame);
+  return installOver(m, page, protect ? protectedPte(pte) : pte);
+}
+
+/** Over a marker in shared memory only. */
 function zeroPage(m: Machine, vma: Vma, page: number): number {
-  if (loadPte(m, page) !== NO_PTE) return -EEXIST;
   if (vma.file < 0) return installPte(m, page, withProtection(makePte(0, 0), vma.prot)) ? 0 : -EEXIST;
+  if (isPresent(loadPte(m, page))) return -EEXIST;
   if (isPastEnd(m, vma, page)) return -EFAULT;
   const frame = cacheZeroes(m, vma.file, filePage(vma, page));
   if (typeof frame === 'string') return frame === 'exists' ? -EEXIST : -ENOMEM;
-  installPte(m, page, sharedPte(vma, frame));
+  mapShared(m, vma, page, frame);
   return 0;
 }
 
+/** Marks a page of this mapping where nothing is, not even a marker. */
+function poisonPage(m: Machine, vma: Vma, page: number): number {
+  if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
+  return installPte(m, page, POISON_MARKER) ? 0 : -EEXIST;
+}
+
 /** Maps what the page cache has; it makes nothing. The cache is asked before the page table. */
-function continuePage(m: Machine, vma: Vma, page: number): number {
+function continuePage(m: Machine, vma: Vma, page: number, protect: boolean): number {
+  if (protect && !isWatchedForWrites(vma)) return -EINVAL;
   if (vma.file < 0) return -EINVAL;
   if (isPastEnd(m, vma, page)) return -EINVAL;
-  const frame = cachedFrame(m, vma.file, filePage(vma, page));
+  const frame = useFrame(m, vma.file, filePage(vma, page));
   if (frame === NO_FRAME) return -EFAULT;
-  return installPte(m, page, sharedPte(vma, frame)) ? 0 : -EEXIST;
+  return mapShared(m, vma, page, frame, protect) ? 0 : -EEXIST;
 }

@@ -11,7 +11,7 @@ import * as mappings from './mappings.ts';
 import * as memfd from './memfd.ts';
 import { sharing } from './mm-lock.ts';
 import { mremap } from './mremap.ts';
-import { isPresent, loadPte } from './page-table.ts';
+import { isPresent, isProtected, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf } from './ranges.ts';
 import {
   enterTranslating,
@@ -66,8 +66,9 @@ function pagemap(m: Machine, addr: number): PageState {
   const page = pageOf(addr);
   return sharing(m, () => {
     const vma = findVma(m, page);
-    const present = vma !== null && isPresent(loadPte(m, page));
-    return { present, writeProtected: false, file: present && vma.file >= 0 };
+    const pte = vma === null ? NO_PTE : loadPte(m, page);
+    const present = isPresent(pte);
+    return { present, writeProtected: isProtected(pte), file: present && vma !== null && vma.file >= 0 };
   });
 }
 

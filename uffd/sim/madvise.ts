@@ -15,14 +15,16 @@ import {
   MADV_REMOVE,
   MADV_SEQUENTIAL,
   MADV_WILLNEED,
+  PROT_READ,
+  PROT_WRITE,
 } from '../abi.ts';
-import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
-import { faultIn, isPermitted } from './fault.ts';
+import { EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
+import { faultIn } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
-import { dropEntries, punch } from './unmap.ts';
+import { dropPages, punch } from './unmap.ts';
 import { clip, findVma, type Vma, vmasIn } from './vmas.ts';
 
 /** Without effect here. Pages that were MADV_FREEd stay until memory is short, which the machine never is. */
@@ -45,6 +47,7 @@ const DROPS: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_REMOVE]);
 export function madvise(m: Machine, task: number, addr: number, length: number, advice: number): number {
   if (!HINTS.has(advice) && !POPULATES.has(advice) && !DROPS.has(advice)) return -EINVAL;
   if (!isAligned(addr) || !isUserRange(addr, length)) return -EINVAL;
+  if (length === 0) return 0;
   const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
   if (POPULATES.has(advice)) return populate(m, task, start, end, advice === MADV_POPULATE_WRITE);
   return exclusively(m, () => adviseAll(m, start, end, advice));
@@ -66,7 +69,7 @@ function adviseAll(m: Machine, start: number, end: number, advice: number): numb
 
 function advise(m: Machine, vma: Vma, advice: number): number {
   if (advice === MADV_FREE && vma.file >= 0) return -EINVAL;
-  if (advice === MADV_DONTNEED) dropEntries(m, vma);
+  if (advice === MADV_DONTNEED) dropPages(m, vma);
   if (advice !== MADV_REMOVE) return 0;
   if (vma.file < 0) return -EINVAL;
   punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
@@ -78,6 +81,7 @@ function populate(m: Machine, task: number, start: number, end: number, write: b
     const errno = sharing(m, () => populateRefusal(m, page, write));
     if (errno !== 0) return errno;
     const outcome = faultIn(m, task, page, write);
+    if (outcome === 'EHWPOISON') return -EHWPOISON;
     if (outcome !== 'ok') return outcome === 'EFAULT' ? -EFAULT : -ENOMEM;
   }
   return 0;
@@ -86,5 +90,5 @@ function populate(m: Machine, task: number, start: number, end: number, write: b
 function populateRefusal(m: Machine, page: number, write: boolean): number {
   const vma = findVma(m, page);
   if (vma === null) return -ENOMEM;
-  return isPermitted(vma, write) ? 0 : -EINVAL;
+  return (vma.prot & (write ? PROT_WRITE : PROT_READ)) !== 0 ? 0 : -EINVAL;
 }

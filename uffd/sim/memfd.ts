@@ -15,10 +15,12 @@ import {
   dropFile,
   fileSize,
   MAX_FILE_BYTES,
+  markUnused,
   setFileSize,
+  useFrame,
 } from './page-cache.ts';
 import { isUserRange, pageOf, pagesOf, pieces } from './ranges.ts';
-import { punch } from './unmap.ts';
+import { punch, unmapFile } from './unmap.ts';
 
 const MAX_NAME_BYTES = 249;
 
@@ -72,6 +74,8 @@ function punchBytes(m: Machine, file: number, start: number, end: number): numbe
   const first = pagesOf(start);
   const last = pageOf(end);
   if (first < last) punch(m, file, first, last);
+  // Linux 6.18, mm/shmem.c: of a hole that ends on the file's first page it takes the end for the end of the file.
+  if (last === 0) unmapFile(m, file, first);
   zeroBytes(m, file, start, Math.min(end, first * PAGE_BYTES));
   zeroBytes(m, file, Math.max(start, last * PAGE_BYTES), end);
   return 0;
@@ -90,11 +94,12 @@ function zeroBytes(m: Machine, file: number, start: number, end: number): void {
 function allocateBytes(m: Machine, file: number, start: number, end: number, grows: boolean): number {
   const made: number[] = [];
   for (let page = pageOf(start); page < pagesOf(end); page++) {
-    if (cachedFrame(m, file, page) !== NO_FRAME) continue;
+    if (useFrame(m, file, page) !== NO_FRAME) continue; // allocated twice counts as used
     if (typeof cacheZeroes(m, file, page) !== 'number') {
       for (const page of made) punch(m, file, page, page + 1);
       return -ENOSPC;
     }
+    markUnused(m, file, page);
     made.push(page);
   }
   if (grows && end > fileSize(m, file)) setFileSize(m, file, end);
@@ -153,7 +158,10 @@ export function pwrite(m: Machine, task: number, call: FileCall): number {
     const length = Math.min(call.length, MAX_FILE_BYTES - offset);
     let full = false;
     // Exclusively, since the file may grow: its size and its pages change together.
-    const range = { address: addr, length, direction: 'read', hold: exclusively } as const;
+    const range = {
+      ...({ address: addr, length, direction: 'read', hold: exclusively } as const),
+      before: (at: number) => readyForWrite(m, file, offset + at),
+    };
     const copied = kernelCopy(m, task, range, (memory, at) => {
       const written = writeFile(m, file, offset + at, memory);
       full = written < memory.length;
@@ -162,6 +170,15 @@ export function pwrite(m: Machine, task: number, call: FileCall): number {
     if (copied > 0 || length <= 0) return copied;
     return full ? -ENOSPC : -EFAULT;
   });
+}
+
+/**
+ * As Linux does (mm/shmem.c, shmem_write_begin and _end): the page is in the cache, and the file reaches up to there, before
+ * it is known whether the memory can be read.
+ */
+function readyForWrite(m: Machine, file: number, offset: number): void {
+  if (cachedOrZeroed(m, file, pageOf(offset)) !== NO_FRAME && offset > fileSize(m, file))
+    setFileSize(m, file, offset);
 }
 
 /** Bytes written: fewer than asked for when memory is full. */

@@ -4,7 +4,7 @@
  *
  * Deviations from Linux: a source without any page table is ENOENT there before the destination is looked at; here
  * there is one flat table, so a destination that is taken is always EEXIST. EBUSY (a page shared by fork, or pinned)
- * and EFAULT (a marker at the source) cannot arise: there is no fork, no pin and no marker.
+ * cannot arise: there is no fork and no pin.
  *
  * Linux flushes the TLBs before it maps a page at its new address: from then on nobody sees it by the old one. Here
  * a thread that translated the source before goes on seeing the frame, which is now the destination's, until its
@@ -17,13 +17,14 @@ import {
   UFFDIO_MOVE_MODE_DONTWAKE,
   uffdioMove,
 } from '../abi.ts';
-import { EEXIST, EINVAL, ENOENT } from '../errno.ts';
+import { EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
+import { withProtection } from './fault.ts';
 import { answer, finish, take } from './fill.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
-import { clearPte, loadPte, NO_PTE, storePte } from './page-table.ts';
+import { clearPte, isPresent, loadPte, NO_PTE, storePte, unprotectedPte } from './page-table.ts';
 import { isPageRange, pageOf } from './ranges.ts';
 import { findVma } from './vmas.ts';
 
@@ -82,12 +83,16 @@ function refusal(m: Machine, { context, from, to, pages }: Move): number {
   return isWhole && isPrivate && isMovable && target.context === context ? 0 : -EINVAL;
 }
 
-/** Moves one entry, that of the zero page too: 0, or −errno. The lock is held exclusively: nobody else changes any. */
+/**
+ * Moves one entry, that of the zero page too, and writable where both mappings are: 0, or −errno. The lock is held
+ * exclusively: nobody else changes any.
+ */
 function movePage(m: Machine, from: number, to: number, skipsHoles: boolean): number {
   if (loadPte(m, to) !== NO_PTE) return -EEXIST;
   const pte = loadPte(m, from);
   if (pte === NO_PTE) return skipsHoles ? 0 : -ENOENT;
+  if (!isPresent(pte)) return -EFAULT; // a marker
   clearPte(m, from);
-  storePte(m, to, pte);
+  storePte(m, to, withProtection(unprotectedPte(pte), PROT_WRITE));
   return 0;
 }

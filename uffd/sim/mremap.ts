@@ -1,5 +1,5 @@
 /** mremap: a mapping shrinks, grows, or moves with its page-table entries; frames stay where they are. */
-import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi.ts';
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { endShootdown } from './frames.ts';
@@ -9,6 +9,7 @@ import { movePtes } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
 import { unmapPages } from './unmap.ts';
 import { clip, findHole, findVma, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import { unprotectPages } from './write-protect.ts';
 
 /** The arguments of mremap. */
 export interface RemapCall {
@@ -63,11 +64,11 @@ function destinationRefusal(m: Machine, { newAddr, newLength }: RemapCall, move:
 
 function remapPages(m: Machine, move: Move): number {
   const { from, pages, newPages } = move;
-  const vma = findVma(m, from);
-  if (vma === null) return -EFAULT;
-  // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
-  if (pages === 0 && !vma.shared) return -EINVAL;
   if (!hasRoom(m, 4)) return -ENOMEM;
+  if (move.fixed && pages === newPages) return moveAll(m, move);
+  const vma = findVma(m, from);
+  const errno = refusal(vma, move);
+  if (vma === null || errno !== 0) return errno;
   if (!move.fixed && !move.keepsOld) {
     if (pages > 0 && newPages <= pages) return shrink(m, from, pages, newPages);
     if (vma.end < from + pages) return -EFAULT;
@@ -75,6 +76,31 @@ function remapPages(m: Machine, move: Move): number {
     if (!move.mayMove) return -ENOMEM;
   }
   return vma.end < from + pages ? -EFAULT : moveAway(m, vma, move);
+}
+
+function refusal(vma: Vma | null, { pages }: Move): number {
+  if (vma === null) return -EFAULT;
+  // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
+  return pages === 0 && !vma.shared ? -EINVAL : 0;
+}
+
+/**
+ * A move that changes no size takes all mappings of the range along, with the holes between them (Linux 6.17). One that is
+ * registered goes alone: met after others it ends the call with −EFAULT, and those have moved.
+ */
+function moveAll(m: Machine, move: Move): number {
+  const { from, pages, to } = move;
+  const vmas = vmasIn(m, from, from + pages);
+  if (vmas.length === 0 || (vmas[0] as Vma).start > from) return -EFAULT;
+  for (const [i, vma] of vmas.entries()) {
+    if (vma.context >= 0 && (i > 0 || vma.end < from + pages)) return -EFAULT;
+    const part = clip(vma, from, from + pages);
+    const size = part.end - part.start;
+    const one = { ...move, from: part.start, pages: size, newPages: size, to: to + part.start - from };
+    const moved = moveAway(m, vma, one);
+    if (moved < 0) return moved;
+  }
+  return to * PAGE_BYTES;
 }
 
 /** The tail goes; what is left stays where it is. */
@@ -105,9 +131,10 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
   return to * PAGE_BYTES;
 }
 
-/** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered. */
+/** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered, and nothing protected. */
 function moveEntries(m: Machine, vma: Vma, to: number, newPages: number): void {
   unmapPages(m, to, to + newPages);
+  if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
   replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
 }

@@ -1,6 +1,7 @@
 /**
  * Files in memory (memfd, and the anonymous file behind MAP_SHARED | MAP_ANONYMOUS) and their page caches: which
- * frame holds which page of a file. The index is a radix tree of three levels whose inner nodes are frames.
+ * frame holds which page of a file. The index is a radix tree of three levels whose inner nodes are frames. A frame that
+ * was only allocated (fallocate) is held as a negative number until somebody uses the page: no read maps it in passing.
  */
 import { LOG_PAGE_WORDS, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { cas, fetchAdd, loadAcquire, storeRelease } from '../sync.ts';
@@ -74,8 +75,31 @@ export function filePages(m: Machine, file: number): number {
 
 /** The frame that caches a page of the file, or NO_FRAME: a hole. */
 export function cachedFrame(m: Machine, file: number, page: number): number {
+  return Math.abs(slotOf(m, file, page));
+}
+
+/** The same for a page that somebody has used. */
+export function usedFrame(m: Machine, file: number, page: number): number {
+  return Math.max(slotOf(m, file, page), NO_FRAME);
+}
+
+function slotOf(m: Machine, file: number, page: number): number {
   const slot = leafSlot(m, file, page, false);
   return slot < 0 ? NO_FRAME : loadAcquire(m.frames, slot);
+}
+
+/** The frame that caches a page, which is used from now on; NO_FRAME: a hole. */
+export function useFrame(m: Machine, file: number, page: number): number {
+  const found = slotOf(m, file, page);
+  // Whoever else takes it from allocated to used does what we do.
+  if (found < NO_FRAME) cas(m.frames, leafSlot(m, file, page, false), found, -found);
+  return Math.abs(found);
+}
+
+/** A page that is cached becomes one that was only allocated: nobody knows of it yet. */
+export function markUnused(m: Machine, file: number, page: number): void {
+  const slot = leafSlot(m, file, page, false);
+  storeRelease(m.frames, slot, -loadAcquire(m.frames, slot));
 }
 
 /** Caches a frame for a page, unless the page is cached already or no memory is left for the index. */
@@ -93,11 +117,11 @@ export function cacheFrame(
 
 /** The frame of a page, a zeroed one if the page was a hole; NO_FRAME if memory is full. */
 export function cachedOrZeroed(m: Machine, file: number, page: number): number {
-  const cached = cachedFrame(m, file, page);
+  const cached = useFrame(m, file, page);
   if (cached !== NO_FRAME) return cached;
   const made = cacheZeroes(m, file, page);
   if (typeof made === 'number') return made;
-  return made === 'exists' ? cachedFrame(m, file, page) : NO_FRAME;
+  return made === 'exists' ? useFrame(m, file, page) : NO_FRAME;
 }
 
 /** A hole becomes a page of zeroes: its frame. */
@@ -121,7 +145,7 @@ export function discardPages(m: Machine, file: number, from: number, to: number)
       page = nextLeaf(m, file, page);
       continue;
     }
-    const frame = loadAcquire(m.frames, slot);
+    const frame = Math.abs(loadAcquire(m.frames, slot));
     if (frame !== NO_FRAME) {
       storeRelease(m.frames, slot, NO_FRAME);
       retireFrame(m, frame);

@@ -1,8 +1,11 @@
 /**
  * Page-table entries: a frame number plus flags, one 32-bit word a page of addresses.
  *
- *      31           30           10  9 … 3   2       1         0
- *      not readable | frame number  | 0     | anon | writable | present
+ *      31           30           10  9 … 5   4        3           2       1         0
+ *      not readable | frame number  | 0     | poison | protected | anon | writable | present
+ *
+ * An entry that is not present maps nothing. It may still be a marker: the page will be write-protected once it is there, or
+ * any access to it is a bus error.
  *
  * The table itself holds each entry less the number of the page that it maps, in the same bits (all of it modulo
  * 2^32): a distance. The layout serves the load of a mutator: the distance without its flags, added to the number of
@@ -19,9 +22,16 @@ const PRESENT = 1;
 export const WRITABLE = 2;
 /** The entry owns its frame (private anonymous memory); without it the frame is the page cache's, or the zero page. */
 export const ANON = 4;
+/** Protected by UFFDIO_WRITEPROTECT: never writable. */
+const PROTECTED = 8;
+const POISON = 16;
 const NOT_READABLE = 1 << 31;
 /** The entry that maps nothing. */
 export const NO_PTE = NOT_READABLE;
+/** Maps nothing, and what is mapped there will be write-protected. */
+export const PROTECTED_MARKER = NOT_READABLE | PROTECTED;
+/** Maps nothing, and whoever touches it gets SIGBUS. */
+export const POISON_MARKER = NOT_READABLE | POISON;
 
 /** A present entry. */
 export function makePte(frame: number, flags: number): number {
@@ -34,6 +44,16 @@ export function isPresent(pte: number): boolean {
 
 export function isWritable(pte: number): boolean {
   return (pte & WRITABLE) !== 0;
+}
+
+/** Whether UFFDIO_WRITEPROTECT has protected the page, or will have once it is there. */
+export function isProtected(pte: number): boolean {
+  return (pte & PROTECTED) !== 0;
+}
+
+/** The present entry, write-protected. */
+export function protectedPte(pte: number): number {
+  return (pte & ~WRITABLE) | PROTECTED;
 }
 
 export function isAnon(pte: number): boolean {
@@ -49,9 +69,14 @@ export function frameWord(pte: number): number {
   return pte & ~NOT_READABLE & -PAGE_WORDS;
 }
 
-/** The entry under other permissions. */
+/** The present entry without that protection; `withProtection` (fault.ts) says whether it is writable. */
+export function unprotectedPte(pte: number): number {
+  return pte & ~PROTECTED;
+}
+
+/** The entry under other permissions. What is write-protected stays so. */
 export function permit(pte: number, readable: boolean, writable: boolean): number {
-  const open = (pte & ~(NOT_READABLE | WRITABLE)) | (writable ? WRITABLE : 0);
+  const open = (pte & ~(NOT_READABLE | WRITABLE)) | (writable && !isProtected(pte) ? WRITABLE : 0);
   return readable ? open : open | NOT_READABLE;
 }
 
@@ -71,6 +96,15 @@ export function loadPte(m: Machine, page: number): number {
 /** Publishes an entry where none is. False if another thread installed one first. */
 export function installPte(m: Machine, page: number, pte: number): boolean {
   return replacePte(m, page, NO_PTE, pte);
+}
+
+/** The same over a marker, which is lost. False if something is mapped there. */
+export function installOver(m: Machine, page: number, pte: number): boolean {
+  for (;;) {
+    const found = loadPte(m, page);
+    if (isPresent(found)) return false;
+    if (replacePte(m, page, found, pte)) return true;
+  }
 }
 
 /** Takes an entry from one value to another. False if another thread changed it first. */

@@ -3,19 +3,31 @@ import {
   _UFFDIO_CONTINUE,
   _UFFDIO_COPY,
   _UFFDIO_MOVE,
+  _UFFDIO_POISON,
   _UFFDIO_WAKE,
+  _UFFDIO_WRITEPROTECT,
   _UFFDIO_ZEROPAGE,
   ioctlMask,
   UFFD_API,
   UFFD_API_IOCTLS,
+  UFFD_FEATURE_EXACT_ADDRESS,
   UFFD_FEATURE_MINOR_SHMEM,
   UFFD_FEATURE_MISSING_SHMEM,
   UFFD_FEATURE_MOVE,
+  UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+  UFFD_FEATURE_POISON,
+  UFFD_FEATURE_SIGBUS,
   UFFD_FEATURE_THREAD_ID,
+  UFFD_FEATURE_WP_ASYNC,
+  UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+  UFFD_FEATURE_WP_UNPOPULATED,
   UFFDIO_CONTINUE,
   UFFDIO_MOVE,
+  UFFDIO_POISON,
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
+  UFFDIO_REGISTER_MODE_WP,
+  UFFDIO_WRITEPROTECT,
   uffdioApi,
   uffdioRange,
   uffdioRegister,
@@ -26,11 +38,22 @@ import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
 import { clip, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import { unprotectPages } from './write-protect.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES =
-  UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MOVE;
-const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
+  UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  UFFD_FEATURE_MISSING_SHMEM |
+  UFFD_FEATURE_SIGBUS |
+  UFFD_FEATURE_THREAD_ID |
+  UFFD_FEATURE_MINOR_SHMEM |
+  UFFD_FEATURE_EXACT_ADDRESS |
+  UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
+  UFFD_FEATURE_WP_UNPOPULATED |
+  UFFD_FEATURE_POISON |
+  UFFD_FEATURE_WP_ASYNC |
+  UFFD_FEATURE_MOVE;
+const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR;
 /** As Linux, whatever the memory: MOVE is answered for shared memory too, where it fails. */
 const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
 
@@ -38,10 +61,30 @@ function has(m: Machine, feature: bigint): boolean {
   return (m.lacks & Number(feature)) === 0;
 }
 
-/** Whether this kernel knows the request: MOVE and CONTINUE came with features of their own. */
+/** Features that brought a request or a registration mode with them. */
+const REQUEST_CAME_WITH: ReadonlyMap<number, bigint> = new Map([
+  [UFFDIO_MOVE, UFFD_FEATURE_MOVE],
+  [UFFDIO_CONTINUE, UFFD_FEATURE_MINOR_SHMEM],
+  [UFFDIO_POISON, UFFD_FEATURE_POISON],
+  [UFFDIO_WRITEPROTECT, UFFD_FEATURE_PAGEFAULT_FLAG_WP],
+]);
+const MODE_CAME_WITH = [
+  [UFFDIO_REGISTER_MODE_MINOR, UFFD_FEATURE_MINOR_SHMEM],
+  [UFFDIO_REGISTER_MODE_WP, UFFD_FEATURE_PAGEFAULT_FLAG_WP],
+] as const;
+/** Ioctls that a range is told to have, by what they came with or are asked for with. */
+const RANGE_IOCTLS_BY_FEATURE = [
+  [UFFD_FEATURE_MOVE, _UFFDIO_MOVE],
+  [UFFD_FEATURE_POISON, _UFFDIO_POISON],
+] as const;
+const RANGE_IOCTLS_BY_MODE = [
+  [UFFDIO_REGISTER_MODE_MINOR, _UFFDIO_CONTINUE],
+  [UFFDIO_REGISTER_MODE_WP, _UFFDIO_WRITEPROTECT],
+] as const;
+
+/** Whether this kernel knows the request. */
 export function hasRequest(m: Machine, request: number): boolean {
-  if (request === UFFDIO_MOVE) return has(m, UFFD_FEATURE_MOVE);
-  return request !== UFFDIO_CONTINUE || has(m, UFFD_FEATURE_MINOR_SHMEM);
+  return has(m, REQUEST_CAME_WITH.get(request) ?? 0n);
 }
 
 export function api(m: Machine, context: number, arg: Uint8Array): number {
@@ -58,13 +101,14 @@ export function api(m: Machine, context: number, arg: Uint8Array): number {
 
 export function register(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioRegister.decode(arg);
-  if ((mode & UFFDIO_REGISTER_MODE_MINOR) !== 0 && !has(m, UFFD_FEATURE_MINOR_SHMEM)) return -EINVAL;
+  if (MODE_CAME_WITH.some(([asked, feature]) => (mode & asked) !== 0 && !has(m, feature))) return -EINVAL;
   if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isPageRange(start, len)) return -EINVAL;
   const errno = exclusively(m, () => registerPages(m, context, pageOf(start), pageOf(start + len), mode));
   if (errno !== 0) return errno;
-  const minor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0 ? ioctlMask(_UFFDIO_CONTINUE) : 0n;
-  const move = has(m, UFFD_FEATURE_MOVE) ? ioctlMask(_UFFDIO_MOVE) : 0n;
-  uffdioRegister.put(arg, 'ioctls', RANGE_IOCTLS | minor | move);
+  let ioctls = RANGE_IOCTLS;
+  for (const [feature, nr] of RANGE_IOCTLS_BY_FEATURE) if (has(m, feature)) ioctls |= ioctlMask(nr);
+  for (const [asked, nr] of RANGE_IOCTLS_BY_MODE) if ((mode & asked) !== 0) ioctls |= ioctlMask(nr);
+  uffdioRegister.put(arg, 'ioctls', ioctls);
   return 0;
 }
 
@@ -75,6 +119,8 @@ function registerPages(m: Machine, context: number, first: number, end: number, 
   for (const vma of vmas) {
     if (vma.file < 0 && (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0) return -EINVAL;
     if (vma.file >= 0 && !has(m, UFFD_FEATURE_MISSING_SHMEM)) return -EINVAL;
+    const forWrites = (mode & UFFDIO_REGISTER_MODE_WP) !== 0;
+    if (vma.file >= 0 && forWrites && !has(m, UFFD_FEATURE_WP_HUGETLBFS_SHMEM)) return -EINVAL;
     if (vma.context >= 0 && vma.context !== context) return -EBUSY;
   }
   if (!hasRoom(m, 2)) return -ENOMEM;
@@ -116,7 +162,10 @@ export function releaseContext(m: Machine, context: number): void {
   });
 }
 
+/** Unregistered, a range has no page that is write-protected. */
 function change(m: Machine, vma: Vma, to: { context: number; modes: number }): void {
+  const ends = to.context < 0 && (vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0;
+  if (ends) unprotectPages(m, vma);
   replaceRange(m, vma.start, vma.end, [{ ...vma, ...to }]);
 }
 

@@ -17,6 +17,7 @@ export const TASK = {
   previous: 6,
   seen: 7, // epoch at the last quiescent point, 0 while the thread holds no translations
   sleeps: 8, // how often the thread has slept in a fault; only it looks
+  offset: 9, // of the faulting byte on its page
 } as const;
 
 export const LIST = { none: 0, pending: 1, read: 2 } as const;

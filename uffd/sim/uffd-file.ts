@@ -10,15 +10,18 @@ import {
   POLLNVAL,
   POLLOUT,
   UFFD_EVENT_PAGEFAULT,
+  UFFD_FEATURE_EXACT_ADDRESS,
   UFFD_FEATURE_THREAD_ID,
   UFFD_USER_MODE_ONLY,
   UFFDIO_API,
   UFFDIO_CONTINUE,
   UFFDIO_COPY,
   UFFDIO_MOVE,
+  UFFDIO_POISON,
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
   UFFDIO_WAKE,
+  UFFDIO_WRITEPROTECT,
   UFFDIO_ZEROPAGE,
   uffdMsg,
   uffdMsgPagefault,
@@ -30,17 +33,19 @@ import {
   createContext,
   featuresOf,
   freeContext,
+  hasFeature,
   isInitialised,
   pendingFaults,
   sleepingFaults,
   takeMessage,
 } from './context.ts';
 import { KIND, openDescriptor, withOpen } from './descriptors.ts';
-import { continueRange, copy, zeropage } from './fill.ts';
+import { continueRange, copy, poison, zeropage } from './fill.ts';
 import { type Machine, NO_USERFAULTFD } from './machine.ts';
 import { move } from './move.ts';
 import { api, hasRequest, register, unregister, wake } from './register.ts';
 import { threadId } from './tasks.ts';
+import { writeprotect } from './write-protect.ts';
 
 const MESSAGE_BYTES = uffdMsg.size;
 
@@ -75,6 +80,8 @@ const REQUESTS: ReadonlySet<number> = new Set([
   UFFDIO_ZEROPAGE,
   UFFDIO_CONTINUE,
   UFFDIO_MOVE,
+  UFFDIO_POISON,
+  UFFDIO_WRITEPROTECT,
 ]);
 
 function serve(m: Machine, task: number, context: number, request: number, arg: Uint8Array): number {
@@ -85,6 +92,10 @@ function serve(m: Machine, task: number, context: number, request: number, arg: 
       return copy(m, context, task, arg);
     case UFFDIO_MOVE:
       return move(m, context, arg);
+    case UFFDIO_POISON:
+      return poison(m, context, arg);
+    case UFFDIO_WRITEPROTECT:
+      return writeprotect(m, context, arg);
     case UFFDIO_ZEROPAGE:
       return zeropage(m, context, arg);
     case UFFDIO_WAKE:
@@ -114,14 +125,17 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
 }
 
 function readReady(m: Machine, context: number, into: Uint8Array): number {
-  const tellsThread = (featuresOf(m, context) & THREAD_ID) !== 0;
+  const [tellsThread, isExact] = [
+    hasFeature(m, context, UFFD_FEATURE_THREAD_ID),
+    hasFeature(m, context, UFFD_FEATURE_EXACT_ADDRESS),
+  ];
   let bytes = 0;
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {
     const message = takeMessage(m, context);
     if (message === null) break;
-    const { page, flags, task } = message;
+    const { page, offset, flags, task } = message;
     const ptid = tellsThread ? threadId(task) : 0;
-    writeFault(into, bytes, page * PAGE_BYTES, flags, ptid);
+    writeFault(into, bytes, page * PAGE_BYTES + (isExact ? offset : 0), flags, ptid);
   }
   return bytes;
 }
@@ -136,8 +150,6 @@ function writeFault(into: Uint8Array, at: number, address: number, flags: number
   storeU32(into, at + fields.ptid.at, ptid);
 }
 
-const THREAD_ID = Number(UFFD_FEATURE_THREAD_ID);
-
 export function poll(m: Machine, fd: number, events: number, timeoutMs: number): number {
   const revents = withOpen(m, fd, ({ kind, object, nonBlocking }) => {
     if (kind !== KIND.userfaultfd) return events & (POLLIN | POLLOUT); // a file in memory is always ready
@@ -145,6 +157,7 @@ export function poll(m: Machine, fd: number, events: number, timeoutMs: number):
     const ready = awaitFault(m, object, timeoutMs < 0 ? Infinity : timeoutMs);
     return ready ? events & POLLIN : 0;
   });
+  if (fd < 0) return 0; // no descriptor is asked about
   return revents === -EBADF ? POLLNVAL : revents;
 }
 

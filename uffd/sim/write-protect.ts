@@ -1,0 +1,86 @@
+/**
+ * Write protection by userfaultfd: UFFDIO_WRITEPROTECT, and what becomes of it when a range is unregistered or moves. A
+ * page that is there is protected in its entry; of one that is not a marker says that it will be. Everything here but the
+ * ioctl is called with the mm lock held exclusively.
+ */
+import {
+  UFFD_FEATURE_WP_ASYNC,
+  UFFD_FEATURE_WP_UNPOPULATED,
+  UFFDIO_REGISTER_MODE_WP,
+  UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
+  UFFDIO_WRITEPROTECT_MODE_WP,
+  uffdioWriteprotect,
+} from '../abi.ts';
+import { EINVAL, ENOENT } from '../errno.ts';
+import { hasFeature, wakeRange } from './context.ts';
+import { withProtection } from './fault.ts';
+import { endShootdown } from './frames.ts';
+import type { Machine } from './machine.ts';
+import { exclusively } from './mm-lock.ts';
+import {
+  clearPte,
+  isPresent,
+  isProtected,
+  loadPte,
+  NO_PTE,
+  PROTECTED_MARKER,
+  protectedPte,
+  storePte,
+  unprotectedPte,
+} from './page-table.ts';
+import { isPageRange, pageOf } from './ranges.ts';
+import { clip, type Vma, vmasIn } from './vmas.ts';
+
+/**
+ * Protects the pages, or ends the protection and wakes whoever sleeps in the range, in whatever fault. Holes are passed
+ * over; a mapping that is not registered for it ends the call, what lies below it being done.
+ */
+export function writeprotect(m: Machine, context: number, arg: Uint8Array): number {
+  const { start, len, mode } = uffdioWriteprotect.decode(arg);
+  if (!isPageRange(start, len)) return -EINVAL;
+  if (mode > UFFDIO_WRITEPROTECT_MODE_DONTWAKE) return -EINVAL; // both bits are no mode either
+  const protect = mode === UFFDIO_WRITEPROTECT_MODE_WP;
+  const [first, end] = [pageOf(start), pageOf(start + len)];
+  const errno = exclusively(m, () => changeRange(m, first, end, protect));
+  if (errno === 0 && mode === 0) wakeRange(m, context, first, end);
+  return errno;
+}
+
+function changeRange(m: Machine, first: number, end: number, protect: boolean): number {
+  const vmas = vmasIn(m, first, end);
+  if (vmas.length === 0) return -ENOENT;
+  try {
+    for (const vma of vmas) {
+      if ((vma.modes & UFFDIO_REGISTER_MODE_WP) === 0) return -ENOENT;
+      const part = clip(vma, first, end);
+      if (protect) protectPages(m, part);
+      else unprotectPages(m, part);
+    }
+  } finally {
+    endShootdown(m);
+  }
+  return 0;
+}
+
+/** What is not there is marked: of a file always, of private memory if the userfaultfd has a feature for it. */
+function protectPages(m: Machine, vma: Vma): void {
+  const marks =
+    vma.file >= 0 ||
+    hasFeature(m, vma.context, UFFD_FEATURE_WP_UNPOPULATED) ||
+    hasFeature(m, vma.context, UFFD_FEATURE_WP_ASYNC);
+  for (let page = vma.start; page < vma.end; page++) {
+    const pte = loadPte(m, page);
+    if (isPresent(pte)) storePte(m, page, protectedPte(pte));
+    else if (pte === NO_PTE && marks) storePte(m, page, PROTECTED_MARKER);
+  }
+}
+
+/** Ends the protection of all pages of a VMA's range. */
+export function unprotectPages(m: Machine, vma: Vma): void {
+  for (let page = vma.start; page < vma.end; page++) {
+    const pte = loadPte(m, page);
+    if (!isProtected(pte)) continue;
+    if (isPresent(pte)) storePte(m, page, withProtection(unprotectedPte(pte), vma.prot));
+    else clearPte(m, page);
+  }
+}

@@ -3,6 +3,8 @@
 import { loadMode } from '../gc/modes/index.ts';
 import { resolveCostsOptions } from './costs/options.ts';
 import { describeError, exitCodeOf, InterruptedError } from './errors.ts';
+import { resolveFuzzOptions } from './fuzz/options.ts';
+import { resolveLitmusOptions } from './litmus/options.ts';
 import { modesNamed, resolveOptions } from './options.ts';
 import { checkWritable, tolerateClosedPipes } from './output.ts';
 import { type Commands, runProgram } from './program.ts';
@@ -20,6 +22,16 @@ const commands: Commands = {
     const call = resolveCostsOptions(options);
     if (call.json !== null) checkWritable('--json', call.json);
     return (await import('./costs/command.ts')).costsCommand(call);
+  },
+  litmus: async (files, options) => {
+    const call = resolveLitmusOptions(files, options);
+    if (call.json !== null) checkWritable('--json', call.json);
+    return (await import('./litmus/command.ts')).litmusCommand(call);
+  },
+  fuzz: async (options) => {
+    const call = resolveFuzzOptions(options);
+    checkWritable('--save', call.save);
+    return (await import('./fuzz/command.ts')).fuzzCommand(call);
   },
 };
 

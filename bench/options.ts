@@ -12,6 +12,7 @@ import {
 } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
 import { UsageError } from './errors.ts';
+import { integer } from './numbers.ts';
 import {
   type CommandName,
   DEFAULT_WORKLOAD,
@@ -206,12 +207,6 @@ function fraction(option: string, text: string): number {
   const value = decimal(text);
   if (value > 0 && value < 1) return value;
   throw new UsageError(`${option} ${text}: must be a fraction between 0 and 1, as 0.5`);
-}
-
-function integer(option: string, text: string, [least, most]: readonly [number, number]): number {
-  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new UsageError(`${option} ${text}: must be a whole number from ${least} to ${most}`);
 }
 
 function decimal(text: string): number {

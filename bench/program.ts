@@ -2,7 +2,9 @@
 import { Command, CommanderError } from 'commander';
 import { COSTS_OPTIONS, type RawCostsOptions } from './costs/options.ts';
 import { UsageError } from './errors.ts';
+import { FUZZ_OPTIONS, type RawFuzzOptions } from './fuzz/options.ts';
 import { packageVersion } from './host.ts';
+import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
 import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './option-table.ts';
 
 /** What the commands do; each answers the exit code. */
@@ -11,6 +13,8 @@ export interface Commands {
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
   costs(options: RawCostsOptions): Promise<number>;
+  litmus(files: readonly string[], options: RawLitmusOptions): Promise<number>;
+  fuzz(options: RawFuzzOptions): Promise<number>;
 }
 
 const MEASURING: readonly (readonly [CommandName, string])[] = [
@@ -75,6 +79,23 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .version(packageVersion(), '--version', 'show the version')
     .action(async (options: RawCostsOptions) => exit(await commands.costs(options)));
   for (const [flags, help] of COSTS_OPTIONS) addOption(costs, flags, help);
+  const litmus = program
+    .command('litmus')
+    .description(
+      'small userfaultfd programs, each of which shows a fact, on the simulated kernel and the real one',
+    )
+    .argument('[files...]', 'litmus files (default: the programs that come with the package)')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (files: readonly string[], options: RawLitmusOptions) =>
+      exit(await commands.litmus(files, options)),
+    );
+  for (const [flags, help] of LITMUS_OPTIONS) addOption(litmus, flags, help);
+  const fuzz = program
+    .command('fuzz')
+    .description('random userfaultfd programs on both kernels, up to the first that tells them apart')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (options: RawFuzzOptions) => exit(await commands.fuzz(options)));
+  for (const [flags, help] of FUZZ_OPTIONS) addOption(fuzz, flags, help);
   return program;
 }
 

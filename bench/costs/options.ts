@@ -1,6 +1,7 @@
 /** The options of `costs`, and how their texts become what to measure. */
 import { chooseKernel } from '../../uffd/open.ts';
 import { UsageError } from '../errors.ts';
+import { integer } from '../numbers.ts';
 import { suggestion } from '../suggest.ts';
 import type { CostsConfig, KernelName } from './schema.ts';
 import { MAX_BATCH } from './stage.ts';
@@ -80,10 +81,4 @@ function parseBatches(text: string): number[] {
     throw new UsageError(`--batches ${text}: ${twice} is named twice; name each batch once`);
   }
   return batches.sort((a, b) => a - b);
-}
-
-function integer(option: string, text: string, [least, most]: readonly [number, number]): number {
-  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new UsageError(`${option} ${text}: must be a whole number from ${least} to ${most}`);
 }

@@ -14,8 +14,10 @@ const WORDS = 48;
 const END = -1;
 
 interface Errand {
-  readonly step: Step;
+  readonly steps: readonly Step[];
   readonly names: Names;
+  /** Before each step so many turns of a loop: how threads meet is left to chance. */
+  readonly delays: readonly number[];
 }
 
 interface ActorData {
@@ -28,10 +30,10 @@ interface ActorData {
 export interface Actor {
   /** The thread's id on its kernel. */
   readonly tid: number;
-  /** Has it make a call; it must not be at one. */
-  readonly ask: (step: Step, names: Names) => void;
-  /** What it has answered; null while it is at it. */
-  readonly answer: () => Answer | null;
+  /** Has it make calls, one after the other; it must not be at one. */
+  readonly ask: (steps: readonly Step[], names: Names, delays?: readonly number[]) => void;
+  /** What they have answered; null while it is at them. */
+  readonly answers: () => readonly Answer[] | null;
   readonly end: () => Promise<void>;
 }
 
@@ -52,14 +54,14 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
   const port = port1 as unknown as MessagePort;
   return {
     tid: loadAcquire(words, WORD.tid),
-    ask(step, names) {
-      port.postMessage({ step, names } satisfies Errand);
+    ask(steps, names, delays = []) {
+      port.postMessage({ steps, names, delays } satisfies Errand);
       storeRelease(words, WORD.asked, ++asked);
       wake(words, WORD.asked);
     },
-    answer() {
+    answers() {
       if (loadAcquire(words, WORD.answered) !== asked) return null;
-      return (receiveMessageOnPort(port) as { message: Answer }).message;
+      return (receiveMessageOnPort(port) as { message: Answer[] }).message;
     },
     async end() {
       storeRelease(words, WORD.asked, END);
@@ -80,8 +82,12 @@ export function act(announce: () => void): void {
   for (let done = 0; ; done++) {
     while (loadAcquire(words, WORD.asked) === done) sleepWhile(words, WORD.asked, done);
     if (loadAcquire(words, WORD.asked) === END) break;
-    const { step, names } = (receiveMessageOnPort(port) as { message: Errand }).message;
-    port.postMessage(answerOf(kernel, step, names));
+    const { steps, names, delays } = (receiveMessageOnPort(port) as { message: Errand }).message;
+    const answers = steps.map((step, i) => {
+      for (let turns = delays[i] ?? 0; turns > 0; turns--) loadAcquire(words, WORD.asked);
+      return answerOf(kernel, step, names);
+    });
+    port.postMessage(answers);
     storeRelease(words, WORD.answered, done + 1);
   }
   kernel.dispose();

@@ -1,26 +1,33 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
 import { foresee } from './foresee.ts';
-import type { Reply, Request } from './kernels.ts';
+import type { KernelName, Reply, Request } from './kernels.ts';
+import type { Program } from './program.ts';
+import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
-const stages = new Map<string, Stage>();
+const stages = new Map<KernelName, Stage>();
 
-async function stageOf(kind: 'sim' | 'linux'): Promise<Stage> {
-  const stage = stages.get(kind) ?? (await openStage(kind));
-  stages.set(kind, stage);
+async function stageOf(kernel: KernelName): Promise<Stage> {
+  const stage = stages.get(kernel) ?? (await openStage(kernel));
+  stages.set(kernel, stage);
+  process.send?.({ running: kernel });
   return stage;
 }
 
-/** The first kernel's trace says what accesses would end the process on another. */
-async function answer({ program, kernels }: Request): Promise<Reply> {
-  const traces: Trace[] = [];
-  for (const kind of kernels) {
-    const stage = await stageOf(kind);
-    process.send?.({ running: kind });
-    const [first] = traces;
-    traces.push(first === undefined ? stage.run(program) : stage.run(program, foresee(first)));
+/** The simulator is asked first: it survives what ends a process on linux, and says so. */
+async function answer(request: Request): Promise<Reply> {
+  const { program } = request;
+  if (request.what === 'compare') {
+    const sim = (await stageOf('sim')).run(program);
+    return { traces: [sim, (await stageOf('linux')).run(program, foresee(sim))] };
   }
-  return { traces };
+  const { kernel, runs, seed } = request;
+  const foreseen = kernel === 'linux' && program.race === undefined ? await simulated(program) : null;
+  return { repeated: repeat(await stageOf(kernel), program, { runs, seed, foreseen }) };
+}
+
+async function simulated(program: Program): Promise<Trace> {
+  return (await stageOf('sim')).run(program);
 }
 
 process.on('message', async (request: Request) => {

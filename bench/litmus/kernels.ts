@@ -1,56 +1,70 @@
 /**
- * Programs on one kernel or two, in a process of their own, so that what ends a process is a finding and not the end. A
- * program that does so is told with the kernel that it was on, and the next one gets a new process.
+ * Programs on the kernels, in a process of their own, so that what ends a process is a finding and not the end. A program
+ * that does so is told with the kernel that it was on, and the next one gets a new process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Program } from './program.ts';
+import type { Repeated } from './repeat.ts';
 import type { Trace } from './stage.ts';
 
-export interface Request {
-  readonly program: Program;
-  /** The first one is asked first; what it says would end a process is not done on the second. */
-  readonly kernels: readonly ('sim' | 'linux')[];
+export type KernelName = 'sim' | 'linux';
+
+export type Request = { readonly program: Program } & (
+  | { readonly what: 'compare' }
+  | { readonly what: 'repeat'; readonly kernel: KernelName; readonly runs: number; readonly seed: number }
+);
+
+export type Reply =
+  | { readonly traces: readonly [sim: Trace, linux: Trace] }
+  | { readonly repeated: Repeated };
+type Note = Reply | { readonly running: KernelName } | { readonly failed: string };
+
+/** How a program ended that did not come to its end. */
+export interface Died {
+  readonly died: string;
 }
 
-export type Reply = { readonly traces: readonly Trace[] };
-type Note = Reply | { readonly running: string } | { readonly failed: string };
-
-/** How a program ended in its process. */
-export type Outcome = Reply | { readonly died: string };
-
 export interface Kernels {
-  readonly run: (program: Program) => Promise<Outcome>;
+  /** In lock step on both, without its race. */
+  readonly compare: (program: Program) => Promise<{ readonly traces: readonly [Trace, Trace] } | Died>;
+  readonly repeat: (
+    program: Program,
+    kernel: KernelName,
+    options: { readonly runs: number; readonly seed: number },
+  ) => Promise<{ readonly repeated: Repeated } | Died>;
   readonly close: () => void;
 }
 
-const SILENCE_MS = 30_000;
+/** Longer than a thousand runs take. */
+const SILENCE_MS = 120_000;
 
-export function openKernels(kernels: Request['kernels']): Kernels {
+export function openKernels(): Kernels {
   let child: ChildProcess | null = null;
+  async function ask(request: Request): Promise<Reply | Died> {
+    child ??= fork(new URL('./kernels-main.js', import.meta.url), {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    });
+    const reply = await exchange(child, request);
+    if ('died' in reply) close();
+    return reply;
+  }
+  function close(): void {
+    child?.kill('SIGKILL'); // a thread of it may be asleep in a fault for good
+    child = null;
+  }
   return {
-    async run(program) {
-      child ??= fork(new URL('./kernels-main.js', import.meta.url), {
-        stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-      });
-      const outcome = await exchange(child, { program, kernels });
-      if ('died' in outcome) {
-        child.kill('SIGKILL');
-        child = null;
-      }
-      return outcome;
-    },
-    close() {
-      child?.kill('SIGKILL');
-      child = null;
-    },
+    compare: (program) => ask({ what: 'compare', program }) as ReturnType<Kernels['compare']>,
+    repeat: (program, kernel, { runs, seed }) =>
+      ask({ what: 'repeat', program, kernel, runs, seed }) as ReturnType<Kernels['repeat']>,
+    close,
   };
 }
 
-function exchange(child: ChildProcess, request: Request): Promise<Outcome> {
-  return new Promise<Outcome>((resolve) => {
+function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> {
+  return new Promise((resolve) => {
     let running = 'neither kernel';
     let told = '';
-    const end = (outcome: Outcome): void => {
+    const end = (outcome: Reply | Died): void => {
       clearTimeout(timer);
       child.removeAllListeners('message').removeAllListeners('exit');
       child.stderr?.removeAllListeners('data');

@@ -17,14 +17,38 @@ const At = Type.Number({ minimum: 0 });
 const Pages = Type.Number({ minimum: 0 });
 const Name = Type.String({ pattern: '^[a-z][a-z0-9]*$' });
 const Value = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
-const Thread = Type.Enum([...THREADS]);
+/** Who makes a call that may sleep in a fault (default T0); in a race, whose step it is. */
+const Thread = Type.Optional(Type.Enum([...THREADS]));
 const oneOf = <const Names extends readonly string[]>(...names: Names) =>
   Type.Enum([...names] as Names[number][]);
 const some = <const Names extends readonly string[]>(...names: Names) =>
   Type.Optional(Type.Array(oneOf(...names), { uniqueItems: true }));
 
+const Out = Type.Optional(Type.Union([Type.Number(), Type.String()]));
+/** What an answer must have (perform.ts: Answer); of messages the ones that are named, in order. */
+const expected = {
+  is: Type.Optional(Type.String()),
+  out: Out,
+  value: Type.Optional(Type.Number()),
+  messages: Type.Optional(
+    Type.Array(
+      Type.Object({
+        event: Type.Optional(Type.Integer()),
+        flags: Type.Optional(Type.Integer()),
+        at: Type.Optional(Type.Number()),
+        thread: Type.Optional(Type.String()),
+      }),
+    ),
+  ),
+};
+const Expected = Type.Object(
+  { ...expected, woke: Type.Optional(Type.Record(Type.String(), Type.Object(expected))) },
+  { additionalProperties: false },
+);
+
 function step<const Call extends string, Fields extends Record<string, TSchema>>(call: Call, fields: Fields) {
-  return Type.Object({ call: Type.Literal(call), ...fields }, { additionalProperties: false });
+  const all = { call: Type.Literal(call), ...fields, expect: Type.Optional(Expected) };
+  return Type.Object(all, { additionalProperties: false });
 }
 
 const Prot = Type.Optional(oneOf('rw', 'r', 'w', 'none'));
@@ -79,13 +103,40 @@ export type Step = Static<typeof StepSchema>;
 export type StepOf<Call extends Step['call']> = Extract<Step, { call: Call }>;
 export type ThreadName = (typeof THREADS)[number];
 
+const MAY_SLEEP: ReadonlySet<Step['call']> = new Set(['load', 'store', 'copy', 'pread', 'pwrite', 'madvise']);
+
+/** The thread that makes the step in lock step; null: who watches makes it, since it cannot sleep. */
+export function threadOf(step: Step): ThreadName | null {
+  if (!MAY_SLEEP.has(step.call)) return null;
+  return ('thread' in step ? step.thread : undefined) ?? 'T0';
+}
+
+const Race = Type.Partial(
+  Type.Object(
+    Object.fromEntries(THREADS.map((name) => [name, Type.Array(StepSchema, { minItems: 1 })])) as Record<
+      ThreadName,
+      ReturnType<typeof Type.Array<typeof StepSchema>>
+    >,
+  ),
+  { additionalProperties: false },
+);
+
 export const ProgramSchema = Type.Object(
   {
+    $schema: Type.Optional(Type.String()),
     name: Type.String({ pattern: '^[a-z0-9-]+$' }),
     /** The fact that it shows, in a sentence. */
     shows: Type.Optional(Type.String()),
+    /** One after the other, each when all threads have answered or sleep. */
     steps: Type.Array(StepSchema, { minItems: 1 }),
+    /** Then the steps of each thread, with nothing to hold them together. */
+    race: Type.Optional(Race),
+    /** Then these, as the first ones. */
+    after: Type.Optional(Type.Array(StepSchema)),
+    /** Outcomes (outcome.ts) that no kernel may show. */
+    forbidden: Type.Optional(Type.Array(Type.String())),
   },
   { additionalProperties: false },
 );
 export type Program = Static<typeof ProgramSchema>;
+export type Expectation = Static<typeof Expected>;

@@ -11,7 +11,7 @@ import { sleepWhile } from '../../uffd/sync.ts';
 import { type Actor, startActor } from './actor.ts';
 import { look, openScratch, type Scratch } from './look.ts';
 import { type Answer, open, perform } from './perform.ts';
-import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName } from './program.ts';
+import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName, threadOf } from './program.ts';
 
 /** What one step came to. */
 export interface Moment extends Answer {
@@ -23,6 +23,14 @@ export interface Moment extends Answer {
 
 export type Trace = readonly Moment[];
 
+/** What a program with a race came to. */
+export interface Raced {
+  readonly first: Trace;
+  /** What each thread's steps answered, in order; of one that sleeps still: nothing. */
+  readonly raced: Readonly<Record<string, readonly Answer[]>>;
+  readonly after: Trace;
+}
+
 /** What another kernel has said already of accesses that end a process: they are not made, but asked about. */
 export interface Foreseen {
   /** Step → signal. */
@@ -33,6 +41,8 @@ export interface Foreseen {
 
 export interface Stage {
   readonly run: (program: Program, foreseen?: Foreseen) => Trace;
+  /** The same with its race, `turns` saying how far threads are held up at random: what all of it came to. */
+  readonly race: (program: Program, turns: () => number) => Raced;
   readonly close: () => Promise<void>;
 }
 
@@ -42,6 +52,7 @@ const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
 const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
 const DEADLINE_MS = 3000;
 const PAUSE_MS = 0.02;
+const CERTAIN_MS = 30;
 
 /** @throws KernelUnavailableError */
 export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
@@ -51,6 +62,7 @@ export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
   const scratch = openScratch(kernel);
   return {
     run: (program, foreseen) => runProgram({ kernel, actors, scratch }, program, foreseen),
+    race: (program, turns) => raceProgram({ kernel, actors, scratch }, program, turns),
     async close() {
       for (const actor of actors.values()) await actor.end();
       kernel.dispose();
@@ -82,37 +94,55 @@ interface Running extends Machine {
 
 const NONE: Foreseen = { signals: new Map(), end: Infinity };
 
-function runProgram(machine: Machine, { steps }: Program, { signals, end }: Foreseen = NONE): Trace {
+function runProgram(machine: Machine, program: Program, { signals, end }: Foreseen = NONE): Trace {
+  return onCleanStage(machine, program, (running) => {
+    const steps = program.steps.slice(0, end);
+    return steps.map((step, i) => moment(running, step, signals.get(i)));
+  });
+}
+
+function raceProgram(machine: Machine, program: Program, turns: () => number): Raced {
+  return onCleanStage(machine, program, (running) => {
+    const first = program.steps.map((step) => moment(running, step, undefined));
+    const raced: Record<string, readonly Answer[]> = {};
+    for (const [thread, steps = []] of Object.entries(program.race ?? {})) {
+      raced[thread] = [];
+      running.busy.set(thread as ThreadName, steps[0] as Step);
+      const actor = running.actors.get(thread as ThreadName) as Actor;
+      actor.ask(steps, running.names, steps.map(turns));
+    }
+    for (const [thread, answers] of settle(running, CERTAIN_MS)) raced[thread] = answers;
+    const after = (program.after ?? []).map((step) => moment(running, step, undefined));
+    return { first, raced, after };
+  });
+}
+
+/** Runs `body` with a program that nothing has been done of, and leaves nothing of it. */
+function onCleanStage<Result>(
+  machine: Machine,
+  program: Program,
+  body: (running: Running) => Result,
+): Result {
   const { kernel, actors } = machine;
   const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
   const names = { base: BASE[kernel.kind], files: {}, uffds: {}, threads };
-  const marks = steps.some(
-    (step) =>
-      step.call === 'writeprotect' ||
-      (step.call !== 'madvise' &&
-        'mode' in step &&
-        (step.mode as readonly string[] | undefined)?.includes('WP')),
-  );
+  const marks = JSON.stringify(program).includes('"WP"');
   const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Map() };
-  const trace: Moment[] = [];
   try {
-    for (const [i, step] of steps.entries()) {
-      if (i >= end) break;
-      trace.push(moment(running, step, signals.get(i)));
-    }
+    return body(running);
   } finally {
     cleanUp(running);
   }
-  return trace;
 }
 
 function moment(running: Running, step: Step, signal: string | undefined): Moment {
   const { kernel, names, scratch, busy } = running;
-  const asking = 'thread' in step ? step.thread : null;
+  const asking = threadOf(step);
   const wasBusy = new Set(busy.keys());
   let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
   const woke: Record<string, Answer> = {};
-  for (const [thread, answered] of settle(running)) {
+  for (const [thread, answers] of settle(running)) {
+    const answered = answers.at(-1) as Answer;
     if (thread === asking && !wasBusy.has(thread)) answer = answered;
     else woke[thread] = answered;
   }
@@ -124,9 +154,10 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 function begin(running: Running, step: Step): Answer {
   const { kernel, actors, names, busy, blocking } = running;
   if (isHeldUp(busy, step)) return { is: 'busy' };
-  if ('thread' in step) {
-    busy.set(step.thread, step);
-    (actors.get(step.thread) as Actor).ask(step, names);
+  const thread = threadOf(step);
+  if (thread !== null) {
+    busy.set(thread, step);
+    (actors.get(thread) as Actor).ask([step], names);
     return { is: 'asleep' };
   }
   if (step.call === 'memfd_create' || step.call === 'userfaultfd') return name(running, step);
@@ -145,7 +176,8 @@ const CHANGE_A_FILE: ReadonlySet<Step['call']> = new Set(['pwrite', 'fallocate',
  * so that it could neither be counted nor woken; or one that writes to the file.
  */
 function isHeldUp(busy: Running['busy'], step: Step): boolean {
-  if ('thread' in step && busy.has(step.thread)) return true;
+  const thread = threadOf(step);
+  if (thread !== null && busy.has(thread)) return true;
   const calls = [...busy.values()];
   if (step.call === 'close') return calls.some((other) => 'uffd' in other && other.uffd === step.uffd);
   const changesFile = CHANGE_A_FILE.has(step.call) || (step.call === 'madvise' && step.advice === 'REMOVE');
@@ -176,21 +208,27 @@ function probe({ kernel, names, scratch, busy }: Running, step: Step, signal: st
   return { is: answer === -u.EFAULT ? signal : `allowed (${answer})` };
 }
 
-/** Waits until every thread has answered or sleeps; answers those who have. */
-function settle(running: Running): [ThreadName, Answer][] {
+/**
+ * Waits until every thread has answered or sleeps; answers those who have. A thread that has queued its fault looks once more
+ * before it sleeps, and may find the page there: beside others that run, that it sleeps is certain only after `certainMs`.
+ */
+function settle(running: Running, certainMs = 0): [ThreadName, readonly Answer[]][] {
   const { actors, busy } = running;
-  const answered: [ThreadName, Answer][] = [];
+  const answered: [ThreadName, readonly Answer[]][] = [];
   const until = performance.now() + DEADLINE_MS;
+  let quietSince = Infinity;
   for (let looks = 0; ; looks++) {
     const asleep = busy.size === 0 ? 0 : sleepersOf(running); // before the look at who has answered: nobody is both
     for (const thread of busy.keys()) {
-      const answer = (actors.get(thread) as Actor).answer();
-      if (answer === null) continue;
+      const answers = (actors.get(thread) as Actor).answers();
+      if (answers === null) continue;
       busy.delete(thread);
-      answered.push([thread, answer]);
+      answered.push([thread, answers]);
     }
-    if (busy.size === 0 || asleep === busy.size) break;
-    if (performance.now() > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
+    const now = performance.now();
+    quietSince = asleep === busy.size ? Math.min(quietSince, now) : Infinity;
+    if (busy.size === 0 || now - quietSince >= certainMs) break;
+    if (now > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
     if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);
   }
   return answered.sort(([a], [b]) => (a < b ? -1 : 1));

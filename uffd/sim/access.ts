@@ -84,8 +84,11 @@ export interface KernelRange {
   readonly length: number;
   readonly direction: 'read' | 'write';
   readonly hold: typeof sharing | typeof exclusively;
-  /** What is done first, so far into the range and under the lock: before it is known whether that can be accessed. */
-  readonly before?: (at: number) => void;
+  /**
+   * What is done first, so far into the range and under the lock: before it is known whether that can be accessed. False ends
+   * the copy there.
+   */
+  readonly before?: (at: number) => boolean;
 }
 
 /**
@@ -120,7 +123,7 @@ function whileAccessible(
   const write = direction === 'write';
   for (;;) {
     const done = hold(m, () => {
-      before?.(at);
+      if (before?.(at) === false) return 0;
       const pte = pteAt(m, page);
       return isAccessible(pte, write) ? body(frameWord(pte)) : null;
     });

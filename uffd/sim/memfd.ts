@@ -130,15 +130,23 @@ function withFile(m: Machine, call: FileCall, body: (file: number) => number): n
 /** From a file into machine memory: bytes read, 0 at the end of the file. */
 export function pread(m: Machine, task: number, call: FileCall): number {
   return withFile(m, call, (file) => {
-    const { addr, offset } = call;
-    const size = sharing(m, () => fileSize(m, file));
-    const length = Math.max(0, Math.min(call.length, size - offset));
-    const range = { address: addr, length, direction: 'write', hold: sharing } as const;
+    const { addr, length, offset } = call;
+    // The file may become longer or shorter while the thread sleeps on its memory: its end is looked at for each page.
+    const left = (at: number): number => Math.max(0, fileSize(m, file) - offset - at);
+    let ended = false;
+    const range = {
+      ...({ address: addr, length, direction: 'write', hold: sharing } as const),
+      before: (at: number) => {
+        ended = left(at) === 0;
+        return !ended;
+      },
+    };
     const copied = kernelCopy(m, task, range, (memory, at) => {
-      readFile(m, file, offset + at, memory);
-      return memory.length;
+      const bytes = Math.min(memory.length, left(at));
+      readFile(m, file, offset + at, memory.subarray(0, bytes));
+      return bytes;
     });
-    return copied === 0 && length > 0 ? -EFAULT : copied;
+    return copied === 0 && length > 0 && !ended ? -EFAULT : copied;
   });
 }
 
@@ -176,9 +184,10 @@ export function pwrite(m: Machine, task: number, call: FileCall): number {
  * As Linux does (mm/shmem.c, shmem_write_begin and _end): the page is in the cache, and the file reaches up to there, before
  * it is known whether the memory can be read.
  */
-function readyForWrite(m: Machine, file: number, offset: number): void {
+function readyForWrite(m: Machine, file: number, offset: number): boolean {
   if (cachedOrZeroed(m, file, pageOf(offset)) !== NO_FRAME && offset > fileSize(m, file))
     setFileSize(m, file, offset);
+  return true;
 }
 
 /** Bytes written: fewer than asked for when memory is full. */

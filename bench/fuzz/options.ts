@@ -1,0 +1,43 @@
+/** The options of `fuzz`, and how their texts become what to run. */
+import { chooseKernel } from '../../uffd/open.ts';
+import { integer } from '../numbers.ts';
+
+/** Options as the command line gives them: texts by long name. */
+export interface RawFuzzOptions {
+  readonly programs?: string;
+  readonly steps?: string;
+  readonly seed?: string;
+  readonly save?: string;
+  readonly quiet?: true;
+}
+
+/** Flags and help of each option, in the order of the help. */
+export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] = [
+  ['--programs <n>', 'how many programs (default: 1000)'],
+  ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
+  ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
+  ['--save <file>', 'where a program goes that tells the kernels apart (default: found-<seed>.litmus.json)'],
+  ['--quiet', 'no progress on standard error'],
+];
+
+/** A resolved call. */
+export interface FuzzCall {
+  readonly programs: number;
+  readonly steps: number;
+  readonly seed: number;
+  readonly save: string;
+  readonly quiet: boolean;
+}
+
+/** @throws UsageError for a value that is wrong, KernelUnavailableError where there is no real kernel to compare with */
+export function resolveFuzzOptions(raw: RawFuzzOptions): FuzzCall {
+  const seed = integer('--seed', raw.seed ?? String(Math.floor(Math.random() * 2 ** 31)), [0, 2 ** 31 - 1]);
+  chooseKernel('linux');
+  return {
+    programs: integer('--programs', raw.programs ?? '1000', [1, 100_000_000]),
+    steps: integer('--steps', raw.steps ?? '40', [1, 200]),
+    seed,
+    save: raw.save ?? `found-${seed}.litmus.json`,
+    quiet: raw.quiet ?? false,
+  };
+}

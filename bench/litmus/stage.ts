@@ -17,6 +17,8 @@ import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName, threadOf
 export interface Moment extends Answer {
   /** Threads that were asleep and have answered now, in the order of their names. */
   readonly woke?: Readonly<Record<string, Answer>>;
+  /** It may have woken two threads at once: what they do then, and in which order, is not the kernel's to say. */
+  readonly race?: true;
   /** What there is now (look.ts). */
   readonly state: string;
 }
@@ -139,6 +141,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
   const { kernel, names, scratch, busy } = running;
   const asking = threadOf(step);
   const wasBusy = new Set(busy.keys());
+  const races = mayWakeTwo(busy, step);
   let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
   const woke: Record<string, Answer> = {};
   for (const [thread, answers] of settle(running)) {
@@ -147,7 +150,29 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     else woke[thread] = answered;
   }
   const state = look(kernel, scratch, names, running.marks);
-  return Object.keys(woke).length === 0 ? { ...answer, state } : { ...answer, woke, state };
+  return {
+    ...answer,
+    ...(Object.keys(woke).length === 0 ? {} : { woke }),
+    ...(races ? { race: true } : {}),
+    state,
+  };
+}
+
+/** Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them. */
+function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
+  if (step.call === 'close') return busy.size > 1;
+  if (!('at' in step)) return false;
+  const [first, end] = pagesOf(step);
+  const sleepers = [...busy.values()].map((call) =>
+    pagesOf('from' in call ? { ...call, at: call.from } : call),
+  );
+  return sleepers.filter(([from, to]) => from < end && first < to).length > 1;
+}
+
+/** The pages that a call is about: [first, end). */
+function pagesOf(step: object): [number, number] {
+  const { at = 0, pages = 1 } = step as { at?: number; pages?: number };
+  return [Math.floor(at), Math.ceil(at + pages)];
 }
 
 /** Makes the step, or has its thread begin it. */

@@ -3,11 +3,10 @@
  * program (user mode) and for system calls that touch its memory (kernel mode).
  */
 import { AccessError, PAGE_BYTES } from '../kernel.ts';
-import { type FaultOutcome, faultIn, handleFault } from './fault.ts';
+import { type FaultOutcome, handleFault } from './fault.ts';
 import type { Machine } from './machine.ts';
-import type { exclusively, sharing } from './mm-lock.ts';
 import { frameWord, isPresent, isWritable, loadPte, NO_PTE } from './page-table.ts';
-import { type Piece, pageOf, pieces } from './ranges.ts';
+import { pageOf, pieces } from './ranges.ts';
 
 /**
  * Index in physical memory of the first word of the page at `address`, once an access of this kind is allowed. It
@@ -78,62 +77,14 @@ export function copyOut(m: Machine, task: number, address: number, bytes: Uint8A
   }
 }
 
-/** Machine memory that a system call copies from ('read') or to ('write'), and how it holds the mm lock for that. */
-export interface KernelRange {
-  readonly address: number;
-  readonly length: number;
-  readonly direction: 'read' | 'write';
-  readonly hold: typeof sharing | typeof exclusively;
-  /**
-   * What is done first, so far into the range and under the lock: before it is known whether that can be accessed. False ends
-   * the copy there.
-   */
-  readonly before?: (at: number) => boolean;
-}
-
-/**
- * Copies piece by piece: `each` gets a piece of memory, and how far into the range it begins, under the mm lock,
- * and answers how many bytes it took. Taking less than all ends the copy; so does an address that cannot be
- * accessed. Answers the bytes done.
- */
-export function kernelCopy(
-  m: Machine,
-  task: number,
-  range: KernelRange,
-  each: (memory: Uint8Array, at: number) => number,
-): number {
-  for (const { page, within, at, n } of pieces(range.address, range.length)) {
-    const done = whileAccessible(m, task, { page, within, at }, range, (word) =>
-      each(m.bytes.subarray(word * 4 + within, word * 4 + within + n), at),
-    );
-    if (done === null) return at;
-    if (done < n) return at + done;
-  }
-  return range.length;
-}
-
-/** Runs `body` with the page's first word, under the lock; null where Linux answers EFAULT. */
-function whileAccessible(
-  m: Machine,
-  task: number,
-  { page, within, at }: Omit<Piece, 'n'>,
-  { direction, hold, before }: KernelRange,
-  body: (word: number) => number,
-): number | null {
-  const write = direction === 'write';
-  for (;;) {
-    const done = hold(m, () => {
-      if (before?.(at) === false) return 0;
-      const pte = pteAt(m, page);
-      return isAccessible(pte, write) ? body(frameWord(pte)) : null;
-    });
-    if (done !== null) return done;
-    if (faultIn(m, task, page, write, within) !== 'ok') return null;
-  }
-}
-
 /** The first word of a page that a system call may read as it stands, or −1. The mm lock is held. */
 export function readableWord(m: Machine, page: number): number {
   const pte = pteAt(m, page);
   return isAccessible(pte, false) ? frameWord(pte) : -1;
+}
+
+/** The same for a page that it may write. */
+export function writableWord(m: Machine, page: number): number {
+  const pte = pteAt(m, page);
+  return isAccessible(pte, true) ? frameWord(pte) : -1;
 }

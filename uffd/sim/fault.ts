@@ -124,6 +124,10 @@ function decide(m: Machine, vma: Vma, access: Access): Step {
   if (!isPermitted(vma, access.write)) return access.kernelMode ? 'EFAULT' : 'SIGSEGV';
   const pte = loadPte(m, access.page);
   if (pte === POISON_MARKER) return access.kernelMode ? 'EHWPOISON' : 'SIGBUS';
+  if (isProtected(pte) && !isPresent(pte) && !isWatched(vma, UFFDIO_REGISTER_MODE_WP)) {
+    replacePte(m, access.page, pte, NO_PTE); // a marker from when it was
+    return 'retry';
+  }
   if (isPresent(pte)) return !access.write || isWritable(pte) ? 'ok' : writeFault(m, vma, access, pte);
   return vma.file < 0 ? anonymousFault(m, vma, access, pte) : fileFault(m, vma, access, pte);
 }

@@ -37,7 +37,7 @@ import {
   POISON_MARKER,
   protectedPte,
 } from './page-table.ts';
-import { isPageRange, isSourceRange, pageOf } from './ranges.ts';
+import { isPageRange, isSourceRange, pageOf, pieces } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
 
 export function copy(m: Machine, context: number, task: number, arg: Uint8Array): number {
@@ -77,8 +77,9 @@ function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCop
       return absent < 0 ? copyPage(m, vma, page, source, protect) : 0;
     });
     if (absent < 0) return errno;
-    const offset = absent === pageOf(source) ? source % PAGE_BYTES : 0;
-    if (faultIn(m, task, absent, false, offset) !== 'ok') return -EFAULT;
+    // All of it, before the mapping is looked at again.
+    for (const { page, within } of pieces(source, PAGE_BYTES))
+      if (faultIn(m, task, page, false, within) !== 'ok') return -EFAULT;
   }
 }
 

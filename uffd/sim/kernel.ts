@@ -4,6 +4,7 @@ import { storeRelease } from '../sync.ts';
 import { copyIn, copyOut, load32, store32 } from './access.ts';
 import { announceAll } from './context.ts';
 import * as descriptors from './descriptors.ts';
+import * as fileIo from './file-io.ts';
 import { frameUse } from './frames.ts';
 import { checkAlive, type Machine, STATE } from './machine.ts';
 import { madvise } from './madvise.ts';
@@ -112,8 +113,8 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     memfd_create: systemCall((name, flags) => memfd.memfdCreate(m, name, flags)),
     ftruncate: systemCall((fd, length) => memfd.ftruncate(m, fd, length)),
     fallocate: systemCall((fd, mode, offset, length) => memfd.fallocate(m, fd, mode, offset, length)),
-    pread: systemCall((fd, addr, length, offset) => memfd.pread(m, task, { fd, addr, length, offset })),
-    pwrite: systemCall((fd, addr, length, offset) => memfd.pwrite(m, task, { fd, addr, length, offset })),
+    pread: systemCall((fd, addr, length, offset) => fileIo.pread(m, task, { fd, addr, length, offset })),
+    pwrite: systemCall((fd, addr, length, offset) => fileIo.pwrite(m, task, { fd, addr, length, offset })),
     mmap: systemCall((addr, length, prot, flags, fd, offset) =>
       mappings.mmap(m, task, { addr, length, prot, flags, fd, offset }),
     ),

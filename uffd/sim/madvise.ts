@@ -19,7 +19,7 @@ import {
   PROT_WRITE,
 } from '../abi.ts';
 import { EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
-import { faultIn } from './fault.ts';
+import { handleFault } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
@@ -78,13 +78,22 @@ function advise(m: Machine, vma: Vma, advice: number): number {
 
 function populate(m: Machine, task: number, start: number, end: number, write: boolean): number {
   for (let page = start; page < end; page++) {
-    const errno = sharing(m, () => populateRefusal(m, page, write));
+    const errno = populatePage(m, task, page, write);
     if (errno !== 0) return errno;
-    const outcome = faultIn(m, task, page, write);
-    if (outcome === 'EHWPOISON') return -EHWPOISON;
-    if (outcome !== 'ok') return outcome === 'EFAULT' ? -EFAULT : -ENOMEM;
   }
   return 0;
+}
+
+/** The mapping is looked at before each attempt: it may have changed while the thread slept. */
+function populatePage(m: Machine, task: number, page: number, write: boolean): number {
+  for (;;) {
+    const errno = sharing(m, () => populateRefusal(m, page, write));
+    if (errno !== 0) return errno;
+    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset: 0 });
+    if (outcome === 'ok') return 0;
+    if (outcome === 'EHWPOISON') return -EHWPOISON;
+    if (outcome !== 'retry') return outcome === 'EFAULT' ? -EFAULT : -ENOMEM;
+  }
 }
 
 function populateRefusal(m: Machine, page: number, write: boolean): number {

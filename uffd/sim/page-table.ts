@@ -129,6 +129,19 @@ export function clearPtes({ ptes }: Machine, start: number, end: number): void {
   for (let page = start; page < end; page++) ptes[page] = distanceTo(page, NO_PTE);
 }
 
+/** Of each entry of pages [start, end) that is one, `left` says what becomes of it. */
+export function changePtes(
+  { ptes }: Machine,
+  start: number,
+  end: number,
+  left: (pte: number) => number,
+): void {
+  for (let page = start; page < end; page++) {
+    const pte = entryAt(page, ptes[page] as number);
+    if (pte !== NO_PTE) ptes[page] = distanceTo(page, left(pte));
+  }
+}
+
 /** Takes the entries of pages [start, end) to pages from `to` on, which are no part of those. */
 export function movePtes(m: Machine, to: number, start: number, end: number): void {
   const { ptes } = m;

@@ -4,16 +4,17 @@ import { endShootdown, retireFrame } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { discardPages } from './page-cache.ts';
 import {
+  changePtes,
   clearPte,
   clearPtes,
   frameOf,
   isAnon,
+  isPresent,
   isProtected,
   loadPte,
   NO_PTE,
   POISON_MARKER,
   PROTECTED_MARKER,
-  storePte,
 } from './page-table.ts';
 import { clip, replaceRange, type Vma, vmasIn } from './vmas.ts';
 
@@ -41,19 +42,19 @@ export function dropEntries(m: Machine, vma: Vma): void {
   }
 }
 
-/** The same of a mapping that stays: which pages of a file were write-protected is not forgotten. */
+/** The same of a mapping that stays: which pages of a file are write-protected is not forgotten. */
 export function dropPages(m: Machine, vma: Vma): void {
-  if (vma.file >= 0 && (vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) dropFilePages(m, vma, false);
+  if (vma.file >= 0) dropFilePages(m, vma, false);
   else dropEntries(m, vma);
 }
 
-function dropFilePages(m: Machine, vma: Vma, keepsPoison: boolean): void {
-  const keepsProtection = (vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0;
-  for (let page = vma.start; page < vma.end; page++) {
-    const pte = loadPte(m, page);
-    if (pte === NO_PTE || (keepsPoison && pte === POISON_MARKER)) continue;
-    storePte(m, page, keepsProtection && isProtected(pte) ? PROTECTED_MARKER : NO_PTE);
-  }
+/** A page that was there is noted as protected only while the mapping is registered for that; a marker stays in any case. */
+function dropFilePages(m: Machine, { start, end, modes }: Vma, keepsPoison: boolean): void {
+  const isWatched = (modes & UFFDIO_REGISTER_MODE_WP) !== 0;
+  changePtes(m, start, end, (pte) => {
+    if (pte === POISON_MARKER) return keepsPoison ? pte : NO_PTE;
+    return isProtected(pte) && (isWatched || !isPresent(pte)) ? PROTECTED_MARKER : NO_PTE;
+  });
 }
 
 /** Makes pages [from, to) of a file holes, in every mapping. What is marked there stays marked. */
@@ -63,13 +64,13 @@ export function punch(m: Machine, file: number, from: number, to: number): void 
   endShootdown(m);
 }
 
-/** Takes pages [from, to) of a file out of every mapping; they stay cached. */
-export function unmapFile(m: Machine, file: number, from: number, to = Infinity): void {
+/** Takes pages [from, to) of a file out of every mapping; they stay cached. Write protection is kept, and poison if that is asked for. */
+export function unmapFile(m: Machine, file: number, from: number, to = Infinity, keepsPoison = true): void {
   for (const vma of vmasIn(m, 0, m.addressPages)) {
     if (vma.file !== file) continue;
     const start = Math.max(vma.start, vma.start + from - vma.filePage);
     const end = Math.min(vma.end, vma.start + to - vma.filePage);
-    if (start < end) dropFilePages(m, { ...vma, start, end }, true);
+    if (start < end) dropFilePages(m, { ...vma, start, end }, keepsPoison);
   }
   endShootdown(m);
 }

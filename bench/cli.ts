@@ -24,6 +24,7 @@ const commands: Commands = {
     return (await import('./costs/command.ts')).costsCommand(call);
   },
   litmus: async (files, options) => {
+    if (options.schema) return (await import('./litmus/command.ts')).printSchema();
     const call = resolveLitmusOptions(files, options);
     if (call.json !== null) checkWritable('--json', call.json);
     return (await import('./litmus/command.ts')).litmusCommand(call);

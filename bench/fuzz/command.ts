@@ -1,9 +1,13 @@
-/** What `fuzz` does: random programs on both kernels in lock step, up to the first one that tells them apart. */
+/**
+ * What `fuzz` does: random programs on both kernels in lock step, up to the first one that tells them apart; before them
+ * those that did so in the past.
+ */
 import fc from 'fast-check';
 import { CheckError, EXIT } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import { describeDifference, differenceOf } from '../litmus/difference.ts';
 import { type Kernels, openKernels } from '../litmus/kernels.ts';
+import { bundledPrograms } from '../litmus/load.ts';
 import type { Program } from '../litmus/program.ts';
 import type { Trace } from '../litmus/stage.ts';
 import { print, writeJson } from '../output.ts';
@@ -25,6 +29,10 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   let ran = 0;
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
   try {
+    for (const program of bundledPrograms(CORPUS)) {
+      const wrong = await told(kernels, program);
+      if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong}`);
+    }
     const property = fc.asyncProperty(programs(call.steps), async (program) => {
       signal.throwIfAborted();
       ran++;
@@ -46,6 +54,9 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
     progress.end();
   }
 }
+
+/** Programs that once told the kernels apart. */
+const CORPUS = new URL('./corpus/', import.meta.url);
 
 class Difference extends Error {}
 

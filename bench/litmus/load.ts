@@ -7,10 +7,10 @@ import { type Program, ProgramSchema, StepSchema } from './program.ts';
 
 const LIBRARY = new URL('./library/', import.meta.url);
 
-/** The programs that come with the package, in the order of their names. */
-export function bundledPrograms(): Program[] {
-  const names = readdirSync(LIBRARY).filter((name) => name.endsWith('.json'));
-  return names.sort().map((name) => loadProgram(fileURLToPath(new URL(name, LIBRARY))));
+/** The programs that come with the package, in the order of their names; or those of another folder of it. */
+export function bundledPrograms(folder: URL = LIBRARY): Program[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  return names.sort().map((name) => loadProgram(fileURLToPath(new URL(name, folder))));
 }
 
 /** @throws UsageError that says what is wrong, and where */

@@ -12,6 +12,7 @@ export interface RawLitmusOptions {
   readonly seed?: string;
   readonly json?: string;
   readonly quiet?: true;
+  readonly schema?: true;
 }
 
 /** Flags and help of each option, in the order of the help. */
@@ -23,6 +24,7 @@ export const LITMUS_OPTIONS: readonly (readonly [flags: string, help: string])[]
   ['--runs <n>', 'how often each program runs on each kernel (default: 50)'],
   ['--seed <n>', 'seed of how far threads of a race are held up (default: 1)'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
+  ['--schema', 'print the JSON schema of litmus files'],
   ['--quiet', 'no progress on standard error'],
 ];
 

@@ -10,7 +10,14 @@ import { faultIn } from './fault.ts';
 import { NO_FRAME } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
-import { cachedFrame, cachedOrZeroed, fileSize, MAX_FILE_BYTES, setFileSize } from './page-cache.ts';
+import {
+  cachedFrame,
+  cachedOrZeroed,
+  fileSize,
+  MAX_FILE_BYTES,
+  setFileSize,
+  usedFrame,
+} from './page-cache.ts';
 import { isUserRange, pageOf, pieces } from './ranges.ts';
 
 export function frameBytes(m: Machine, frame: number): Uint8Array {
@@ -61,14 +68,14 @@ function readPage(m: Machine, task: number, file: number, { address, offset, byt
   // As Linux does: the page that is read is the one that was there when its turn came, however long the memory takes.
   const { left, frame } = sharing(m, () => ({
     left: Math.max(0, Math.min(bytes, fileSize(m, file) - offset)),
-    frame: cachedFrame(m, file, pageOf(offset)),
+    frame: usedFrame(m, file, pageOf(offset)),
   }));
   let held: Uint8Array = new Uint8Array(0);
   for (const { page, within, at, n } of pieces(address, left)) {
     const from = (offset % PAGE_BYTES) + at;
     const copied = (): boolean =>
       sharing(m, () => {
-        const isThere = cachedFrame(m, file, pageOf(offset)) === frame;
+        const isThere = usedFrame(m, file, pageOf(offset)) === frame;
         const source = isThere ? frameBytes(m, frame) : held; // of a hole: the page of zeros
         const word = writableWord(m, page);
         if (word < 0) held = source.slice();

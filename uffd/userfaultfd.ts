@@ -16,6 +16,7 @@ import {
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
   UFFDIO_WAKE,
+  UFFDIO_WRITEPROTECT,
   UFFDIO_ZEROPAGE,
   type UffdMsg,
   type UffdPagefault,
@@ -24,6 +25,7 @@ import {
   uffdioCopy,
   uffdioRange,
   uffdioRegister,
+  uffdioWriteprotect,
   uffdMsg,
   uffdMsgPagefault,
 } from './abi.ts';
@@ -58,8 +60,13 @@ export interface Userfaultfd {
   continue(start: number, length: number, mode?: number): PageOutcome;
   /** Takes the pages from `source`, which is empty afterwards. */
   move(destination: number, source: number, length: number, mode?: number): PageOutcome;
-  /** Makes every later access to the pages a SIGBUS. Not on sim. */
+  /** Makes every later access to the pages a SIGBUS. */
   poison(start: number, length: number, mode?: number): PageOutcome;
+  /**
+   * UFFDIO_WRITEPROTECT_MODE_WP: protects the range. 0: ends that, and wakes who sleeps there; or with
+   * UFFDIO_WRITEPROTECT_MODE_DONTWAKE does not. @throws SyscallError
+   */
+  writeprotect(start: number, length: number, mode: number): void;
   /** The next message; blocks unless O_NONBLOCK, and is then null if there is none. @throws SyscallError */
   read(): UffdMsg | null;
   close(): void;
@@ -103,6 +110,14 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
     continue: rangeRequest(on, 'UFFDIO_CONTINUE', UFFDIO_CONTINUE),
     move: transferRequest(on, 'UFFDIO_MOVE', UFFDIO_MOVE),
     poison: rangeRequest(on, 'UFFDIO_POISON', UFFDIO_POISON),
+    writeprotect(start, length, mode) {
+      const errno = kernel.ioctl(
+        fd,
+        UFFDIO_WRITEPROTECT,
+        uffdioWriteprotect.encode({ start, len: length, mode }),
+      );
+      if (errno < 0) throw new SyscallError('UFFDIO_WRITEPROTECT', errno, { start, len: length, mode });
+    },
     read() {
       const bytes = kernel.read(fd, message);
       if (bytes === -EAGAIN) return null;

@@ -15,14 +15,16 @@ import {
   UFFDIO_REGISTER_MODE_MISSING,
   UFFDIO_REGISTER_MODE_WP,
 } from '../abi.ts';
+import { PAGE_WORDS } from '../kernel.ts';
 import { announce, hasFeature, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
-import { allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
+import { allocateDirtyFrame, allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { checkAlive, type Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
 import { cachedFrame, cachedOrZeroed, filePages, usedFrame } from './page-cache.ts';
 import {
   ANON,
   frameOf,
+  isAnon,
   isPresent,
   isProtected,
   isWritable,
@@ -147,33 +149,43 @@ function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
   if (isProtected(pte) && isWatched(vma, UFFDIO_REGISTER_MODE_WP)) {
     if (!hasFeature(m, vma.context, UFFD_FEATURE_WP_ASYNC))
       return userfault(m, vma, access, UFFD_PAGEFAULT_FLAG_WP);
-    replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma.prot));
+    replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma));
     return 'retry'; // it may be the zero page
   }
-  if (frameOf(pte) === 0) return copyZeroPage(m, page, pte);
+  if (!vma.shared && !isAnon(pte)) return copyPage(m, page, pte);
   // A protection from when the range was watched for writes: a write ends it.
-  return replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma.prot)) ? 'ok' : 'retry';
+  return replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma)) ? 'ok' : 'retry';
 }
 
 function isWatched(vma: Vma, mode: number): boolean {
   return (vma.modes & mode) !== 0;
 }
 
-/** The zero page gets a private copy. */
-function copyZeroPage(m: Machine, page: number, pte: number): FaultOutcome {
-  const frame = allocateZeroedFrame(m, 'data');
+/** A private mapping gets a copy of its own, of a page of the file or of the page of zeros. */
+function copyPage(m: Machine, page: number, pte: number): FaultOutcome {
+  const frame = copyOfFrame(m, frameOf(pte));
   if (frame === NO_FRAME) return 'nomem';
   if (replacePte(m, page, pte, makePte(frame, WRITABLE | ANON))) return 'ok';
   releaseFrame(m, frame, 'data');
   return 'retry';
 }
 
+function copyOfFrame(m: Machine, from: number): number {
+  const frame = allocateDirtyFrame(m);
+  if (frame !== NO_FRAME) m.frames.copyWithin(frame * PAGE_WORDS, from * PAGE_WORDS, (from + 1) * PAGE_WORDS);
+  return frame;
+}
+
 function anonymousFault(m: Machine, vma: Vma, access: Access, marker: number): Step {
   if (isWatched(vma, UFFDIO_REGISTER_MODE_MISSING)) return userfault(m, vma, access, 0);
   if (!access.write) return unlessLost(install(m, vma, access.page, marker, makePte(0, 0)));
-  const frame = allocateZeroedFrame(m, 'data');
+  return installOwn(m, vma, access.page, marker, allocateZeroedFrame(m, 'data'));
+}
+
+/** Maps a frame that is nobody else's. */
+function installOwn(m: Machine, vma: Vma, page: number, marker: number, frame: number): FaultOutcome {
   if (frame === NO_FRAME) return 'nomem';
-  const outcome = install(m, vma, access.page, marker, makePte(frame, WRITABLE | ANON));
+  const outcome = install(m, vma, page, marker, makePte(frame, WRITABLE | ANON));
   if (outcome === 'lost') releaseFrame(m, frame, 'data');
   return unlessLost(outcome);
 }
@@ -192,7 +204,8 @@ function fileFault(m: Machine, vma: Vma, access: Access, marker: number): Step {
   if (!cached && isWatched(vma, UFFDIO_REGISTER_MODE_MISSING)) return userfault(m, vma, access, 0);
   const frame = cachedOrZeroed(m, vma.file, filePage);
   if (frame === NO_FRAME) return 'nomem';
-  return unlessLost(install(m, vma, access.page, marker, sharedPte(vma, frame)));
+  if (access.write && !vma.shared) return installOwn(m, vma, access.page, marker, copyOfFrame(m, frame));
+  return unlessLost(install(m, vma, access.page, marker, cachedPte(vma, frame)));
 }
 
 /** As fault_around_bytes and what one page table holds, in pages. */
@@ -210,19 +223,19 @@ function mapAround(m: Machine, vma: Vma, page: number): void {
   const fileEnd = vma.start + filePages(m, vma.file) - vma.filePage;
   for (let each = first; each < Math.min(end, fileEnd); each++) {
     const frame = usedFrame(m, vma.file, vma.filePage + each - vma.start);
-    if (frame !== NO_FRAME) replacePte(m, each, NO_PTE, sharedPte(vma, frame));
+    if (frame !== NO_FRAME) replacePte(m, each, NO_PTE, cachedPte(vma, frame));
   }
 }
 
-/** The entry for a page of a shared file mapping. */
-export function sharedPte(vma: Vma, frame: number): number {
-  return withProtection(makePte(frame, 0), vma.prot);
+/** The entry for a page of the file that is mapped there. */
+export function cachedPte(vma: Vma, frame: number): number {
+  return withProtection(makePte(frame, 0), vma);
 }
 
-/** The entry under a VMA's protection; the zero page stays read-only. */
-export function withProtection(pte: number, prot: number): number {
-  const writable = (prot & PROT_WRITE) !== 0 && frameOf(pte) !== 0;
-  return permit(pte, (prot & (PROT_READ | PROT_WRITE)) !== 0, writable);
+/** The entry under a VMA's protection: what a private mapping has not copied yet stays read-only, and so does the page of zeros. */
+export function withProtection(pte: number, { prot, shared }: Pick<Vma, 'prot' | 'shared'>): number {
+  const isOurs = isAnon(pte) || (shared && frameOf(pte) !== 0);
+  return permit(pte, (prot & (PROT_READ | PROT_WRITE)) !== 0, (prot & PROT_WRITE) !== 0 && isOurs);
 }
 
 /**

@@ -22,7 +22,7 @@ import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
-import { faultIn, sharedPte, withProtection } from './fault.ts';
+import { cachedPte, faultIn, withProtection } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
@@ -189,14 +189,13 @@ function filePage(vma: Vma, page: number): number {
 function copyPage(m: Machine, vma: Vma, page: number, source: number, protect: boolean): number {
   if (isPresent(loadPte(m, page))) return -EEXIST;
   if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
-  if (vma.file >= 0 && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
+  if (vma.shared && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
   const frame = allocateDirtyFrame(m);
   if (frame === NO_FRAME) return -ENOMEM;
   copyBytes(m, frame, source);
-  const errno =
-    vma.file < 0
-      ? installAnonymous(m, vma, page, frame, protect)
-      : installCached(m, vma, page, frame, protect);
+  const errno = vma.shared
+    ? installCached(m, vma, page, frame, protect)
+    : installAnonymous(m, vma, page, frame, protect);
   if (errno !== 0) releaseFrame(m, frame, 'data');
   return errno;
 }
@@ -217,7 +216,7 @@ function copyBytes(m: Machine, frame: number, source: number): void {
 }
 
 function installAnonymous(m: Machine, vma: Vma, page: number, frame: number, protect: boolean): number {
-  const pte = withProtection(makePte(frame, ANON), vma.prot);
+  const pte = withProtection(makePte(frame, ANON), vma);
   return installOver(m, page, protect ? protectedPte(pte) : pte) ? 0 : -EEXIST;
 }
 
@@ -233,13 +232,14 @@ function installCached(m: Machine, vma: Vma, page: number, frame: number, protec
 
 /** False if something is mapped there. */
 function mapShared(m: Machine, vma: Vma, page: number, frame: number, protect = false): boolean {
-  const pte = sharedPte(vma, frame);
+  const pte = cachedPte(vma, frame);
   return installOver(m, page, protect ? protectedPte(pte) : pte);
 }
 
 /** Over a marker in shared memory only. */
 function zeroPage(m: Machine, vma: Vma, page: number): number {
-  if (vma.file < 0) return installPte(m, page, withProtection(makePte(0, 0), vma.prot)) ? 0 : -EEXIST;
+  if (vma.file >= 0 && !vma.shared && isPastEnd(m, vma, page)) return -EFAULT;
+  if (!vma.shared) return installPte(m, page, withProtection(makePte(0, 0), vma)) ? 0 : -EEXIST;
   if (isPresent(loadPte(m, page))) return -EEXIST;
   if (isPastEnd(m, vma, page)) return -EFAULT;
   const frame = cacheZeroes(m, vma.file, filePage(vma, page));

@@ -12,7 +12,7 @@ import * as mappings from './mappings.ts';
 import * as memfd from './memfd.ts';
 import { sharing } from './mm-lock.ts';
 import { mremap } from './mremap.ts';
-import { isPresent, isProtected, loadPte, NO_PTE } from './page-table.ts';
+import { frameOf, isAnon, isPresent, isProtected, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf } from './ranges.ts';
 import {
   enterTranslating,
@@ -69,7 +69,8 @@ function pagemap(m: Machine, addr: number): PageState {
     const vma = findVma(m, page);
     const pte = vma === null ? NO_PTE : loadPte(m, page);
     const present = isPresent(pte);
-    return { present, writeProtected: isProtected(pte), file: present && vma !== null && vma.file >= 0 };
+    const file = present && vma !== null && vma.file >= 0 && !isAnon(pte) && frameOf(pte) !== 0;
+    return { present, writeProtected: isProtected(pte), file };
   });
 }
 

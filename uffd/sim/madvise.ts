@@ -18,7 +18,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../abi.ts';
-import { EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
+import { EACCES, EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
 import { handleFault } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
@@ -72,6 +72,7 @@ function advise(m: Machine, vma: Vma, advice: number): number {
   if (advice === MADV_DONTNEED) dropPages(m, vma);
   if (advice !== MADV_REMOVE) return 0;
   if (vma.file < 0) return -EINVAL;
+  if (!vma.shared) return -EACCES;
   punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
   return 0;
 }

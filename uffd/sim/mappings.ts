@@ -81,8 +81,7 @@ function refusal(call: MapCall, file: number | null): number {
   if (isFixed(call) && !isUserRange(addr, length)) return -ENOMEM;
   if (isFixed(call) && !isAligned(addr)) return -EINVAL;
   if (type !== MAP_SHARED && type !== MAP_PRIVATE) return -EINVAL;
-  // So do private mappings of files.
-  return file !== null && type === MAP_PRIVATE ? -ENODEV : 0;
+  return 0;
 }
 
 function mapPages(m: Machine, call: MapCall, opened: number | null): number {
@@ -166,7 +165,7 @@ function protectPages(m: Machine, start: number, end: number, prot: number): num
 function protectVma(m: Machine, vma: Vma): void {
   for (let page = vma.start; page < vma.end; page++) {
     const pte = loadPte(m, page);
-    if (isPresent(pte)) storePte(m, page, withProtection(pte, vma.prot));
+    if (isPresent(pte)) storePte(m, page, withProtection(pte, vma));
   }
   replaceRange(m, vma.start, vma.end, [vma]);
 }

@@ -93,6 +93,6 @@ function movePage(m: Machine, from: number, to: number, skipsHoles: boolean): nu
   if (pte === NO_PTE) return skipsHoles ? 0 : -ENOENT;
   if (!isPresent(pte)) return -EFAULT; // a marker
   clearPte(m, from);
-  storePte(m, to, withProtection(unprotectedPte(pte), PROT_WRITE));
+  storePte(m, to, withProtection(unprotectedPte(pte), { prot: PROT_WRITE, shared: false }));
   return 0;
 }

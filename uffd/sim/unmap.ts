@@ -30,7 +30,7 @@ export function unmapPages(m: Machine, start: number, end: number): void {
  * caller ends with endShootdown.
  */
 export function dropEntries(m: Machine, vma: Vma): void {
-  if (vma.file >= 0) {
+  if (vma.shared) {
     clearPtes(m, vma.start, vma.end);
     return;
   }
@@ -48,11 +48,17 @@ export function dropPages(m: Machine, vma: Vma): void {
   else dropEntries(m, vma);
 }
 
-/** A page that was there is noted as protected only while the mapping is registered for that; a marker stays in any case. */
-function dropFilePages(m: Machine, { start, end, modes }: Vma, keepsPoison: boolean): void {
+/**
+ * A page that was there is noted as protected only while the mapping is registered for that; a marker stays in any case.
+ * `keepsOwn`: so do poison, and what a private mapping has copied.
+ */
+function dropFilePages(m: Machine, { start, end, modes }: Vma, keepsOwn: boolean): void {
   const isWatched = (modes & UFFDIO_REGISTER_MODE_WP) !== 0;
   changePtes(m, start, end, (pte) => {
-    if (pte === POISON_MARKER) return keepsPoison ? pte : NO_PTE;
+    if (pte === POISON_MARKER || isAnon(pte)) {
+      if (keepsOwn) return pte;
+      if (isAnon(pte)) retireFrame(m, frameOf(pte));
+    }
     return isProtected(pte) && (isWatched || !isPresent(pte)) ? PROTECTED_MARKER : NO_PTE;
   });
 }
@@ -64,13 +70,13 @@ export function punch(m: Machine, file: number, from: number, to: number): void 
   endShootdown(m);
 }
 
-/** Takes pages [from, to) of a file out of every mapping; they stay cached. Write protection is kept, and poison if that is asked for. */
-export function unmapFile(m: Machine, file: number, from: number, to = Infinity, keepsPoison = true): void {
+/** Takes pages [from, to) of a file out of every mapping; they stay cached. Write protection is kept, and what is the mapping’s own if that is asked for. */
+export function unmapFile(m: Machine, file: number, from: number, to = Infinity, keepsOwn = true): void {
   for (const vma of vmasIn(m, 0, m.addressPages)) {
     if (vma.file !== file) continue;
     const start = Math.max(vma.start, vma.start + from - vma.filePage);
     const end = Math.min(vma.end, vma.start + to - vma.filePage);
-    if (start < end) dropFilePages(m, { ...vma, start, end }, keepsPoison);
+    if (start < end) dropFilePages(m, { ...vma, start, end }, keepsOwn);
   }
   endShootdown(m);
 }

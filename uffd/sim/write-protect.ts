@@ -80,7 +80,7 @@ export function unprotectPages(m: Machine, vma: Vma): void {
   for (let page = vma.start; page < vma.end; page++) {
     const pte = loadPte(m, page);
     if (!isProtected(pte)) continue;
-    if (isPresent(pte)) storePte(m, page, withProtection(unprotectedPte(pte), vma.prot));
+    if (isPresent(pte)) storePte(m, page, withProtection(unprotectedPte(pte), vma));
     else clearPte(m, page);
   }
 }

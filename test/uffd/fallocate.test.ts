@@ -75,6 +75,20 @@ it('a hole gives frames back and unmaps in every mapping; within one page it onl
   expect(punch(k, fd, 64, 64)).toBe(0); // past the end
 });
 
+it('a hole that ends within the first page unmaps all that follows, which stays cached: so does Linux 6.18', () => {
+  const k = openMachine();
+  const { fd, addr, alias } = mapFile(k, 3);
+  for (let i = 0; i < 3; i++) k.store32(addr + i * P, i + 1);
+  k.load32(alias);
+  expect(k.fallocate(fd, PUNCH, 4, 4)).toBe(0);
+  expect([presence(k, addr, 3), presence(k, alias, 3), k.memory().bytes]).toEqual(['100', '100', 3 * P]);
+  expect(k.fallocate(fd, PUNCH, 0, 4)).toBe(0);
+  expect([presence(k, addr, 3), presence(k, alias, 3)]).toEqual(['000', '000']);
+  expect([0, 1, 2].map((i) => k.load32(addr + i * P))).toEqual([0, 2, 3]);
+  expect(k.fallocate(fd, PUNCH, P + 4, 4)).toBe(0);
+  expect(presence(k, addr, 3)).toBe('111');
+});
+
 it('a hole in the middle of a file that a mapping shows from an offset', () => {
   const k = openMachine();
   const { fd, addr } = mapFile(k, 6);

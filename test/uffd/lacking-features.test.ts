@@ -46,6 +46,35 @@ it('without MOVE: it is no ioctl of a range, and EINVAL', () => {
   expect(() => uffd.move(addr, addr + PAGE, PAGE)).toThrow(/^UFFDIO_MOVE: EINVAL/);
 });
 
+it('without POISON: it is no ioctl of a range, and EINVAL', () => {
+  const k = open('UFFD_FEATURE_POISON');
+  const uffd = u.openUserfaultfd(k);
+  const addr = k.mmap(0, PAGE, READ_WRITE, u.MAP_PRIVATE | u.MAP_ANONYMOUS, -1, 0);
+  const ioctls = uffd.register(addr, PAGE, u.UFFDIO_REGISTER_MODE_MISSING);
+  expect(ioctls & u.ioctlMask(u._UFFDIO_POISON)).toBe(0n);
+  expect(() => uffd.poison(addr, PAGE)).toThrow(/^UFFDIO_POISON: EINVAL/);
+});
+
+it('without write protection: not registered for it, and WRITEPROTECT is EINVAL, with a structure or without', () => {
+  const k = open('UFFD_FEATURE_PAGEFAULT_FLAG_WP');
+  const uffd = u.openUserfaultfd(k);
+  const addr = k.mmap(0, PAGE, READ_WRITE, u.MAP_PRIVATE | u.MAP_ANONYMOUS, -1, 0);
+  expect(() => uffd.register(addr, PAGE, u.UFFDIO_REGISTER_MODE_WP)).toThrow(/EINVAL/);
+  for (const arg of [null, u.uffdioWriteprotect.encode({ start: addr, len: PAGE, mode: 0 })])
+    expect(k.ioctl(uffd.fd, u.UFFDIO_WRITEPROTECT, arg)).toBe(-u.EINVAL);
+});
+
+it('without write protection of shared memory: private memory has it', () => {
+  const k = open('UFFD_FEATURE_WP_HUGETLBFS_SHMEM');
+  const uffd = u.openUserfaultfd(k);
+  const [shared, addr] = [SHARED, u.MAP_PRIVATE | u.MAP_ANONYMOUS].map((flags) =>
+    k.mmap(0, PAGE, READ_WRITE, flags, -1, 0),
+  ) as [number, number];
+  expect(() => uffd.register(shared, PAGE, u.UFFDIO_REGISTER_MODE_WP)).toThrow(/EINVAL/);
+  const ioctls = uffd.register(addr, PAGE, u.UFFDIO_REGISTER_MODE_WP);
+  expect(ioctls & u.ioctlMask(u._UFFDIO_WRITEPROTECT)).not.toBe(0n);
+});
+
 it('without missing faults on shared memory: not registered', () => {
   const k = open('UFFD_FEATURE_MISSING_SHMEM');
   const uffd = u.openUserfaultfd(k);

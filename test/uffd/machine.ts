@@ -7,6 +7,7 @@ export const P = u.PAGE_BYTES;
 export const RW = u.PROT_READ | u.PROT_WRITE;
 export const MISSING = u.UFFDIO_REGISTER_MODE_MISSING;
 export const MINOR = u.UFFDIO_REGISTER_MODE_MINOR;
+export const WP = u.UFFDIO_REGISTER_MODE_WP;
 const PRIVATE = u.MAP_PRIVATE | u.MAP_ANONYMOUS;
 const PUNCH = u.FALLOC_FL_PUNCH_HOLE | u.FALLOC_FL_KEEP_SIZE;
 
@@ -78,6 +79,12 @@ export function continueRange(k: u.Kernel, fd: number, start: number, len: numbe
   return answer(result, u.uffdioContinue.take(arg, 'mapped'));
 }
 
+export function poison(k: u.Kernel, fd: number, start: number, len: number, mode = 0): Answer {
+  const arg = u.uffdioPoison.encode({ start, len, mode, updated: PRESET });
+  const result = k.ioctl(fd, u.UFFDIO_POISON, arg);
+  return answer(result, u.uffdioPoison.take(arg, 'updated'));
+}
+
 export function move(k: u.Kernel, fd: number, dst: number, src: number, len: number, mode = 0): Answer {
   const arg = u.uffdioMove.encode({ dst, src, len, mode, move: PRESET });
   const result = k.ioctl(fd, u.UFFDIO_MOVE, arg);
@@ -103,6 +110,17 @@ export function wake(k: u.Kernel, fd: number, start: number, len: number): strin
   return rangeCall(k, fd, u.UFFDIO_WAKE, start, len);
 }
 
+/** Protects the pages unless another mode is given; there is no field that tells how far it got. */
+export function writeprotect(
+  k: u.Kernel,
+  fd: number,
+  start: number,
+  len: number,
+  mode: number = u.UFFDIO_WRITEPROTECT_MODE_WP,
+): string {
+  return said(k.ioctl(fd, u.UFFDIO_WRITEPROTECT, u.uffdioWriteprotect.encode({ start, len, mode })));
+}
+
 /** The name of what a call answered: an errno, or 'ok' for anything that is none. */
 export function said(result: number): string {
   return result < 0 ? u.errnoName(result) : 'ok';
@@ -125,6 +143,13 @@ export function readAll(k: u.Kernel, fd: number): u.UffdPagefault[] {
   const bytes = new Uint8Array(u.uffdMsg.size);
   while (k.read(fd, bytes) === bytes.length) found.push(u.uffdMsg.decode(bytes) as u.UffdPagefault);
   return found;
+}
+
+/** Pages of the range that are write-protected, or will be once they are there, as '1' and '0'. */
+export function protection(k: u.Kernel, addr: number, pages: number): string {
+  return Array.from({ length: pages }, (_, i) => (k.pagemap(addr + i * P).writeProtected ? '1' : '0')).join(
+    '',
+  );
 }
 
 /** Pages of the range that are mapped, as '1' and '0'. */

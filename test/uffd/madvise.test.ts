@@ -84,6 +84,9 @@ it('POPULATE faults in, and tells unmapped, forbidden and past the end apart', (
   expect(said(k.madvise(addr, P, u.MADV_POPULATE_READ))).toBe('ok');
   expect(said(k.madvise(addr, P, u.MADV_POPULATE_WRITE))).toBe('EINVAL');
   expect(said(k.madvise(addr + P, P, u.MADV_POPULATE_READ))).toBe('EINVAL');
+  k.mprotect(addr + 2 * P, P, u.PROT_WRITE); // can be read, but not be populated for that
+  expect(said(k.madvise(addr + 2 * P, P, u.MADV_POPULATE_READ))).toBe('EINVAL');
+  expect([k.load32(addr + 2 * P), k.madvise(addr + 2 * P, P, u.MADV_POPULATE_WRITE)]).toEqual([0, 0]);
   k.munmap(addr, P);
   expect(said(k.madvise(addr, P, u.MADV_POPULATE_READ))).toBe('ENOMEM');
   const { fd, addr: file } = mapFile(k, 2);

@@ -5,6 +5,9 @@
 import * as u from '../../dist/uffd/index.js';
 import { MINOR, MISSING, P } from './machine.js';
 
+/** What a read maps at once at most. */
+const AROUND_PAGES = 16;
+
 interface ModelPage {
   prot: number;
   /** null: private memory. */
@@ -35,8 +38,30 @@ export class Model {
     for (let i = 0; i < count; i++) this.pages.delete(start + i);
   }
 
-  /** A fixed move, the old range kept or not: null where the model takes no stand (the range is not one mapping). */
-  move(from: number, to: number, count: number, keeps: boolean): void {
+  /** A move to a fixed place, the old range kept or not: what it answers. What is registered moves alone, or ends the call. */
+  mremap(from: number, to: number, count: number, keeps: boolean): number {
+    if (!this.pages.has(from)) return -u.EFAULT;
+    const [mappings, isOne] = [this.mappings(from, count), this.isOneMapping(from, count)];
+    for (const [start, size] of mappings) {
+      if (!isOne && this.pages.get(start)?.uffd !== null) return -u.EFAULT;
+      this.move(start, to + start - from, size, keeps);
+    }
+    return to * P;
+  }
+
+  /** The mappings in the range: where each begins, and its pages. */
+  private mappings(start: number, count: number): [start: number, count: number][] {
+    const found: [number, number][] = [];
+    for (let at = start; at < start + count; at++) {
+      const last = found.at(-1);
+      if (last !== undefined && last[0] + last[1] === at && this.isOneMapping(last[0], last[1] + 1))
+        last[1]++;
+      else if (this.pages.has(at)) found.push([at, 1]);
+    }
+    return found;
+  }
+
+  private move(from: number, to: number, count: number, keeps: boolean): void {
     const moved = this.range(from, count).map((page) => ({ ...(page as ModelPage) }));
     this.unmap(to, count);
     moved.forEach((page, i) => {
@@ -86,11 +111,23 @@ export class Model {
     const needs = write ? u.PROT_WRITE : u.PROT_READ | u.PROT_WRITE;
     if (page === undefined || (page.prot & needs) === 0) return 'SIGSEGV';
     if (page.own === null) {
+      if (!write) this.mapAround(at, page);
       const fault = this.fault(page, filePages);
       if (fault !== null) return fault;
       this.fill(page);
     }
     return page.file === null ? (page.own as number) : this.cache(page.file).get(page.filePage)!;
+  }
+
+  /** A read in a file maps what is cached around it, unless the mapping is watched for minor faults. */
+  private mapAround(at: number, page: ModelPage): void {
+    if (page.file === null || page.modes & MINOR) return;
+    let first = at;
+    while (first % AROUND_PAGES !== 0 && this.isOneMapping(first - 1, at - first + 2)) first--;
+    for (let each = first; each < first + AROUND_PAGES && this.isOneMapping(at, each - at + 1); each++) {
+      const { file, filePage } = this.pages.get(each)!;
+      if (this.cache(file!).has(filePage)) this.pages.get(each)!.own = 0;
+    }
   }
 
   private fault(page: ModelPage, filePages: number): string | null {

@@ -1,7 +1,20 @@
 /** mremap and userfaultfd without the REMAP event: the pages' new place is not registered, the old one stays so. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { copy, MINOR, MISSING, mapAnon, mapFile, ok, openMachine, openUffd, P, zeropage } from './machine.js';
+import {
+  copy,
+  MINOR,
+  MISSING,
+  mapAnon,
+  mapFile,
+  ok,
+  openMachine,
+  openUffd,
+  P,
+  presence,
+  said,
+  zeropage,
+} from './machine.js';
 
 const FREE = 4 << 20;
 const TO = u.MREMAP_MAYMOVE | u.MREMAP_FIXED;
@@ -79,4 +92,19 @@ it('mprotect splits a registered range and all parts stay registered', () => {
   k.mprotect(addr + P, P, u.PROT_READ);
   expect(zeropage(k, uffd.fd, addr, 3 * P)).toEqual({ errno: 'ENOENT', out: -u.ENOENT }); // three VMAs now
   expect([0, 1, 2].map((i) => zeropage(k, uffd.fd, addr + i * P, P).errno)).toEqual(['ok', 'ok', 'ok']);
+});
+
+it('of several mappings none may be registered: the first such ends the call, and those before it have moved', () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const addr = mapAnon(k, 4);
+  for (let i = 0; i < 4; i++) k.store32(addr + i * P, i + 1);
+  uffd.register(addr + P, P, MISSING);
+  expect(said(k.mremap(addr + P, 2 * P, 2 * P, TO, FREE))).toBe('EFAULT');
+  expect([k.pagemap(FREE).present, presence(k, addr, 4)]).toEqual([false, '1111']);
+  expect(said(k.mremap(addr, 4 * P, 4 * P, TO, FREE))).toBe('EFAULT');
+  expect([presence(k, FREE, 4), presence(k, addr, 4)]).toEqual(['1000', '0111']);
+  expect([k.load32(FREE), isRegistered(k, uffd.fd, addr + P)]).toEqual([1, true]);
+  expect(k.mremap(addr + P, P, P, TO, FREE)).toBe(FREE);
+  expect(k.load32(FREE)).toBe(2);
 });

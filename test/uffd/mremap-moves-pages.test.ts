@@ -113,3 +113,23 @@ it('a part of a shared mapping keeps its place in the file, and its protection, 
   k.store32(FREE, 33);
   expect(k.load32(ok(k.mmap(0, P, RW, u.MAP_SHARED, fd, 2 * P)))).toBe(33);
 });
+
+it('takes all mappings of the range to a fixed place, and leaves what is there at the holes between', () => {
+  const k = openMachine();
+  const addr = numbered(k, mapAnon(k, 6), 6);
+  const { fd } = mapFile(k, 1);
+  ok(k.mmap(addr + P, P, RW, u.MAP_SHARED | u.MAP_FIXED, fd, 0));
+  k.store32(addr + P, 9);
+  k.munmap(addr + 3 * P, P);
+  k.munmap(addr + 5 * P, P);
+  const target = numbered(k, mapAnon(k, 6), 6);
+  expect(k.mremap(addr, 6 * P, 6 * P, MOVE | FIXED, target)).toBe(target);
+  expect(contents(k, target, 6)).toEqual([1, 9, 3, 4, 5, 6]);
+  expect(contents(k, addr, 6)).toEqual(['-', '-', '-', '-', '-', '-']);
+  const before = ok(k.mmap(addr, P, RW, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED, -1, 0));
+  expect(k.mremap(target, 3 * P, 3 * P, MOVE | FIXED | KEEP, before + P)).toBe(before + P);
+  expect([contents(k, before, 4), contents(k, target, 3)]).toEqual([
+    [0, 1, 9, 3],
+    [0, 9, 0],
+  ]);
+});

@@ -39,10 +39,13 @@ it('mremap names what is wrong with its arguments', () => {
     ['more than there can be', remap(r, P, 2 ** 60, MOVE), 'EINVAL'],
     ['unmapped', remap(free, P, P, MOVE), 'EFAULT'],
     ['growing past its mapping', remap(r, 5 * P, 6 * P, MOVE), 'EFAULT'],
-    ['moving past its mapping', remap(r, 5 * P, 5 * P, MOVE | FIXED, free), 'EFAULT'],
+    ['growing past its mapping, to a fixed place', remap(r, 5 * P, 6 * P, MOVE | FIXED, free), 'EFAULT'],
+    ['moving from a hole on', remap(r - P, 5 * P, 5 * P, MOVE | FIXED, free), 'EFAULT'],
+    ['dontunmap without an address, past its mapping', remap(r, 5 * P, 5 * P, MOVE | KEEP), 'EFAULT'],
     ['old length 0, private', remap(r, 0, P, MOVE), 'EINVAL'],
     ['old length 0, shared, without maymove', remap(shared, 0, P, 0), 'ENOMEM'],
     ['same size, across mappings, in place', remap(r, 5 * P, 5 * P, MOVE), 'ok'],
+    ['same size, across mappings, to a fixed place', remap(r, 5 * P, 5 * P, MOVE | FIXED, free), 'ok'],
   ];
   for (const [what, got, wanted] of cases) expect(`${what}: ${got}`).toBe(`${what}: ${wanted}`);
 });
@@ -53,7 +56,7 @@ it('a refused move unmaps nothing, neither here nor there', () => {
   k.store32(a + 3 * P, 1);
   k.store32(b, 2);
   k.munmap(a + 2 * P, P);
-  expect(said(k.mremap(a, 4 * P, 2 * P, MOVE | FIXED, b))).toBe('EFAULT');
+  expect(said(k.mremap(a, 4 * P, 3 * P, MOVE | FIXED, b))).toBe('EFAULT');
   expect([k.load32(a + 3 * P), k.load32(b)]).toEqual([1, 2]);
   expect(ok(k.mmap(a + 2 * P, P, RW, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE, -1, 0))).toBe(
     a + 2 * P,

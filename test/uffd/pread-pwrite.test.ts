@@ -66,6 +66,17 @@ it('pwrite grows the file, caches what it writes, and shows in mappings', () => 
   expect(k.memory().bytes).toBe(4 * P);
 });
 
+it('pwrite caches the page, and has the file reach there, before it looks at the memory', () => {
+  const k = openMachine();
+  const { fd, addr } = mapFile(k, 4);
+  k.ftruncate(fd, 0);
+  const unmapped = 4 << 20;
+  expect(said(k.pwrite(fd, unmapped, 4, P + 100))).toBe('EFAULT');
+  expect(k.memory().bytes).toBe(P);
+  expect([0, 1, 2].map((i) => accessed(() => k.load32(addr + i * P)))).toEqual(['ok', 'ok', 'SIGBUS']);
+  expect(k.pread(fd, mapAnon(k, 2), 2 * P, 0)).toBe(P + 100);
+});
+
 it('both stop where memory cannot be accessed, with what was done, or EFAULT for nothing', () => {
   const k = openMachine();
   const { fd } = mapFile(k, 4);

@@ -4,7 +4,17 @@ import * as u from '../../dist/uffd/index.js';
 import { openMachine, said } from './machine.js';
 
 const SIM =
-  u.UFFD_FEATURE_MISSING_SHMEM | u.UFFD_FEATURE_MINOR_SHMEM | u.UFFD_FEATURE_THREAD_ID | u.UFFD_FEATURE_MOVE;
+  u.UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  u.UFFD_FEATURE_MISSING_SHMEM |
+  u.UFFD_FEATURE_SIGBUS |
+  u.UFFD_FEATURE_THREAD_ID |
+  u.UFFD_FEATURE_MINOR_SHMEM |
+  u.UFFD_FEATURE_EXACT_ADDRESS |
+  u.UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
+  u.UFFD_FEATURE_WP_UNPOPULATED |
+  u.UFFD_FEATURE_POISON |
+  u.UFFD_FEATURE_WP_ASYNC |
+  u.UFFD_FEATURE_MOVE;
 
 function api(k: u.Kernel, fd: number, features = 0n, version = u.UFFD_API) {
   const arg = u.uffdioApi.encode({ api: version, features, ioctls: 0x1234n });

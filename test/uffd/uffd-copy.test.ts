@@ -155,7 +155,7 @@ it('stops at the first page that is there: EAGAIN and the bytes before it; the r
   expect(copy(k, fd, addr + 2 * P, source + 2 * P, 2 * P)).toEqual(failed('EEXIST')); // the cause
 });
 
-it('MODE_WP is EINVAL in the field: nothing is registered for write protection here', () => {
+it('MODE_WP is EINVAL in the field where the range is not registered for write protection, and that comes before the source', () => {
   const { k, uffd, fd, source } = setUp(1);
   const addr = mapAnon(k, 1);
   expect(copy(k, fd, addr, source, P, u.UFFDIO_COPY_MODE_WP)).toEqual(failed('ENOENT'));

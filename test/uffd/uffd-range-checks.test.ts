@@ -9,9 +9,11 @@ import {
   openMachine,
   openUffd,
   P,
+  poison,
   register,
   unregister,
   wake,
+  writeprotect,
   zeropage,
 } from './machine.js';
 
@@ -43,6 +45,9 @@ it('what is no range of pages is EINVAL everywhere', () => {
     expect(continueRange(k, fd, start, len)).toEqual(refused);
     expect(move(k, fd, start, addr, len)).toEqual(refused);
     expect(move(k, fd, addr, start, len)).toEqual(refused);
+    expect(poison(k, fd, start, len)).toEqual(refused);
+    expect(writeprotect(k, fd, start, len)).toBe('EINVAL');
+    expect(writeprotect(k, fd, start, len, 0)).toBe('EINVAL');
   }
 });
 
@@ -54,6 +59,8 @@ it('the first and the last page of user addresses are ranges', () => {
     expect(register(k, fd, start, P, MISSING).errno).toBe('EINVAL'); // nothing mapped
     expect(zeropage(k, fd, start, P).errno).toBe('ENOENT');
     expect(move(k, fd, start, start, P).errno).toBe('ENOENT');
+    expect(poison(k, fd, start, P).errno).toBe('ENOENT');
+    expect(writeprotect(k, fd, start, P)).toBe('ENOENT');
   }
   expect(wake(k, fd, 0, TASK_SIZE)).toBe('ok');
 });
@@ -78,6 +85,10 @@ it('unknown mode bits are EINVAL and leave the field alone', () => {
     expect(zeropage(k, uffd.fd, addr, P, mode)).toEqual(refused);
     expect(continueRange(k, uffd.fd, addr, P, mode)).toEqual(refused);
     expect(move(k, uffd.fd, addr, addr, P, mode)).toEqual(refused);
+    expect(poison(k, uffd.fd, addr, P, mode)).toEqual(refused);
+    expect(writeprotect(k, uffd.fd, addr, P, mode)).toBe('EINVAL');
   }
   expect(zeropage(k, uffd.fd, addr, P, 2)).toEqual(refused);
+  expect(poison(k, uffd.fd, addr, P, 2)).toEqual(refused);
+  expect(writeprotect(k, uffd.fd, addr, P, 3)).toBe('EINVAL'); // to protect is to wake nobody
 });

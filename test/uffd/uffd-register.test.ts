@@ -13,10 +13,12 @@ import {
   RW,
   register,
   unregister,
+  WP,
   zeropage,
 } from './machine.js';
 
-const BASE = 0x3c; // WAKE, COPY, ZEROPAGE, MOVE
+const BASE = 0x13c; // WAKE, COPY, ZEROPAGE, MOVE, POISON
+const WRITEPROTECT = 0x40;
 const CONTINUE = 0x80;
 
 /** Which pages are registered, as '1' and '0'; fills them with the zero page. */
@@ -32,10 +34,16 @@ it('the answered mask depends on what was asked, not on the memory', () => {
   const { addr } = mapFile(k, 1);
   const shared = ok(k.mmap(0, P, RW, u.MAP_SHARED | u.MAP_ANONYMOUS, -1, 0));
   expect(register(k, fd, anon, P, MISSING)).toEqual({ errno: 'ok', out: BASE });
+  expect(register(k, fd, anon, P, WP)).toEqual({ errno: 'ok', out: BASE | WRITEPROTECT });
+  expect(register(k, fd, anon, P, MISSING | WP)).toEqual({ errno: 'ok', out: BASE | WRITEPROTECT });
   for (const start of [addr, shared]) {
     expect(register(k, fd, start, P, MISSING)).toEqual({ errno: 'ok', out: BASE });
     expect(register(k, fd, start, P, MINOR)).toEqual({ errno: 'ok', out: BASE | CONTINUE });
     expect(register(k, fd, start, P, MISSING | MINOR)).toEqual({ errno: 'ok', out: BASE | CONTINUE });
+    expect(register(k, fd, start, P, WP)).toEqual({ errno: 'ok', out: BASE | WRITEPROTECT });
+    const all = { errno: 'ok', out: BASE | WRITEPROTECT | CONTINUE };
+    expect(register(k, fd, start, P, MINOR | WP)).toEqual(all);
+    expect(register(k, fd, start, P, MISSING | MINOR | WP)).toEqual(all);
   }
 });
 
@@ -44,7 +52,7 @@ it('refuses modes it has not, private memory for MINOR, and ranges without a map
   const { fd } = openUffd(k);
   const addr = mapAnon(k, 2);
   const refused = { errno: 'EINVAL', out: 'untouched' };
-  for (const mode of [0, 2, 3, 6, 7, 8, 9, 2 ** 32 + 1, MINOR, MISSING | MINOR]) {
+  for (const mode of [0, 8, 9, 15, 2 ** 32, 2 ** 32 + 1, 2 ** 63, MINOR, MISSING | MINOR, MINOR | WP, 7]) {
     expect(register(k, fd, addr, P, mode)).toEqual(refused);
   }
   expect(register(k, fd, addr + 100 * P, P, MISSING)).toEqual(refused);
@@ -57,6 +65,7 @@ it('any protection can be registered', () => {
   const { fd } = openUffd(k);
   for (const prot of [u.PROT_NONE, u.PROT_READ]) {
     expect(register(k, fd, mapAnon(k, 1, prot), P, MISSING).errno).toBe('ok');
+    expect(register(k, fd, mapAnon(k, 1, prot), P, WP).errno).toBe('ok');
   }
 });
 

@@ -28,6 +28,19 @@ it('tells how far an operation got and why it stopped, apart', () => {
   expect(uffd.read()).toBe(null);
 });
 
+it('protects a range and ends that', () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const addr = mapAnon(k, 1);
+  k.store32(addr, 1);
+  uffd.register(addr, P, u.UFFDIO_REGISTER_MODE_WP);
+  uffd.writeprotect(addr, P, u.UFFDIO_WRITEPROTECT_MODE_WP);
+  expect(k.pagemap(addr).writeProtected).toBe(true);
+  uffd.writeprotect(addr, P, 0);
+  expect(k.pagemap(addr).writeProtected).toBe(false);
+  expect(() => uffd.writeprotect(addr + P, P, 0)).toThrow(/UFFDIO_WRITEPROTECT: ENOENT/);
+});
+
 it('throws SyscallError for what can only be a mistake', () => {
   const k = openMachine();
   const uffd = openUffd(k);

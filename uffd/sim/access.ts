@@ -34,7 +34,11 @@ function isAccessible(pte: number, write: boolean): boolean {
 
 function accessError(outcome: FaultOutcome, address: number): AccessError {
   if (outcome === 'SIGBUS')
-    return new AccessError('SIGBUS', address, 'past the end of the file mapped there');
+    return new AccessError(
+      'SIGBUS',
+      address,
+      'past the end of the file mapped there, poisoned, or watched by a userfaultfd with UFFD_FEATURE_SIGBUS',
+    );
   if (outcome === 'nomem') {
     const why = 'the machine has no physical memory left; open it with more';
     return new AccessError('SIGBUS', address, why, true);

@@ -153,8 +153,8 @@ function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
     return 'retry'; // it may be the zero page
   }
   if (!vma.shared && !isAnon(pte)) return copyPage(m, page, pte);
-  // A protection from when the range was watched for writes: a write ends it.
-  return replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma)) ? 'ok' : 'retry';
+  // A protection from when the range was watched for writes: it stays, and counts again once that is so.
+  return replacePte(m, page, pte, pte | WRITABLE) ? 'ok' : 'retry';
 }
 
 function isWatched(vma: Vma, mode: number): boolean {

@@ -75,7 +75,7 @@ function remapPages(m: Machine, move: Move): number {
     if (pages > 0 && growsInPlace(m, vma, from + pages, newPages - pages)) return grow(m, vma, move);
     if (!move.mayMove) return -ENOMEM;
   }
-  return vma.end < from + pages ? -EFAULT : moveAway(m, vma, move);
+  return vma.end < from + Math.min(pages, newPages) ? -EFAULT : moveAway(m, vma, move);
 }
 
 function refusal(vma: Vma | null, { pages }: Move): number {

@@ -22,7 +22,7 @@ const PRESENT = 1;
 export const WRITABLE = 2;
 /** The entry owns its frame (private anonymous memory); without it the frame is the page cache's, or the zero page. */
 export const ANON = 4;
-/** Protected by UFFDIO_WRITEPROTECT: never writable. */
+/** Protected by UFFDIO_WRITEPROTECT: not writable, unless it was written to while nobody watched for that. */
 const PROTECTED = 8;
 const POISON = 16;
 const NOT_READABLE = 1 << 31;

@@ -7,11 +7,12 @@
  * and has not answered is still running. So all is quiet when as many are counted as have not answered.
  */
 import * as u from '../../uffd/index.ts';
-import { sleepWhile } from '../../uffd/sync.ts';
 import { type Actor, startActor } from './actor.ts';
-import { look, openScratch, type Scratch } from './look.ts';
-import { type Answer, open, perform } from './perform.ts';
+import { look, openScratch } from './look.ts';
+import type { Answer } from './perform.ts';
 import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName, threadOf } from './program.ts';
+import { type Machine, type Running, settle } from './running.ts';
+import { begin, mayWakeTwo, probe } from './step.ts';
 
 /** What one step came to. */
 export interface Moment extends Answer {
@@ -52,8 +53,7 @@ export interface Stage {
 const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
 /** A machine on which a program that is no longer than ours runs out of nothing. */
 const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
-const DEADLINE_MS = 3000;
-const PAUSE_MS = 0.02;
+/** For which a race must be quiet. */
 const CERTAIN_MS = 30;
 
 /** @throws KernelUnavailableError */
@@ -70,28 +70,6 @@ export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
       kernel.dispose();
     },
   };
-}
-
-interface Machine {
-  readonly kernel: u.Kernel;
-  readonly actors: ReadonlyMap<ThreadName, Actor>;
-  readonly scratch: Scratch;
-}
-
-/** A program under way. */
-interface Running extends Machine {
-  readonly names: {
-    readonly base: number;
-    readonly files: Record<string, number>;
-    readonly uffds: Record<string, number>;
-    readonly threads: Record<string, number>;
-  };
-  /** Userfaultfds whose `read` blocks. */
-  readonly blocking: Set<string>;
-  /** Whether pages can be write-protected. */
-  readonly marks: boolean;
-  /** Threads at a call. */
-  readonly busy: Map<ThreadName, Step>;
 }
 
 const NONE: Foreseen = { signals: new Map(), end: Infinity };
@@ -156,123 +134,6 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     ...(races ? { race: true } : {}),
     state,
   };
-}
-
-/** Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them. */
-function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
-  if (step.call === 'close') return busy.size > 1;
-  if (!('at' in step)) return false;
-  const [first, end] = pagesOf(step);
-  const sleepers = [...busy.values()].map((call) =>
-    pagesOf('from' in call ? { ...call, at: call.from } : call),
-  );
-  return sleepers.filter(([from, to]) => from < end && first < to).length > 1;
-}
-
-/** The pages that a call is about: [first, end). */
-function pagesOf(step: object): [number, number] {
-  const { at = 0, pages = 1 } = step as { at?: number; pages?: number };
-  return [Math.floor(at), Math.ceil(at + pages)];
-}
-
-/** Makes the step, or has its thread begin it. */
-function begin(running: Running, step: Step): Answer {
-  const { kernel, actors, names, busy, blocking } = running;
-  if (isHeldUp(busy, step)) return { is: 'busy' };
-  const thread = threadOf(step);
-  if (thread !== null) {
-    busy.set(thread, step);
-    (actors.get(thread) as Actor).ask([step], names);
-    return { is: 'asleep' };
-  }
-  if (step.call === 'memfd_create' || step.call === 'userfaultfd') return name(running, step);
-  if (step.call === 'read' && blocking.has(step.uffd) && pendingOf(kernel, names.uffds[step.uffd]) === 0)
-    return { is: 'would block' };
-  const answer = perform(kernel, step, names);
-  if (step.call === 'close') delete names.uffds[step.uffd];
-  return answer;
-}
-
-/** Calls that change a file, which wait for each other: whoever writes to it has it locked, asleep in a fault or not. */
-const CHANGE_A_FILE: ReadonlySet<Step['call']> = new Set(['pwrite', 'fallocate', 'ftruncate']);
-
-/**
- * Whether the step would have to wait for a thread that sleeps: its own; one that keeps the userfaultfd open by its call,
- * so that it could neither be counted nor woken; or one that writes to the file.
- */
-function isHeldUp(busy: Running['busy'], step: Step): boolean {
-  const thread = threadOf(step);
-  if (thread !== null && busy.has(thread)) return true;
-  const calls = [...busy.values()];
-  if (step.call === 'close') return calls.some((other) => 'uffd' in other && other.uffd === step.uffd);
-  const changesFile = CHANGE_A_FILE.has(step.call) || (step.call === 'madvise' && step.advice === 'REMOVE');
-  return changesFile && calls.some((other) => other.call === 'pwrite');
-}
-
-function name(running: Running, step: Step & { call: 'memfd_create' | 'userfaultfd' }): Answer {
-  const { kernel, names, blocking } = running;
-  const [numbers, key] = step.call === 'memfd_create' ? [names.files, step.file] : [names.uffds, step.uffd];
-  if (numbers[key] !== undefined) return { is: 'named already' };
-  const fd = open(kernel, step);
-  if (fd < 0) return { is: u.errnoName(fd) };
-  numbers[key] = fd;
-  if (step.call === 'userfaultfd' && !step.flags?.includes('O_NONBLOCK')) blocking.add(key);
-  return { is: 'ok' };
-}
-
-/**
- * An access that would end the process: by a system call, which answers EFAULT for it. Which signal it would be, this does
- * not tell.
- */
-function probe({ kernel, names, scratch, busy }: Running, step: Step, signal: string): Answer {
-  if (step.call !== 'load' && step.call !== 'store') return { is: `no access, and yet ${signal}` };
-  if (isHeldUp(busy, step)) return { is: 'busy' };
-  const address = names.base + Math.round(step.at * u.PAGE_BYTES);
-  const answer =
-    step.call === 'load' ? kernel.pwrite(scratch.fd, address, 4, 0) : kernel.pread(scratch.fd, address, 4, 0);
-  return { is: answer === -u.EFAULT ? signal : `allowed (${answer})` };
-}
-
-/**
- * Waits until every thread has answered or sleeps; answers those who have. A thread that has queued its fault looks once more
- * before it sleeps, and may find the page there: beside others that run, that it sleeps is certain only after `certainMs`.
- */
-function settle(running: Running, certainMs = 0): [ThreadName, readonly Answer[]][] {
-  const { actors, busy } = running;
-  const answered: [ThreadName, readonly Answer[]][] = [];
-  const until = performance.now() + DEADLINE_MS;
-  let quietSince = Infinity;
-  for (let looks = 0; ; looks++) {
-    const asleep = busy.size === 0 ? 0 : sleepersOf(running); // before the look at who has answered: nobody is both
-    for (const thread of busy.keys()) {
-      const answers = (actors.get(thread) as Actor).answers();
-      if (answers === null) continue;
-      busy.delete(thread);
-      answered.push([thread, answers]);
-    }
-    const now = performance.now();
-    quietSince = asleep === busy.size ? Math.min(quietSince, now) : Infinity;
-    if (busy.size === 0 || now - quietSince >= certainMs) break;
-    if (now > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
-    if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);
-  }
-  return answered.sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-const IDLE = new Int32Array(new SharedArrayBuffer(4));
-
-function sleepersOf({ kernel, names }: Running): number {
-  return Object.values(names.uffds).reduce((sum, fd) => sum + totalOf(kernel, fd), 0);
-}
-
-function totalOf(kernel: u.Kernel, fd: number): number {
-  const info = kernel.fdinfo(fd);
-  return typeof info === 'number' ? 0 : info.total;
-}
-
-function pendingOf(kernel: u.Kernel, fd: number | undefined): number {
-  const info = fd === undefined ? -1 : kernel.fdinfo(fd);
-  return typeof info === 'number' ? -1 : info.pending;
 }
 
 /** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */

@@ -1,7 +1,7 @@
 /**
- * D4 and D7: who makes a page, and what is on it then. What a to-space page must hold, made a second time, object by object and word by word instead of by runs of live
- * granules. Each maker asserts it of each page before it publishes it; where pages are made over what they are made from,
- * the checker does of all of them, from a copy.
+ * D4 and D7: who makes a page, and what is on it then. What a to-space page must hold is made a second time, object by object
+ * and word by word instead of by runs of live granules. Each maker asserts it of each page before it publishes it; where
+ * pages are made over what they are made from, the checker does of all of them, from a copy.
  */
 import { nextBit } from '../../heap/bitmap.ts';
 import type { HeapTables } from '../../heap/layout.ts';

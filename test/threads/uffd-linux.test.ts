@@ -104,6 +104,22 @@ it('the end of the machine ends a poll and wakes who sleeps in a fault', async (
   expect(() => k.gettid() && k.fdinfo(0)).toThrow(u.MachineGoneError);
 });
 
+it('a move takes along what is the machine’s, over holes, and nothing that is not', () => {
+  const [k, other] = [openLinux(), openLinux()];
+  const addr = k.mmap(0, 4 * P, RW, PRIVATE, -1, 0);
+  const target = k.mmap(0, 4 * P, RW, PRIVATE, -1, 0);
+  for (const page of [0, 3]) k.store32(addr + page * P, page + 1);
+  k.munmap(addr + P, 2 * P);
+  const there = other.mmap(addr + P, P, RW, PRIVATE | u.MAP_FIXED_NOREPLACE, -1, 0);
+  expect(there).toBe(addr + P);
+  const moved = u.MREMAP_MAYMOVE | u.MREMAP_FIXED;
+  expect(k.mremap(addr, 4 * P, 4 * P, moved, target)).toBe(-u.EFAULT);
+  other.munmap(there, P);
+  expect(k.mremap(addr, 4 * P, 4 * P, moved, target)).toBe(target);
+  expect([0, 3].map((page) => k.load32(target + page * P))).toEqual([1, 4]);
+  expect(() => k.load32(addr)).toThrow(u.AccessError);
+});
+
 it('an address that the machine has not mapped is refused, not touched', () => {
   const k = openLinux();
   const addr = k.mmap(0, 2 * P, RW, PRIVATE, -1, 0);

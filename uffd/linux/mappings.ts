@@ -131,8 +131,9 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   const isNone =
     overlaps || newLength === 0 || old % PAGE_BYTES !== 0 || (isFixed && newAddr % PAGE_BYTES !== 0);
   // A move takes all mappings of the range along, so the rest of it may be holes (Linux 6.17).
-  const needed = isFixed && oldLength === newLength ? 1 : Math.max(1, oldLength);
-  if (!isNone && !isOurs(m, old, needed)) return -EFAULT;
+  const mayHaveHoles = isFixed && whole.oldLength === whole.newLength;
+  const isGranted = isOurs(m, old, Math.max(1, oldLength)) || (mayHaveHoles && isOursBut(libc, m, whole));
+  if (!isNone && !isGranted) return -EFAULT;
   if (isFixed && !isNone && !isOurs(m, newAddr, newLength)) return -EINVAL;
   fetchAdd(m.state, STATE.movesBegun, 1);
   const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
@@ -140,6 +141,14 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   else if (isFixed && !isNone) noteMovedPart(libc, m, whole);
   fetchAdd(m.state, STATE.movesEnded, 1);
   return start;
+}
+
+/** Whether the range begins with what is the machine's, and the rest of it is that or nothing: not somebody else's memory. */
+function isOursBut(libc: Libc, m: LinuxMachine, { old, oldLength }: Remapping): boolean {
+  if (!isOurs(m, old, 1)) return false;
+  for (let page = old; page < old + oldLength; page += PAGE_BYTES)
+    if (!isOurs(m, page, 1) && libc.madvise(page, PAGE_BYTES, MADV_NORMAL) !== -ENOMEM) return false;
+  return true;
 }
 
 function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): void {

@@ -6,6 +6,13 @@
  * resolver installs the entry, *then* looks for sleepers. Whichever came second sees the other.
  */
 import {
+  UFFD_FEATURE_EXACT_ADDRESS,
+  UFFD_FEATURE_SIGBUS,
+  UFFD_FEATURE_THREAD_ID,
+  UFFD_FEATURE_WP_ASYNC,
+  UFFD_FEATURE_WP_UNPOPULATED,
+} from '../abi.ts';
+import {
   cas,
   fetchAdd,
   loadAcquire,
@@ -71,9 +78,18 @@ export function featuresOf(m: Machine, context: number): number {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.features)) & ~INITIALISED;
 }
 
-/** Whether a feature below bit 31 is enabled. */
-export function hasFeature(m: Machine, context: number, feature: bigint): boolean {
-  return (featuresOf(m, context) & Number(feature)) !== 0;
+/** Features that change what happens, as the machine keeps them: as numbers, since a bigint takes long at every fault. */
+export const FEATURE = {
+  sigbus: Number(UFFD_FEATURE_SIGBUS),
+  threadId: Number(UFFD_FEATURE_THREAD_ID),
+  exactAddress: Number(UFFD_FEATURE_EXACT_ADDRESS),
+  wpUnpopulated: Number(UFFD_FEATURE_WP_UNPOPULATED),
+  wpAsync: Number(UFFD_FEATURE_WP_ASYNC),
+} as const;
+
+/** Whether one of the features (FEATURE) is enabled. */
+export function hasFeature(m: Machine, context: number, features: number): boolean {
+  return (featuresOf(m, context) & features) !== 0;
 }
 
 export function isUserModeOnly(m: Machine, context: number): boolean {

@@ -6,8 +6,6 @@
 import {
   PROT_READ,
   PROT_WRITE,
-  UFFD_FEATURE_SIGBUS,
-  UFFD_FEATURE_WP_ASYNC,
   UFFD_PAGEFAULT_FLAG_MINOR,
   UFFD_PAGEFAULT_FLAG_WP,
   UFFD_PAGEFAULT_FLAG_WRITE,
@@ -16,7 +14,7 @@ import {
   UFFDIO_REGISTER_MODE_WP,
 } from '../abi.ts';
 import { PAGE_WORDS } from '../kernel.ts';
-import { announce, hasFeature, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
+import { announce, FEATURE, hasFeature, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
 import { allocateDirtyFrame, allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { checkAlive, type Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
@@ -147,7 +145,7 @@ export function isPermitted(vma: Vma, write: boolean): boolean {
 function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
   const { page } = access;
   if (isProtected(pte) && isWatched(vma, UFFDIO_REGISTER_MODE_WP)) {
-    if (!hasFeature(m, vma.context, UFFD_FEATURE_WP_ASYNC))
+    if (!hasFeature(m, vma.context, FEATURE.wpAsync))
       return userfault(m, vma, access, UFFD_PAGEFAULT_FLAG_WP);
     replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma));
     return 'retry'; // it may be the zero page
@@ -255,7 +253,7 @@ function unlessLost(outcome: 'ok' | 'retry' | 'lost'): FaultOutcome {
 
 function userfault(m: Machine, vma: Vma, access: Access, kind: number): Step {
   const { context } = vma;
-  if (hasFeature(m, context, UFFD_FEATURE_SIGBUS)) return busError(access);
+  if (hasFeature(m, context, FEATURE.sigbus)) return busError(access);
   if (access.kernelMode && isUserModeOnly(m, context)) return 'EFAULT';
   return { context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
 }

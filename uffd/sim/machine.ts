@@ -9,7 +9,7 @@
 import * as features from '../abi/features.ts';
 import { MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
-import { clearPtes } from './page-table.ts';
+import { layOutPtes } from './page-table.ts';
 
 /** Sizes of a simulated machine. */
 export interface SimOptions {
@@ -88,6 +88,8 @@ export interface Machine {
   readonly contexts: SharedWords;
   /** One word a page of addresses: the entry, as a distance (page-table.ts). */
   readonly ptes: SharedWords;
+  /** What `ptes` holds where nothing is mapped: never changed, to be copied from. */
+  readonly emptyPtes: SharedWords;
   readonly freeStack: SharedWords;
   /** Two words an entry: frame, and the epoch from which on nobody can see it. */
   readonly limbo: SharedWords;
@@ -133,6 +135,7 @@ function tableWords(frameCount: number, addressPages: number): readonly (readonl
     ['vmas', (MAX_VMAS + 1) * VMA_WORDS],
     ['contexts', MAX_CONTEXTS * CONTEXT_WORDS],
     ['ptes', addressPages],
+    ['emptyPtes', addressPages],
     ['freeStack', frameCount],
     ['limbo', 2 * frameCount],
   ];
@@ -165,7 +168,7 @@ export function createMachine(options: SimOptions): Machine {
   const lacks = lackingBits(options.lacks ?? []);
   new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks]);
   const machine = openViews(shared);
-  clearPtes(machine, 0, addressPages);
+  layOutPtes(machine);
   storeRelease(machine.state, STATE.epoch, 1);
   storeRelease(machine.state, STATE.freshFrame, 1);
   if (options.populate) machine.frames.fill(0);

@@ -1,4 +1,9 @@
-/** mremap: a mapping shrinks, grows, or moves with its page-table entries; frames stay where they are. */
+/**
+ * mremap: a mapping shrinks, grows, or moves with its page-table entries; frames stay where they are.
+ *
+ * Deviation from Linux: what was registered is so no longer once it has moved, and there alone. On 6.18 it may first become one
+ * mapping with a registered neighbour of its new place, and then none of that is registered any more.
+ */
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';

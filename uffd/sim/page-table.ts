@@ -121,25 +121,32 @@ export function clearPte(m: Machine, page: number): void {
   storePte(m, page, NO_PTE);
 }
 
-// Of whole mappings, while the caller holds the mm lock exclusively or is the only thread: by plain stores, since an
-// atomic one takes ten times as long, and this is in the pause of a flip. Giving the lock back publishes them.
+/** A new machine: nothing is mapped. */
+export function layOutPtes({ ptes, emptyPtes }: Machine): void {
+  for (let page = 0; page < emptyPtes.length; page++) emptyPtes[page] = distanceTo(page, NO_PTE);
+  ptes.set(emptyPtes);
+}
+
+// Of whole mappings, while the caller holds the mm lock exclusively or is the only thread: by plain stores, or copied (a
+// word at a time, where memory is shared), since an atomic store takes ten times as long, and this is in the pause of a
+// flip. Giving the lock back publishes them.
 
 /** Clears the entries of pages [start, end). */
-export function clearPtes({ ptes }: Machine, start: number, end: number): void {
-  for (let page = start; page < end; page++) ptes[page] = distanceTo(page, NO_PTE);
+export function clearPtes({ ptes, emptyPtes }: Machine, start: number, end: number): void {
+  ptes.set(emptyPtes.subarray(start, end), start);
+}
+
+/** The first page from `page` on, below `end`, that has an entry or a marker; `end` if none has. */
+export function nextPte({ ptes, emptyPtes }: Machine, page: number, end: number): number {
+  let next = page;
+  while (next < end && ptes[next] === emptyPtes[next]) next++;
+  return next;
 }
 
 /** Of each entry of pages [start, end) that is one, `left` says what becomes of it. */
-export function changePtes(
-  { ptes }: Machine,
-  start: number,
-  end: number,
-  left: (pte: number) => number,
-): void {
-  for (let page = start; page < end; page++) {
-    const pte = entryAt(page, ptes[page] as number);
-    if (pte !== NO_PTE) ptes[page] = distanceTo(page, left(pte));
-  }
+export function changePtes(m: Machine, start: number, end: number, left: (pte: number) => number): void {
+  for (let page = nextPte(m, start, end); page < end; page = nextPte(m, page + 1, end))
+    m.ptes[page] = distanceTo(page, left(entryAt(page, m.ptes[page] as number)));
 }
 
 /** Takes the entries of pages [start, end) to pages from `to` on, which are no part of those. */

@@ -10,8 +10,6 @@ import {
   POLLNVAL,
   POLLOUT,
   UFFD_EVENT_PAGEFAULT,
-  UFFD_FEATURE_EXACT_ADDRESS,
-  UFFD_FEATURE_THREAD_ID,
   UFFD_USER_MODE_ONLY,
   UFFDIO_API,
   UFFDIO_CONTINUE,
@@ -31,6 +29,7 @@ import { PAGE_BYTES, type UffdInfo } from '../kernel.ts';
 import {
   awaitFault,
   createContext,
+  FEATURE,
   featuresOf,
   freeContext,
   hasFeature,
@@ -126,8 +125,8 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
 
 function readReady(m: Machine, context: number, into: Uint8Array): number {
   const [tellsThread, isExact] = [
-    hasFeature(m, context, UFFD_FEATURE_THREAD_ID),
-    hasFeature(m, context, UFFD_FEATURE_EXACT_ADDRESS),
+    hasFeature(m, context, FEATURE.threadId),
+    hasFeature(m, context, FEATURE.exactAddress),
   ];
   let bytes = 0;
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {

@@ -5,13 +5,11 @@ import type { Machine } from './machine.ts';
 import { discardPages } from './page-cache.ts';
 import {
   changePtes,
-  clearPte,
   clearPtes,
   frameOf,
   isAnon,
   isPresent,
   isProtected,
-  loadPte,
   NO_PTE,
   POISON_MARKER,
   PROTECTED_MARKER,
@@ -34,12 +32,10 @@ export function dropEntries(m: Machine, vma: Vma): void {
     clearPtes(m, vma.start, vma.end);
     return;
   }
-  for (let page = vma.start; page < vma.end; page++) {
-    const pte = loadPte(m, page);
-    if (pte === NO_PTE) continue;
-    clearPte(m, page);
+  changePtes(m, vma.start, vma.end, (pte) => {
     if (isAnon(pte)) retireFrame(m, frameOf(pte));
-  }
+    return NO_PTE;
+  });
 }
 
 /** The same of a mapping that stays: which pages of a file are write-protected is not forgotten. */
@@ -70,7 +66,10 @@ export function punch(m: Machine, file: number, from: number, to: number): void 
   endShootdown(m);
 }
 
-/** Takes pages [from, to) of a file out of every mapping; they stay cached. Write protection is kept, and what is the mapping’s own if that is asked for. */
+/**
+ * Takes pages [from, to) of a file out of every mapping; they stay cached. Write protection is kept, and what is the mapping’s
+ * own if that is asked for.
+ */
 export function unmapFile(m: Machine, file: number, from: number, to = Infinity, keepsOwn = true): void {
   for (const vma of vmasIn(m, 0, m.addressPages)) {
     if (vma.file !== file) continue;

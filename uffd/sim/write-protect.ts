@@ -4,15 +4,13 @@
  * ioctl is called with the mm lock held exclusively.
  */
 import {
-  UFFD_FEATURE_WP_ASYNC,
-  UFFD_FEATURE_WP_UNPOPULATED,
   UFFDIO_REGISTER_MODE_WP,
   UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
   UFFDIO_WRITEPROTECT_MODE_WP,
   uffdioWriteprotect,
 } from '../abi.ts';
 import { EINVAL, ENOENT } from '../errno.ts';
-import { hasFeature, wakeRange } from './context.ts';
+import { FEATURE, hasFeature, wakeRange } from './context.ts';
 import { withProtection } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
@@ -64,10 +62,7 @@ function changeRange(m: Machine, first: number, end: number, protect: boolean): 
 
 /** What is not there is marked: of a file always, of private memory if the userfaultfd has a feature for it. */
 function protectPages(m: Machine, vma: Vma): void {
-  const marks =
-    vma.file >= 0 ||
-    hasFeature(m, vma.context, UFFD_FEATURE_WP_UNPOPULATED) ||
-    hasFeature(m, vma.context, UFFD_FEATURE_WP_ASYNC);
+  const marks = vma.file >= 0 || hasFeature(m, vma.context, FEATURE.wpUnpopulated | FEATURE.wpAsync);
   for (let page = vma.start; page < vma.end; page++) {
     const pte = loadPte(m, page);
     if (isPresent(pte)) storePte(m, page, protectedPte(pte));

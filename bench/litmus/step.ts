@@ -1,0 +1,81 @@
+/** One step in lock step: who makes it, and whether it can be made at all while others sleep. */
+import * as u from '../../uffd/index.ts';
+import type { Actor } from './actor.ts';
+import { type Answer, open, perform } from './perform.ts';
+import { type Step, threadOf } from './program.ts';
+import { pendingOf, type Running } from './running.ts';
+
+/** Makes the step, or has its thread begin it. */
+export function begin(running: Running, step: Step): Answer {
+  const { kernel, actors, names, busy, blocking } = running;
+  if (isHeldUp(busy, step)) return { is: 'busy' };
+  const thread = threadOf(step);
+  if (thread !== null) {
+    busy.set(thread, step);
+    (actors.get(thread) as Actor).ask([step], names);
+    return { is: 'asleep' };
+  }
+  if (step.call === 'memfd_create' || step.call === 'userfaultfd') return name(running, step);
+  if (step.call === 'read' && blocking.has(step.uffd) && pendingOf(kernel, names.uffds[step.uffd]) === 0)
+    return { is: 'would block' };
+  const answer = perform(kernel, step, names);
+  if (step.call === 'close') delete names.uffds[step.uffd];
+  return answer;
+}
+
+/** Calls that change a file, which wait for each other: whoever writes to it has it locked, asleep in a fault or not. */
+const CHANGE_A_FILE: ReadonlySet<Step['call']> = new Set(['pwrite', 'fallocate', 'ftruncate']);
+
+/**
+ * Whether the step would have to wait for a thread that sleeps: its own; one that keeps the userfaultfd open by its call,
+ * so that it could neither be counted nor woken; or one that writes to the file.
+ */
+function isHeldUp(busy: Running['busy'], step: Step): boolean {
+  const thread = threadOf(step);
+  if (thread !== null && busy.has(thread)) return true;
+  const calls = [...busy.values()];
+  if (step.call === 'close') return calls.some((other) => 'uffd' in other && other.uffd === step.uffd);
+  const changesFile = CHANGE_A_FILE.has(step.call) || (step.call === 'madvise' && step.advice === 'REMOVE');
+  return changesFile && calls.some((other) => other.call === 'pwrite');
+}
+
+function name(running: Running, step: Step & { call: 'memfd_create' | 'userfaultfd' }): Answer {
+  const { kernel, names, blocking } = running;
+  const [numbers, key] = step.call === 'memfd_create' ? [names.files, step.file] : [names.uffds, step.uffd];
+  if (numbers[key] !== undefined) return { is: 'named already' };
+  const fd = open(kernel, step);
+  if (fd < 0) return { is: u.errnoName(fd) };
+  numbers[key] = fd;
+  if (step.call === 'userfaultfd' && !step.flags?.includes('O_NONBLOCK')) blocking.add(key);
+  return { is: 'ok' };
+}
+
+/**
+ * An access that would end the process: by a system call, which answers EFAULT for it. Which signal it would be, this does
+ * not tell.
+ */
+export function probe({ kernel, names, scratch, busy }: Running, step: Step, signal: string): Answer {
+  if (step.call !== 'load' && step.call !== 'store') return { is: `no access, and yet ${signal}` };
+  if (isHeldUp(busy, step)) return { is: 'busy' };
+  const address = names.base + Math.round(step.at * u.PAGE_BYTES);
+  const answer =
+    step.call === 'load' ? kernel.pwrite(scratch.fd, address, 4, 0) : kernel.pread(scratch.fd, address, 4, 0);
+  return { is: answer === -u.EFAULT ? signal : `allowed (${answer})` };
+}
+
+/** Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them. */
+export function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
+  if (step.call === 'close') return busy.size > 1;
+  if (!('at' in step)) return false;
+  const [first, end] = pagesOf(step);
+  const sleepers = [...busy.values()].map((call) =>
+    pagesOf('from' in call ? { ...call, at: call.from } : call),
+  );
+  return sleepers.filter(([from, to]) => from < end && first < to).length > 1;
+}
+
+/** The pages that a call is about: [first, end). */
+function pagesOf(step: object): [number, number] {
+  const { at = 0, pages = 1 } = step as { at?: number; pages?: number };
+  return [Math.floor(at), Math.ceil(at + pages)];
+}

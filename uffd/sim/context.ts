@@ -96,21 +96,27 @@ export function isUserModeOnly(m: Machine, context: number): boolean {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.userModeOnly)) === 1;
 }
 
+/** A message with these flags to this context: what a fault may come to. */
+export interface Message {
+  readonly context: number;
+  readonly flags: number;
+}
+
 /**
- * Queues the calling task's fault. The mm lock is held, so that no UNREGISTER slips in between; once it
- * is given back, {@link announce} tells the readers.
+ * Queues the calling task's fault, at a byte of a page. The mm lock is held, so that no UNREGISTER slips in between; once
+ * it is given back, {@link announce} tells the readers.
  */
 export function queueFault(
   m: Machine,
-  context: number,
+  { context, flags }: Message,
   task: number,
-  fault: Omit<FaultMessage, 'task'>,
+  { page, offset }: Pick<FaultMessage, 'page' | 'offset'>,
 ): void {
   lock(m.contexts, contextWord(context, CONTEXT.lock));
   setTask(m, task, TASK.awake, 0);
-  setTask(m, task, TASK.page, fault.page);
-  setTask(m, task, TASK.offset, fault.offset);
-  setTask(m, task, TASK.flags, fault.flags);
+  setTask(m, task, TASK.page, page);
+  setTask(m, task, TASK.offset, offset);
+  setTask(m, task, TASK.flags, flags);
   append(m, context, task, LIST.pending);
   count(m, context, CONTEXT.pending, 1);
   count(m, context, CONTEXT.sleepers, 1);

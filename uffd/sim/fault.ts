@@ -14,7 +14,15 @@ import {
   UFFDIO_REGISTER_MODE_WP,
 } from '../abi.ts';
 import { PAGE_WORDS } from '../kernel.ts';
-import { announce, FEATURE, hasFeature, isUserModeOnly, queueFault, withdrawFault } from './context.ts';
+import {
+  announce,
+  FEATURE,
+  hasFeature,
+  isUserModeOnly,
+  type Message,
+  queueFault,
+  withdrawFault,
+} from './context.ts';
 import { allocateDirtyFrame, allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { checkAlive, type Machine } from './machine.ts';
 import { sharing } from './mm-lock.ts';
@@ -76,8 +84,7 @@ function fault(m: Machine, task: number, access: Access): FaultOutcome {
     if (vma === null) return 'SIGSEGV';
     const decided = decide(m, vma, access);
     // Queued before the lock is let go: no UNREGISTER can miss it.
-    if (typeof decided === 'object')
-      queueFault(m, decided.context, task, { ...access, flags: decided.flags });
+    if (typeof decided === 'object') queueFault(m, decided, task, access);
     return decided;
   });
   if (typeof step !== 'object') return step;
@@ -109,12 +116,6 @@ function sleepUnlessResolved(m: Machine, task: number, { context, flags }: Messa
 function isUnresolved(pte: number, flags: number): boolean {
   if ((flags & UFFD_PAGEFAULT_FLAG_WP) !== 0) return isPresent(pte) && isProtected(pte);
   return !isPresent(pte) && pte !== POISON_MARKER;
-}
-
-/** A message with these flags to this context. */
-interface Message {
-  readonly context: number;
-  readonly flags: number;
 }
 
 /** What a fault comes to. */

@@ -124,10 +124,8 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
 }
 
 function readReady(m: Machine, context: number, into: Uint8Array): number {
-  const [tellsThread, isExact] = [
-    hasFeature(m, context, FEATURE.threadId),
-    hasFeature(m, context, FEATURE.exactAddress),
-  ];
+  const tellsThread = hasFeature(m, context, FEATURE.threadId);
+  const isExact = hasFeature(m, context, FEATURE.exactAddress);
   let bytes = 0;
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {
     const message = takeMessage(m, context);

@@ -42,6 +42,7 @@ export function settle(running: Running, certainMs = 0): [ThreadName, readonly A
   let quietSince = Infinity;
   for (let looks = 0; ; looks++) {
     const asleep = busy.size === 0 ? 0 : sleepersOf(running); // before the look at who has answered: nobody is both
+    const before = answered.length;
     for (const thread of busy.keys()) {
       const answers = (actors.get(thread) as Actor).answers();
       if (answers === null) continue;
@@ -49,7 +50,9 @@ export function settle(running: Running, certainMs = 0): [ThreadName, readonly A
       answered.push([thread, answers]);
     }
     const now = performance.now();
-    quietSince = asleep === busy.size ? Math.min(quietSince, now) : Infinity;
+    // Whoever has answered since the count may have woken some of those that were counted.
+    const isQuiet = asleep === busy.size && answered.length === before;
+    quietSince = isQuiet ? Math.min(quietSince, now) : Infinity;
     if (busy.size === 0 || now - quietSince >= certainMs) break;
     if (now > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
     if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);

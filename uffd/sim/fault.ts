@@ -115,7 +115,7 @@ function sleepUnlessResolved(m: Machine, task: number, { context, flags }: Messa
 
 function isUnresolved(pte: number, flags: number): boolean {
   if ((flags & UFFD_PAGEFAULT_FLAG_WP) !== 0) return isPresent(pte) && isProtected(pte);
-  return !isPresent(pte) && pte !== POISON_MARKER;
+  return !isPresent(pte); // as on Linux a marker counts as nothing, even poison: whoever comes to sleep just then sleeps on
 }
 
 /** What a fault comes to. */

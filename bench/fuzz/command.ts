@@ -29,10 +29,7 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   let ran = 0;
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
   try {
-    for (const program of bundledPrograms(CORPUS)) {
-      const wrong = await told(kernels, program);
-      if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong}`);
-    }
+    await unlessInterrupted(signal, replayCorpus(kernels));
     const property = fc.asyncProperty(programs(call.steps), async (program) => {
       signal.throwIfAborted();
       ran++;
@@ -57,6 +54,13 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
 
 /** Programs that once told the kernels apart. */
 const CORPUS = new URL('./corpus/', import.meta.url);
+
+async function replayCorpus(kernels: Kernels): Promise<void> {
+  for (const program of bundledPrograms(CORPUS)) {
+    const wrong = await told(kernels, program);
+    if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong}`);
+  }
+}
 
 class Difference extends Error {}
 

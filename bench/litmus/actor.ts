@@ -46,10 +46,7 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
     workerData: data,
     transferList: [port2 as unknown as MessagePort],
   });
-  await new Promise<void>((resolve, reject) => {
-    worker.once('message', () => resolve());
-    worker.once('error', reject);
-  });
+  await attached(worker);
   let asked = 0;
   const port = port1 as unknown as MessagePort;
   return {
@@ -70,6 +67,13 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
       port.close();
     },
   };
+}
+
+function attached(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+  });
 }
 
 /** The thread's side: ends when it is told to. */

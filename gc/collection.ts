@@ -110,8 +110,13 @@ interface Flipped {
   readonly reclaiming: Reclaiming;
 }
 
-/** Dirty cards that the marking pause is for, about 0.4 ms of it; twice as many each time that it finds more. */
+/** Dirty cards that the marking pause is for, and objects that they lead to: about 0.4 ms of it. */
 const FEW_ENOUGH_TO_PAUSE = 1000;
+/**
+ * So many pauses may find more and be given up, before twice as many are enough for each further one: most find more
+ * since this thread had no processor before them, which seldom happens twice running.
+ */
+const PAUSES_GIVEN_UP = 4;
 
 /** The usual course: two pauses, and the mutators run before, between and after them. */
 function markAndFlip(c: Collector): Flipped | RefusedError {
@@ -119,7 +124,8 @@ function markAndFlip(c: Collector): Flipped | RefusedError {
   phase(c, 'mark', () => mark(c, markers));
   let precleaned = phase(c, 'preclean', () => preclean(c.tables, c.marking, markers));
   let black: Ref | null = null;
-  for (let most = FEW_ENOUGH_TO_PAUSE; black === null; most *= 2) {
+  for (let attempt = 1; black === null; attempt++) {
+    const most = FEW_ENOUGH_TO_PAUSE * 2 ** Math.max(0, attempt - PAUSES_GIVEN_UP);
     black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned, most)));
     if (black === null) precleaned += phase(c, 'preclean', () => precleanAgain(c.tables, c.marking, markers));
   }
@@ -232,7 +238,7 @@ function begin({ maker, tables, cycle }: Collector): { readonly number: number; 
 
 /**
  * Ends marking; answers the first granule of what will be allocated from now on ("black": live, and not marked). Null if
- * more than `most` cards are dirty: then it has not ended.
+ * more than `most` cards are dirty, or more objects are to be scanned: then it has not ended.
  */
 function remark(c: Collector, precleaned: number, most?: number): Ref | null {
   const { maker, tables, cycle, marking, checker } = c;

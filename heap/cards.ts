@@ -47,6 +47,8 @@ export function isDirty({ cards }: HeapTables, word: number): boolean {
 export interface CardTaker {
   /** Forgets all stores up to now: marking begins, and has looked at no slot. */
   readonly clean: () => void;
+  /** Whether cards are dirty on so many pages, at the most, of [0, pages) and the non-moving space. A look that is soon over. */
+  readonly areFew: (pages: number, most: number) => boolean;
   /** Takes the dirty cards of pages [0, pages) and of the non-moving space, and cleans them. Answers how many. */
   readonly take: (pages: number) => number;
   /** The numbers of those that were taken last. */
@@ -63,6 +65,17 @@ export function makeCardTaker(tables: HeapTables): CardTaker {
   let newest: 0 | 1 = 0; // which of the lists has the pages that were taken last
   let listed = 0;
   let count = 0;
+
+  /** How many of pages [first, end) are dirty, or some number past `most`. */
+  function countPages(first: number, end: number, most: number): number {
+    let dirty = 0;
+    for (let eight = first >>> 3; eight < end / 8 && dirty <= most; eight++) {
+      if (eightPages[eight] === 0) continue;
+      for (let page = Math.max(first, eight * 8); page < Math.min(end, eight * 8 + 8); page++)
+        if (cardPages[page] !== CLEAN) dirty++;
+    }
+    return dirty;
+  }
 
   /** Takes the dirty ones of pages [first, end), after `before` of the list. Answers how many there are now. */
   function takePages(into: Int32Array, first: number, end: number, before: number): number {
@@ -115,6 +128,10 @@ export function makeCardTaker(tables: HeapTables): CardTaker {
   }
 
   return {
+    areFew(pages, most) {
+      const moving = countPages(0, pages, most);
+      return moving + countPages(tables.pages, nonMovingTop(tables), most) <= most;
+    },
     clean: () => takeAll(tables.pages, cleanCards),
     take(pages) {
       count = 0;

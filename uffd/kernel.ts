@@ -114,6 +114,11 @@ export interface Kernel {
    * stands still are best reserved in whole units of it.
    */
   readonly moveUnit: number;
+  /**
+   * A mapping of a file that another one replaces goes at once, not page by page: it need not be moved aside first, where
+   * the world stands still.
+   */
+  readonly dropsAtOnce: boolean;
   /** null: compiled code does not reach this machine's memory. */
   readonly linear: KernelLinear | null;
 

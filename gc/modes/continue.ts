@@ -5,7 +5,7 @@
  *
  * The flip is one mmap and one UFFDIO_REGISTER. The mmap alone would drop the heap's page tables entry by entry, in
  * the pause and in proportion to the heap (0.04 ms a MiB, seen on Linux 6.18): they are moved out of the way first,
- * whole page tables at a time, and dropped after the compaction.
+ * whole page tables at a time, and dropped after the compaction. (Not where a kernel drops them at once, as sim does.)
  *
  * What does not move has a file of its own, which stays. Its part of the heap's addresses is mapped anew in the same
  * way, so that its pages fault too, as MINOR ones; they are updated through the alias and published by CONTINUE. Raw data

@@ -37,6 +37,8 @@ const MOST_PAGES_IN_STEPS = 48 * 512;
 export interface FlipPlan {
   readonly to: number;
   readonly old: readonly Part[];
+  /** What must be emptied first: what is mapped over goes by that, where it goes at once. */
+  readonly emptied: readonly Part[];
   readonly coming: readonly Part[];
 }
 
@@ -78,9 +80,11 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
 
   function planTo(to: number, staying: number): FlipPlan {
     const [fixed, end] = [fixedParts(ranges), filePages(ranges)];
+    const old = [...parts(1 - to, runsOf(swaps, 0, end)), ...fixed];
     return {
       to,
-      old: [...parts(1 - to, runsOf(swaps, 0, end)), ...fixed],
+      old,
+      emptied: kernel.dropsAtOnce ? parts(1 - to, runsOf(swaps, 0, staying)) : old,
       coming: [...parts(to, runsOf(next, staying, end)), ...fixed],
     };
   }
@@ -96,6 +100,12 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
     shown[incoming] = next;
   }
 
+  /** What is mapped there has no pages any more, and is not watched. */
+  function empty(part: Part): void {
+    if (kernel.dropsAtOnce) mapAt(kernel, heap, part);
+    else movePages(kernel, heap + part.at, (ranges.retired as number) + part.at, part.bytes);
+  }
+
   return {
     staying(most, usedPages) {
       // One more mapping takes time in the pause: it must be worth it.
@@ -108,8 +118,8 @@ export function trackFiles({ kernel, ranges, side, shared }: ThreadContext): Two
       planned = planTo(incoming, pages);
     },
     plan: () => (planned.to === side() ? planned : planTo(side(), 0)),
-    flip({ old, coming }) {
-      for (const { at, bytes } of old) movePages(kernel, heap + at, (ranges.retired as number) + at, bytes);
+    flip({ emptied, coming }) {
+      for (const part of emptied) empty(part);
       for (const part of coming) mapAt(kernel, heap, part);
     },
     undo({ old }) {

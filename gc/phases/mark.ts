@@ -4,8 +4,8 @@
  *     mark      clean the cards; a handshake, which leaves snapshots of the roots; trace
  *     preclean  take the dirty cards; a handshake; trace from the roots and from the slots on those cards. Again,
  *               until they are few
- *     remark    the world stopped: the same once more, with nobody to dirty a card. If they are many all the same, the
- *               pause is given up for another preclean
+ *     remark    the world stopped: the same once more, with nobody to dirty a card. If they are many all the same, or
+ *               lead to many objects, the pause is given up for another preclean
  *
  * Objects are allocated white. Those on pages that were handed out since the handshake was asked for may not be
  * there to be read yet: marking stops short of them at `limit`. No reference to one is lost: its page was handed out
@@ -73,7 +73,8 @@ export interface Marking {
   readonly keep: (object: Ref) => void;
   /**
    * The world stopped: marks from all roots and from all dirty cards, and is done. Or, if more cards than `most` are
-   * dirty, takes them and answers false: with the mutators running again it goes on with `pushFound`.
+   * dirty, or more objects are to be scanned, has only begun and answers false: with the mutators running again it goes on
+   * with `pushFound`.
    */
   readonly finish: (most?: number) => boolean;
   /** Objects that were scanned since `begin`. */
@@ -194,16 +195,16 @@ export function makeMarking(
       tracer.traceTogether();
       join();
     },
-    finish(most = Infinity) {
-      taken = cards.take(topPage(tables));
-      if (taken > most) {
-        readBelow(topPage(tables) << LOG_PAGE_GRANULES);
-        return false;
+    finish(most = NO_LIMIT) {
+      const areFew = cards.areFew(topPage(tables), most);
+      taken = areFew ? cards.take(topPage(tables)) : 0;
+      if (areFew && taken <= most) {
+        readBelow(NO_LIMIT); // a reference past the heap is not passed over now
+        push(tables.roots);
+        if (trace(most)) return true;
       }
-      readBelow(NO_LIMIT); // a reference past the heap is not passed over now
-      push(tables.roots);
-      trace();
-      return true;
+      readBelow(topPage(tables) << LOG_PAGE_GRANULES); // all of what is handed out can be read, the world being stopped
+      return false;
     },
     objects: () => scanned(pool),
     isCompiledIn: tracer.isCompiledIn,

@@ -18,7 +18,6 @@ export function useSpace(spaceAt: usize, below: u32, isAlone: bool): void {
   space = spaceAt;
   limit = below;
   alone = isAlone;
-  arrayAt = 0;
 }
 
 /** Objects that the last scan() has scanned. */
@@ -65,8 +64,12 @@ export function scan(stack: usize, depth: u32, most: u32, entries: usize, round:
       top = goOn(top);
     }
   }
-  // An empty stack says that there is nothing left.
-  while (top === stack && arrayAt !== 0) top = goOn(top);
+  if (top === stack && arrayAt !== 0) {
+    // An empty stack would say that there is nothing left. The nil object leads to nothing, and was counted when it was marked.
+    store<u32>(top, 0);
+    top += 4;
+    scanned--;
+  }
   return top === 0 ? -1 : <i32>((top - stack) >>> 2);
 }
 

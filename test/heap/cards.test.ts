@@ -22,7 +22,7 @@ function cardTable() {
   tables.control[CONTROL.nonMovingTop] = tables.endPage;
   const cards = makeCardTaker(tables);
   const take = (pages = PAGES) => [...cards.taken.subarray(0, cards.take(pages))].sort((a, b) => a - b);
-  return { tables, store: makeBarrier(tables), clean: cards.clean, take };
+  return { tables, store: makeBarrier(tables), clean: cards.clean, areFew: cards.areFew, take };
 }
 
 it('any stores: their cards are taken, each once, and are clean', () => {
@@ -47,6 +47,16 @@ it('pages that are not asked for keep theirs', () => {
   for (const page of [3, 4, 20, PAGES + 1]) store(page * 1024);
   expect(take(4)).toEqual([3, PAGES + 1].map((page) => page * 64));
   expect(take()).toEqual([4, 20].map((page) => page * 64));
+});
+
+it('few are dirty or not: pages are counted, and none is taken', () => {
+  const { store, areFew, take } = cardTable();
+  expect([areFew(PAGES, 0), areFew(PAGES, -1)]).toEqual([true, false]);
+  for (const word of [3 * 1024, 3 * 1024 + 100, 20 * 1024, (PAGES + 1) * 1024]) store(word);
+  expect([3, 2, 0].map((most) => areFew(PAGES, most))).toEqual([true, false, false]);
+  expect([2, 1].map((most) => areFew(4, most))).toEqual([true, false]);
+  expect(take()).toHaveLength(4);
+  expect(areFew(PAGES, 0)).toBe(true);
 });
 
 it('a card that becomes visible after its page is found the next time', () => {

@@ -91,6 +91,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
   const kernel: Kernel = {
     kind: 'linux',
     moveUnit: MOVE_UNIT,
+    dropsAtOnce: false,
     linear: kernelLinear(m),
     userfaultfd(flags) {
       alive();

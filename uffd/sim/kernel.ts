@@ -103,6 +103,7 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
   return {
     kind: 'sim',
     moveUnit: PAGE_BYTES,
+    dropsAtOnce: true,
     linear: null,
     userfaultfd: systemCall((flags) => uffd.userfaultfd(m, flags)),
     ioctl: systemCall((fd, request, arg) => uffd.ioctl(m, task, fd, request, arg)),

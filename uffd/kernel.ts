@@ -14,6 +14,8 @@ export const PAGE_WORDS = 1024;
 export const LOG_PAGE_WORDS = 10;
 /** log2 of {@link PAGE_BYTES}. */
 export const LOG_PAGE_BYTES = 12;
+/** Bytes in a huge page (hugetlb), on both kernels: what MAP_HUGE_2MB and MFD_HUGE_2MB name, and the default. */
+export const HUGE_PAGE_BYTES = 2 ** 21;
 
 /** What /proc/self/pagemap tells of the page at an address. */
 export interface PageState {
@@ -136,6 +138,7 @@ export interface Kernel {
   dup(fd: number): number;
   fcntl(fd: number, command: number, value: number): number;
 
+  /** With MFD_HUGETLB a file of huge pages: its mappings begin and end at multiples of {@link HUGE_PAGE_BYTES}. */
   memfd_create(name: string, flags: number): number;
   ftruncate(fd: number, length: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;

@@ -86,10 +86,12 @@ it('contexts and files run out with ENFILE, and come back when closed', () => {
   expect(said(k.memfd_create('f', 0))).toBe('ok');
 });
 
-it('memfd_create refuses unknown flags, huge pages and long names', () => {
+it('memfd_create refuses unknown flags, huge pages of a size it has not, and long names', () => {
   const k = openMachine();
   expect(said(k.memfd_create('a', 0x100))).toBe('EINVAL');
-  expect(said(k.memfd_create('a', u.MFD_HUGETLB))).toBe('EINVAL');
+  expect(said(k.memfd_create('a', u.MFD_HUGETLB | (16 << u.MAP_HUGE_SHIFT)))).toBe('ENODEV');
+  expect(said(k.memfd_create('a', u.MFD_HUGETLB | 0x100))).toBe('EINVAL');
+  expect(said(k.memfd_create('a', u.MFD_HUGE_2MB))).toBe('EINVAL');
   expect(said(k.memfd_create('a'.repeat(250), 0))).toBe('EINVAL');
   expect(said(k.memfd_create('ä'.repeat(125), 0))).toBe('EINVAL');
   expect(said(k.memfd_create('a'.repeat(249), u.MFD_ALLOW_SEALING))).toBe('ok');

@@ -3,7 +3,8 @@
  * program (user mode) and for system calls that touch its memory (kernel mode).
  */
 import { AccessError, PAGE_BYTES } from '../kernel.ts';
-import { type FaultOutcome, handleFault } from './fault.ts';
+import { handleFault } from './fault.ts';
+import type { FaultOutcome } from './fault-step.ts';
 import type { Machine } from './machine.ts';
 import { frameWord, isPresent, isWritable, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf, pieces } from './ranges.ts';
@@ -41,6 +42,10 @@ function accessError(outcome: FaultOutcome, address: number): AccessError {
     );
   if (outcome === 'nomem') {
     const why = 'the machine has no physical memory left; open it with more';
+    return new AccessError('SIGBUS', address, why, true);
+  }
+  if (outcome === 'no huge page') {
+    const why = 'the machine has no huge page left; open it with more (hugePages)';
     return new AccessError('SIGBUS', address, why, true);
   }
   return new AccessError('SIGSEGV', address, 'nothing is mapped there, or the mapping forbids the access');

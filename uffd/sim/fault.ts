@@ -4,31 +4,31 @@
  * silently; and of pages that are there and write-protected (wp).
  */
 import {
-  PROT_READ,
-  PROT_WRITE,
   UFFD_PAGEFAULT_FLAG_MINOR,
   UFFD_PAGEFAULT_FLAG_WP,
-  UFFD_PAGEFAULT_FLAG_WRITE,
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
   UFFDIO_REGISTER_MODE_WP,
 } from '../abi.ts';
 import { PAGE_WORDS } from '../kernel.ts';
+import { announce, FEATURE, hasFeature, type Message, queueFault, withdrawFault } from './context.ts';
 import {
-  announce,
-  FEATURE,
-  hasFeature,
-  isUserModeOnly,
-  type Message,
-  queueFault,
-  withdrawFault,
-} from './context.ts';
+  type Access,
+  busError,
+  type FaultOutcome,
+  isPermitted,
+  isWatched,
+  type Step,
+  userfault,
+} from './fault-step.ts';
 import { allocateDirtyFrame, allocateZeroedFrame, NO_FRAME, releaseFrame } from './frames.ts';
+import { decideHuge, isHugeThere, toldAt } from './huge-fault.ts';
 import { checkAlive, type Machine } from './machine.ts';
-import { sharing } from './mm-lock.ts';
+import { exclusively, sharing } from './mm-lock.ts';
 import { cachedFrame, cachedOrZeroed, filePages, usedFrame } from './page-cache.ts';
 import {
   ANON,
+  cachedPte,
   frameOf,
   isAnon,
   isPresent,
@@ -38,29 +38,14 @@ import {
   makePte,
   NO_PTE,
   POISON_MARKER,
-  permit,
   protectedPte,
   replacePte,
   unprotectedPte,
   WRITABLE,
+  withProtection,
 } from './page-table.ts';
 import { enterTranslating, isTranslating, leaveTranslating, sleepInFault } from './tasks.ts';
 import { findVma, type Vma } from './vmas.ts';
-
-/**
- * How an access that the kernel was asked about stands: `ok`, it is allowed now; `retry`, the page may be there now,
- * so try again (the thread has slept, or another was quicker). The others are final; only madvise tells EHWPOISON from EFAULT.
- */
-export type FaultOutcome = 'ok' | 'retry' | 'SIGSEGV' | 'SIGBUS' | 'EFAULT' | 'EHWPOISON' | 'nomem';
-
-/** One access: to which page, for a write or not, by a system call (kernel mode) or by the program itself. */
-export interface Access {
-  readonly page: number;
-  readonly write: boolean;
-  readonly kernelMode: boolean;
-  /** Of the byte, on the page. */
-  readonly offset: number;
-}
 
 /**
  * Makes the page accessible, or sleeps in a userfault until somebody says that it might be.
@@ -79,14 +64,16 @@ export function handleFault(m: Machine, task: number, access: Access): FaultOutc
 }
 
 function fault(m: Machine, task: number, access: Access): FaultOutcome {
-  const step = sharing(m, () => {
+  let step: Step | 'huge' = sharing(m, () => {
     const vma = findVma(m, access.page);
     if (vma === null) return 'SIGSEGV';
+    if (vma.huge) return isHugeThere(m, vma, access) ? 'ok' : 'huge';
     const decided = decide(m, vma, access);
     // Queued before the lock is let go: no UNREGISTER can miss it.
     if (typeof decided === 'object') queueFault(m, decided, task, access);
     return decided;
   });
+  if (step === 'huge') step = exclusively(m, () => hugeFault(m, task, access));
   if (typeof step !== 'object') return step;
   announce(m, step.context);
   sleepUnlessResolved(m, task, step, access.page);
@@ -107,6 +94,15 @@ export function faultIn(
   }
 }
 
+/** A fault on a mapping of huge pages, unless it is none any longer. */
+function hugeFault(m: Machine, task: number, access: Access): Step {
+  const vma = findVma(m, access.page);
+  if (!vma?.huge) return 'retry';
+  const decided = decideHuge(m, vma, access);
+  if (typeof decided === 'object') queueFault(m, decided, task, toldAt(m, decided.context, access));
+  return decided;
+}
+
 /** A resolver that came before the fault was queued found nobody to wake: so look once more before sleeping. */
 function sleepUnlessResolved(m: Machine, task: number, { context, flags }: Message, page: number): void {
   if (isUnresolved(loadPte(m, page), flags)) sleepInFault(m, task);
@@ -118,9 +114,6 @@ function isUnresolved(pte: number, flags: number): boolean {
   return !isPresent(pte); // as on Linux a marker counts as nothing, even poison: whoever comes to sleep just then sleeps on
 }
 
-/** What a fault comes to. */
-type Step = FaultOutcome | Message;
-
 function decide(m: Machine, vma: Vma, access: Access): Step {
   if (!isPermitted(vma, access.write)) return access.kernelMode ? 'EFAULT' : 'SIGSEGV';
   const pte = loadPte(m, access.page);
@@ -131,15 +124,6 @@ function decide(m: Machine, vma: Vma, access: Access): Step {
   }
   if (isPresent(pte)) return !access.write || isWritable(pte) ? 'ok' : writeFault(m, vma, access, pte);
   return vma.file < 0 ? anonymousFault(m, vma, access, pte) : fileFault(m, vma, access, pte);
-}
-
-function busError({ kernelMode }: Access): FaultOutcome {
-  return kernelMode ? 'EFAULT' : 'SIGBUS';
-}
-
-/** Whether the VMA permits the access. x86: a page that can be written can be read. */
-export function isPermitted(vma: Vma, write: boolean): boolean {
-  return (vma.prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE)) !== 0;
 }
 
 /** A permitted write to an entry that is there and not writable. */
@@ -154,10 +138,6 @@ function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
   if (!vma.shared && !isAnon(pte)) return copyPage(m, page, pte);
   // A protection from when the range was watched for writes: it stays, and counts again once that is so.
   return replacePte(m, page, pte, pte | WRITABLE) ? 'ok' : 'retry';
-}
-
-function isWatched(vma: Vma, mode: number): boolean {
-  return (vma.modes & mode) !== 0;
 }
 
 /** A private mapping gets a copy of its own, of a page of the file or of the page of zeros. */
@@ -226,17 +206,6 @@ function mapAround(m: Machine, vma: Vma, page: number): void {
   }
 }
 
-/** The entry for a page of the file that is mapped there. */
-export function cachedPte(vma: Vma, frame: number): number {
-  return withProtection(makePte(frame, 0), vma);
-}
-
-/** The entry under a VMA's protection: what a private mapping has not copied yet stays read-only, and so does the page of zeros. */
-export function withProtection(pte: number, { prot, shared }: Pick<Vma, 'prot' | 'shared'>): number {
-  const isOurs = isAnon(pte) || (shared && frameOf(pte) !== 0);
-  return permit(pte, (prot & (PROT_READ | PROT_WRITE)) !== 0, (prot & PROT_WRITE) !== 0 && isOurs);
-}
-
 /**
  * Publishes an entry in place of `marker`; where that says so it is write-protected, and then whoever writes must look
  * again. 'lost' if another thread was quicker.
@@ -250,11 +219,4 @@ function install(m: Machine, vma: Vma, page: number, marker: number, pte: number
 /** Whoever has lost a race finds what the winner has installed. */
 function unlessLost(outcome: 'ok' | 'retry' | 'lost'): FaultOutcome {
   return outcome === 'lost' ? 'retry' : outcome;
-}
-
-function userfault(m: Machine, vma: Vma, access: Access, kind: number): Step {
-  const { context } = vma;
-  if (hasFeature(m, context, FEATURE.sigbus)) return busError(access);
-  if (access.kernelMode && isUserModeOnly(m, context)) return 'EFAULT';
-  return { context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
 }

@@ -3,7 +3,7 @@
  * what others do to it meanwhile is seen, as on Linux.
  */
 import { EFAULT, EFBIG, EINVAL, ENOSPC, ESPIPE } from '../errno.ts';
-import { PAGE_BYTES } from '../kernel.ts';
+import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
 import { readableWord, writableWord } from './access.ts';
 import { KIND, withOpen } from './descriptors.ts';
 import { faultIn } from './fault.ts';
@@ -14,14 +14,16 @@ import {
   cachedFrame,
   cachedOrZeroed,
   fileSize,
+  isHugeFile,
   MAX_FILE_BYTES,
   setFileSize,
   usedFrame,
 } from './page-cache.ts';
 import { isUserRange, pageOf, pieces } from './ranges.ts';
 
-export function frameBytes(m: Machine, frame: number): Uint8Array {
-  return m.bytes.subarray(frame * PAGE_BYTES, (frame + 1) * PAGE_BYTES);
+/** The bytes of a page, from its first frame on. */
+export function frameBytes(m: Machine, frame: number, pageBytes = PAGE_BYTES): Uint8Array {
+  return m.bytes.subarray(frame * PAGE_BYTES, frame * PAGE_BYTES + pageBytes);
 }
 
 /** The arguments of pread and pwrite. */
@@ -32,11 +34,12 @@ export interface FileCall {
   readonly offset: number;
 }
 
-/** What both refuse, in Linux's order; else `body` with the file. */
-function withFile(m: Machine, call: FileCall, body: (file: number) => number): number {
+/** What both refuse, in Linux's order; else `body` with the file. Nobody writes to one of huge pages but by a mapping. */
+function withFile(m: Machine, call: FileCall, body: (file: number) => number, writes = false): number {
   if (!(call.offset >= 0)) return -EINVAL;
   return withOpen(m, call.fd, ({ kind, object }) => {
     if (kind !== KIND.memfd) return -ESPIPE;
+    if (writes && isHugeFile(m, object)) return -EINVAL;
     return isUserRange(call.addr, call.length) ? body(object) : -EFAULT;
   });
 }
@@ -44,9 +47,10 @@ function withFile(m: Machine, call: FileCall, body: (file: number) => number): n
 /** From a file into machine memory: bytes read, 0 at the end of the file. */
 export function pread(m: Machine, task: number, call: FileCall): number {
   return withFile(m, call, (file) => {
+    const pageBytes = isHugeFile(m, file) ? HUGE_PAGE_BYTES : PAGE_BYTES;
     let done = 0;
     while (done < call.length) {
-      const page = nextPage(call, done);
+      const page = nextPage(call, done, pageBytes);
       const read = readPage(m, task, file, page);
       if (read < 0) return done > 0 ? done : read;
       done += read;
@@ -61,25 +65,32 @@ interface PageCall {
   readonly address: number;
   readonly offset: number;
   readonly bytes: number;
+  /** Of the file's pages. */
+  readonly pageBytes: number;
 }
 
 /** Bytes read, fewer than asked for at the end of the file, where memory is not touched; or −errno if there are none. */
-function readPage(m: Machine, task: number, file: number, { address, offset, bytes }: PageCall): number {
+function readPage(m: Machine, task: number, file: number, call: PageCall): number {
+  const { address, offset, bytes, pageBytes } = call;
+  const index = Math.floor(offset / pageBytes);
   // As Linux does: the page that is read is the one that was there when its turn came, however long the memory takes.
   const { left, frame } = sharing(m, () => ({
     left: Math.max(0, Math.min(bytes, fileSize(m, file) - offset)),
-    frame: usedFrame(m, file, pageOf(offset)),
+    frame: usedFrame(m, file, index),
   }));
-  let held: Uint8Array = new Uint8Array(0);
+  const first = offset % pageBytes;
+  let held: Uint8Array = new Uint8Array(0); // what is not copied yet, should the page go meanwhile; of a hole: nothing
   for (const { page, within, at, n } of pieces(address, left)) {
-    const from = (offset % PAGE_BYTES) + at;
     const copied = (): boolean =>
       sharing(m, () => {
-        const isThere = usedFrame(m, file, pageOf(offset)) === frame;
-        const source = isThere ? frameBytes(m, frame) : held; // of a hole: the page of zeros
         const word = writableWord(m, page);
-        if (word < 0) held = source.slice();
-        else m.bytes.set(source.subarray(from, from + n), word * 4 + within);
+        const isThere = frame !== NO_FRAME && usedFrame(m, file, index) === frame;
+        const rest = isThere
+          ? frameBytes(m, frame, pageBytes).subarray(first + at, first + left)
+          : held.subarray(held.length - (left - at));
+        if (word < 0) held = rest.slice();
+        else if (frame === NO_FRAME) m.bytes.fill(0, word * 4 + within, word * 4 + within + n);
+        else m.bytes.set(rest.subarray(0, n), word * 4 + within);
         return word >= 0;
       });
     while (!copied()) if (faultIn(m, task, page, true, within) !== 'ok') return at > 0 ? at : -EFAULT;
@@ -89,7 +100,7 @@ function readPage(m: Machine, task: number, file: number, { address, offset, byt
 
 /** From machine memory into a file, which grows as needed: bytes written. */
 export function pwrite(m: Machine, task: number, call: FileCall): number {
-  return withFile(m, call, (file) => {
+  const write = (file: number): number => {
     const { addr, offset } = call;
     if (call.length > 0 && offset >= MAX_FILE_BYTES) return -EFBIG;
     const length = Math.min(call.length, MAX_FILE_BYTES - offset);
@@ -100,13 +111,19 @@ export function pwrite(m: Machine, task: number, call: FileCall): number {
       done += written; // less than the page if not all of the memory could be read: the rest is tried once more
     }
     return done;
-  });
+  };
+  return withFile(m, call, write, true);
 }
 
 /** What comes next of a call of which so many bytes are done. */
-function nextPage({ addr, offset, length }: Omit<FileCall, 'fd'>, done: number): PageCall {
+function nextPage(
+  { addr, offset, length }: Omit<FileCall, 'fd'>,
+  done: number,
+  pageBytes = PAGE_BYTES,
+): PageCall {
   const at = offset + done;
-  return { address: addr + done, offset: at, bytes: Math.min(PAGE_BYTES - (at % PAGE_BYTES), length - done) };
+  const bytes = Math.min(pageBytes - (at % pageBytes), length - done);
+  return { address: addr + done, offset: at, bytes, pageBytes };
 }
 
 /**

@@ -22,13 +22,15 @@ import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
-import { cachedPte, faultIn, withProtection } from './fault.ts';
+import { faultIn } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import type { Machine } from './machine.ts';
+import { continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
+import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { sharing } from './mm-lock.ts';
 import { cachedFrame, cacheFrame, cacheZeroes, filePages, useFrame } from './page-cache.ts';
 import {
   ANON,
+  cachedPte,
   installOver,
   installPte,
   isPresent,
@@ -36,6 +38,7 @@ import {
   makePte,
   POISON_MARKER,
   protectedPte,
+  withProtection,
 } from './page-table.ts';
 import { isPageRange, isSourceRange, pageOf, pieces } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
@@ -49,8 +52,14 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
   const [first, end] = [pageOf(dst), pageOf(dst + len)];
   let page = first;
   let stopped = 0;
-  for (; page < end; page++) {
-    stopped = copyOnce(m, task, { page, end, source: src + (page - first) * PAGE_BYTES, mode });
+  let step = 1;
+  for (; page < end; page += step) {
+    const call = { page, end, source: src + (page - first) * PAGE_BYTES, mode };
+    stopped = step === 1 ? copyOnce(m, task, call) : IS_HUGE;
+    if (stopped === IS_HUGE) {
+      step = PAGES_PER_HUGE;
+      stopped = copyHuge(m, task, call);
+    }
     if (stopped !== 0) break;
   }
   const out = finish(m, context, first, page, stopped, (mode & UFFDIO_COPY_MODE_DONTWAKE) === 0);
@@ -66,11 +75,15 @@ interface PageCopy {
   readonly mode: number;
 }
 
-/** Copies one page: 0, or −errno. The source may have to be faulted in, which cannot be done under the lock. */
+/** What a step on small pages answers where the mapping is one of huge pages: no errno. */
+const IS_HUGE = 1;
+
+/** Copies one page: 0, or −errno, or IS_HUGE. The source may have to be faulted in, which cannot be done under the lock. */
 function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCopy): number {
   for (;;) {
     let absent = -1;
     const errno = inVma(m, page, end, (vma) => {
+      if (vma.huge) return IS_HUGE;
       const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
       if (protect && !isWatchedForWrites(vma)) return -EINVAL;
       absent = absentSource(m, source);
@@ -95,7 +108,8 @@ export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
   const { fields } = uffdioZeropage;
   const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
   if (!isPageRange(start, len) || mode > UFFDIO_ZEROPAGE_MODE_DONTWAKE) return -EINVAL;
-  const out = fillRange(m, context, start, len, mode === 0, (vma, page) => zeroPage(m, vma, page));
+  const zero = (vma: Vma, page: number): number => (vma.huge ? -EINVAL : zeroPage(m, vma, page));
+  const out = fillRange(m, { context, start, len, wakes: mode === 0 }, zero, null);
   return answer(arg, fields.zeropage, out, len);
 }
 
@@ -106,7 +120,12 @@ export function continueRange(m: Machine, context: number, arg: Uint8Array): num
   if (mode > (UFFDIO_CONTINUE_MODE_DONTWAKE | UFFDIO_CONTINUE_MODE_WP)) return -EINVAL;
   const protect = (mode & UFFDIO_CONTINUE_MODE_WP) !== 0;
   const wakes = (mode & UFFDIO_CONTINUE_MODE_DONTWAKE) === 0;
-  const out = fillRange(m, context, start, len, wakes, (vma, page) => continuePage(m, vma, page, protect));
+  const out = fillRange(
+    m,
+    { context, start, len, wakes },
+    (vma, page) => continuePage(m, vma, page, protect),
+    (vma, page) => continueHuge(m, vma, page, protect),
+  );
   return answer(arg, fields.mapped, out, len);
 }
 
@@ -114,7 +133,12 @@ export function poison(m: Machine, context: number, arg: Uint8Array): number {
   const { fields } = uffdioPoison;
   const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
   if (!isPageRange(start, len) || mode > UFFDIO_POISON_MODE_DONTWAKE) return -EINVAL;
-  const out = fillRange(m, context, start, len, mode === 0, (vma, page) => poisonPage(m, vma, page));
+  const out = fillRange(
+    m,
+    { context, start, len, wakes: mode === 0 },
+    (vma, page) => poisonPage(m, vma, page),
+    (_, page) => poisonHuge(m, page),
+  );
   return answer(arg, fields.updated, out, len);
 }
 
@@ -122,25 +146,39 @@ function isWatchedForWrites({ modes }: Vma): boolean {
   return (modes & UFFDIO_REGISTER_MODE_WP) !== 0;
 }
 
-/** Runs `each` on the pages of a range, all under one hold of the lock: bytes done, or −errno. */
+/** A range in bytes to be filled, on behalf of a userfaultfd, and whether its sleepers are woken. */
+interface Filling {
+  readonly context: number;
+  readonly start: number;
+  readonly len: number;
+  readonly wakes: boolean;
+}
+
+type FillPage = (vma: Vma, page: number) => number;
+
+/**
+ * Runs `each` on the pages of a range, or `eachHuge` on its huge pages (null: as on small ones), all under one hold of the lock:
+ * bytes done, or −errno.
+ */
 function fillRange(
   m: Machine,
-  context: number,
-  start: number,
-  length: number,
-  wakes: boolean,
-  each: (vma: Vma, page: number) => number,
+  { context, start, len, wakes }: Filling,
+  each: FillPage,
+  eachHuge: FillPage | null,
 ): number {
   const first = pageOf(start);
-  const end = first + length / PAGE_BYTES;
+  const end = first + len / PAGE_BYTES;
   let page = first;
-  const stopped = inVma(m, first, end, (vma) => {
-    for (; page < end; page++) {
-      const errno = each(vma, page);
+  const run = (vma: Vma, fill: FillPage, step: number): number => {
+    for (; page < end; page += step) {
+      const errno = fill(vma, page);
       if (errno !== 0) return errno;
     }
     return 0;
-  });
+  };
+  let stopped = inVma(m, first, end, (vma) => (vma.huge && eachHuge ? IS_HUGE : run(vma, each, 1)));
+  if (stopped === IS_HUGE && eachHuge !== null)
+    stopped = inHugeVma(m, first, end, (vma) => run(vma, eachHuge, PAGES_PER_HUGE));
   return finish(m, context, first, page, stopped, wakes);
 }
 

@@ -4,10 +4,13 @@
  * A frame that was mapped and is no longer goes to limbo, with the epoch from which on no thread can have kept a
  * translation to it; it is used again only when every thread has passed a quiescent point since (the simulated TLB
  * shootdown). Frames that nobody could see go straight back to the stack of free ones.
+ *
+ * A huge page is PAGES_PER_HUGE frames in a row, of the pool at the end of memory. It goes through all of this as one, by its
+ * first frame.
  */
 import { PAGE_WORDS } from '../kernel.ts';
 import { fetchAdd, loadAcquire, lock, sleepWhile, unlock } from '../sync.ts';
-import { checkAlive, type Machine, STATE } from './machine.ts';
+import { checkAlive, type Machine, PAGES_PER_HUGE, STATE } from './machine.ts';
 import { isBefore, oldestSeen, tellGraceWaiters } from './tasks.ts';
 
 /** What a frame is for: data counts as memory in use, a table (of the page cache) does not. */
@@ -19,12 +22,12 @@ export const NO_FRAME = 0;
 /** A frame whose contents are zero, or NO_FRAME when memory is full. */
 export function allocateZeroedFrame(m: Machine, use: FrameUse): number {
   const frame = allocateFrame(m, use);
-  if (frame > 0) return zeroFrame(m, frame);
+  if (frame > 0) return zeroFrames(m, frame, 1);
   return -frame; // never used before: zero already
 }
 
-function zeroFrame(m: Machine, frame: number): number {
-  m.frames.fill(0, frame * PAGE_WORDS, (frame + 1) * PAGE_WORDS);
+function zeroFrames(m: Machine, frame: number, count: number): number {
+  m.frames.fill(0, frame * PAGE_WORDS, (frame + count) * PAGE_WORDS);
   return frame;
 }
 
@@ -38,32 +41,58 @@ function allocateFrame(m: Machine, use: FrameUse): number {
   for (;;) {
     lock(m.state, STATE.frameLock);
     const frame = takeFrame(m);
-    if (frame !== NO_FRAME && use === 'data') countUsed(m);
+    if (frame !== NO_FRAME && use === 'data') countUsed(m, 1);
     const inLimbo = frame === NO_FRAME && word(m, STATE.limboCount) > 0;
     unlock(m.state, STATE.frameLock);
     if (!inLimbo) return frame;
-    awaitGrace(m);
+    awaitGrace(m, STATE.freeFrames);
+  }
+}
+
+/**
+ * A huge page, its contents zero if that is asked for: its first frame. There must be one (huge-pool.ts counts them): free, or
+ * in limbo, where this waits for it.
+ */
+export function allocateHuge(m: Machine, zeroed: boolean): number {
+  for (;;) {
+    lock(m.state, STATE.frameLock);
+    if (word(m, STATE.freeHuge) === 0) drainLimbo(m);
+    const frame = pop(m, STATE.freeHuge, m.hugeStart);
+    if (frame !== NO_FRAME) countUsed(m, PAGES_PER_HUGE);
+    unlock(m.state, STATE.frameLock);
+    if (frame === NO_FRAME) awaitGrace(m, STATE.freeHuge);
+    else return zeroed ? zeroFrames(m, frame, PAGES_PER_HUGE) : frame;
   }
 }
 
 function takeFrame(m: Machine): number {
   if (word(m, STATE.freeFrames) === 0) drainLimbo(m);
-  const free = word(m, STATE.freeFrames);
-  if (free > 0) {
-    m.state[STATE.freeFrames] = free - 1;
-    return m.freeStack[free - 1] as number;
-  }
+  const frame = pop(m, STATE.freeFrames, 0);
+  if (frame !== NO_FRAME) return frame;
   const fresh = word(m, STATE.freshFrame);
-  if (fresh === m.frameCount) return NO_FRAME;
+  if (fresh === m.hugeStart) return NO_FRAME;
   m.state[STATE.freshFrame] = fresh + 1;
   return -fresh;
+}
+
+/** The last of so many free frames as the word says, from `bottom` on, or NO_FRAME. */
+function pop(m: Machine, count: number, bottom: number): number {
+  const free = word(m, count);
+  if (free === 0) return NO_FRAME;
+  m.state[count] = free - 1;
+  return m.freeStack[bottom + free - 1] as number;
+}
+
+/** How many frames go by the name of this one. */
+function framesOf(m: Machine, frame: number): number {
+  return frame >= m.hugeStart ? PAGES_PER_HUGE : 1;
 }
 
 /** Gives back a frame that no page-table entry ever pointed to, or that the page cache's own table was. */
 export function releaseFrame(m: Machine, frame: number, use: FrameUse): void {
   lock(m.state, STATE.frameLock);
   pushFree(m, frame);
-  if (use === 'data') m.state[STATE.framesUsed] = word(m, STATE.framesUsed) - 1;
+  if (use === 'data') countUsed(m, -framesOf(m, frame));
   unlock(m.state, STATE.frameLock);
   tellGraceWaiters(m);
 }
@@ -80,7 +109,7 @@ export function retireFrame(m: Machine, frame: number): void {
   // The epoch that endShootdown is about to begin: whoever has seen it cannot have seen the entry.
   m.limbo[slot + 1] = loadAcquire(m.state, STATE.epoch) + EPOCH_STEP;
   m.state[STATE.limboCount] = count + 1;
-  m.state[STATE.framesUsed] = word(m, STATE.framesUsed) - 1;
+  countUsed(m, -framesOf(m, frame));
   unlock(m.state, STATE.frameLock);
 }
 
@@ -113,24 +142,30 @@ function drainLimbo(m: Machine): void {
 }
 
 function pushFree(m: Machine, frame: number): void {
-  const free = word(m, STATE.freeFrames);
-  m.freeStack[free] = frame;
-  m.state[STATE.freeFrames] = free + 1;
+  const isHuge = frame >= m.hugeStart;
+  const count = isHuge ? STATE.freeHuge : STATE.freeFrames;
+  const free = word(m, count);
+  m.freeStack[(isHuge ? m.hugeStart : 0) + free] = frame;
+  m.state[count] = free + 1;
 }
 
-function countUsed(m: Machine): void {
-  const used = word(m, STATE.framesUsed) + 1;
+/** So many more frames, or fewer, hold data. */
+function countUsed(m: Machine, change: number): void {
+  const used = word(m, STATE.framesUsed) + change;
   m.state[STATE.framesUsed] = used;
   if (used > word(m, STATE.framesPeak)) m.state[STATE.framesPeak] = used;
 }
 
-/** Sleeps until frames may have come out of limbo. The caller itself must be quiescent. @throws MachineGoneError */
-function awaitGrace(m: Machine): void {
+/**
+ * Sleeps until frames may have come out of limbo, of the kind that the word counts. The caller itself must be quiescent.
+ * @throws MachineGoneError
+ */
+function awaitGrace(m: Machine, count: number): void {
   fetchAdd(m.state, STATE.graceWaiters, 1);
   const ticks = loadAcquire(m.state, STATE.graceTicks);
   lock(m.state, STATE.frameLock);
   drainLimbo(m);
-  const hopeless = word(m, STATE.freeFrames) === 0 && word(m, STATE.limboCount) > 0;
+  const hopeless = word(m, count) === 0 && word(m, STATE.limboCount) > 0;
   unlock(m.state, STATE.frameLock);
   if (hopeless) sleepWhile(m.state, STATE.graceTicks, ticks);
   fetchAdd(m.state, STATE.graceWaiters, -1);

@@ -7,7 +7,7 @@
  * guards the table of descriptors, is taken with no other.
  */
 import * as features from '../abi/features.ts';
-import { MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
+import { HUGE_PAGE_BYTES, MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
 import { layOutPtes } from './page-table.ts';
 
@@ -17,6 +17,8 @@ export interface SimOptions {
   readonly memoryBytes?: number;
   /** Addresses that can be mapped: [0, addressBytes) (default 4 × memory). */
   readonly addressBytes?: number;
+  /** Huge pages (2 MiB) in the pool, as vm.nr_hugepages; they are taken out of `memoryBytes` (default 0). */
+  readonly hugePages?: number;
   /** Touch all physical memory at the start, so that no measurement pays the host's page faults (default false). */
   readonly populate?: boolean;
   /**
@@ -44,6 +46,9 @@ const STATE_NAMES = [
   'freshFrame', // frames from here on were never used, and are zero
   'framesUsed', // frames that hold data now
   'framesPeak',
+  'freeHuge', // entries on the stack of free huge pages
+  'hugeUsed', // huge pages that somebody has, and those that are kept for somebody (huge-pool.ts)
+  'hugeReserved',
   'vmas', // VMAs in use
   'taskSlots', // task slots that were ever in use
 ] as const;
@@ -68,7 +73,10 @@ export const VMA_WORDS = 8;
 export const CONTEXT_WORDS = 2 * LINE;
 
 const MAGIC = 0x6d666c74;
-const HEADER_WORDS = 4; // magic, frames, address pages, what is lacking
+const HEADER_WORDS = 5; // magic, frames, address pages, what is lacking, huge pages
+
+/** 4 KiB pages in a huge page. */
+export const PAGES_PER_HUGE = HUGE_PAGE_BYTES / PAGE_BYTES;
 
 /** Views over a machine's memory. */
 export interface Machine {
@@ -78,6 +86,10 @@ export interface Machine {
   readonly addressPages: number;
   /** UFFD_FEATURE_* that this kernel lacks, and NO_USERFAULTFD. */
   readonly lacks: number;
+  /** Huge pages in the pool. */
+  readonly hugePages: number;
+  /** The pool's first frame: each of its pages is PAGES_PER_HUGE frames in a row, from here up to the last frame. */
+  readonly hugeStart: number;
   readonly state: SharedWords;
   readonly tasks: SharedWords;
   /** Descriptor → description + 1, or 0. */
@@ -90,6 +102,7 @@ export interface Machine {
   readonly ptes: SharedWords;
   /** What `ptes` holds where nothing is mapped: never changed, to be copied from. */
   readonly emptyPtes: SharedWords;
+  /** From `hugeStart` on it is the stack of free huge pages, each by its first frame. */
   readonly freeStack: SharedWords;
   /** Two words an entry: frame, and the epoch from which on nobody can see it. */
   readonly limbo: SharedWords;
@@ -99,12 +112,14 @@ export interface Machine {
   readonly bytes: Uint8Array;
 }
 
-type Tables = Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'lacks' | 'frames' | 'bytes'>;
+type Sizes = 'frameCount' | 'addressPages' | 'lacks' | 'hugePages' | 'hugeStart';
+type Tables = Omit<Machine, 'shared' | Sizes | 'frames' | 'bytes'>;
 
 function openViews(shared: SharedArrayBuffer): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
   const frameCount = header[1] as number;
   const addressPages = header[2] as number;
+  const hugePages = header[4] as number;
   let offset = 4 * HEADER_WORDS;
   const next = (words: number): Int32Array => {
     offset = Math.ceil(offset / 64) * 64;
@@ -120,6 +135,8 @@ function openViews(shared: SharedArrayBuffer): Machine {
     frameCount,
     addressPages,
     lacks: header[3] as number,
+    hugePages,
+    hugeStart: frameCount - hugePages * PAGES_PER_HUGE,
     frames: new Int32Array(shared, framesOffset, frameCount * PAGE_WORDS),
     bytes: new Uint8Array(shared, framesOffset, frameCount * PAGE_BYTES),
   };
@@ -154,7 +171,8 @@ export const MAX_MEMORY_BYTES = (MAX_FRAMES - 1) * PAGE_BYTES;
 
 /**
  * Makes a machine.
- * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share
+ * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share; if memory has not so
+ *   many huge pages
  */
 export function createMachine(options: SimOptions): Machine {
   const memoryBytes = options.memoryBytes ?? 256 * 1024 * 1024;
@@ -163,16 +181,35 @@ export function createMachine(options: SimOptions): Machine {
   if (frameCount > MAX_FRAMES) {
     throw new RangeError(`memoryBytes: a simulated machine has at most ${MAX_MEMORY_BYTES} bytes`);
   }
+  const hugePages = hugePagesIn(memoryBytes, options.hugePages ?? 0);
   const bytes = overheadBytes(frameCount, addressPages) + frameCount * PAGE_BYTES;
   const shared = new SharedArrayBuffer(bytes); // throws RangeError past what this Node can share
   const lacks = lackingBits(options.lacks ?? []);
-  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks]);
+  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks, hugePages]);
   const machine = openViews(shared);
+  fillPool(machine);
   layOutPtes(machine);
   storeRelease(machine.state, STATE.epoch, 1);
   storeRelease(machine.state, STATE.freshFrame, 1);
   if (options.populate) machine.frames.fill(0);
   return machine;
+}
+
+/** @throws RangeError for a number of huge pages that leaves nothing of the memory, or is none */
+function hugePagesIn(memoryBytes: number, hugePages: number): number {
+  const most = Math.ceil(memoryBytes / HUGE_PAGE_BYTES) - 1;
+  if (Number.isSafeInteger(hugePages) && hugePages >= 0 && (hugePages <= most || hugePages === 0))
+    return hugePages;
+  throw new RangeError(
+    `hugePages: ${hugePages} is not from 0 to ${most}: they are 2 MiB each, of ${memoryBytes} bytes of memory, and some must be left`,
+  );
+}
+
+/** All huge pages are free. */
+function fillPool({ state, freeStack, hugePages, hugeStart }: Machine): void {
+  for (let i = 0; i < hugePages; i++)
+    freeStack[hugeStart + i] = hugeStart + (hugePages - 1 - i) * PAGES_PER_HUGE;
+  state[STATE.freeHuge] = hugePages;
 }
 
 /** @throws RangeError for what no kernel has */

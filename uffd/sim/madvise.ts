@@ -19,8 +19,11 @@ import {
   PROT_WRITE,
 } from '../abi.ts';
 import { EACCES, EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
+import { PAGE_BYTES } from '../kernel.ts';
 import { handleFault } from './fault.ts';
 import { endShootdown } from './frames.ts';
+import { hugeStartOf, isHugeAligned } from './huge-entries.ts';
+import { punchHugeBytes } from './huge-file.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
@@ -41,6 +44,7 @@ const HINTS: ReadonlySet<number> = new Set([
   MADV_COLD,
   MADV_PAGEOUT,
 ]);
+const NOT_OF_HUGE_PAGES: ReadonlySet<number> = new Set([MADV_FREE, MADV_COLD, MADV_PAGEOUT]);
 const POPULATES: ReadonlySet<number> = new Set([MADV_POPULATE_READ, MADV_POPULATE_WRITE]);
 const DROPS: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_REMOVE]);
 
@@ -68,6 +72,7 @@ function adviseAll(m: Machine, start: number, end: number, advice: number): numb
 }
 
 function advise(m: Machine, vma: Vma, advice: number): number {
+  if (vma.huge) return adviseHuge(m, vma, advice);
   if (advice === MADV_FREE && vma.file >= 0) return -EINVAL;
   if (advice === MADV_DONTNEED) dropPages(m, vma);
   if (advice !== MADV_REMOVE) return 0;
@@ -75,6 +80,19 @@ function advise(m: Machine, vma: Vma, advice: number): number {
   if (!vma.shared) return -EACCES;
   punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
   return 0;
+}
+
+/** What is not wanted of huge pages is cut down to whole ones at its end, and must begin with one (Linux 5.18). */
+function adviseHuge(m: Machine, vma: Vma, advice: number): number {
+  if (NOT_OF_HUGE_PAGES.has(advice)) return -EINVAL;
+  if (advice === MADV_DONTNEED) {
+    if (!isHugeAligned(vma.start)) return -EINVAL;
+    dropPages(m, { ...vma, end: hugeStartOf(vma.end) });
+  }
+  if (advice !== MADV_REMOVE) return 0;
+  if (!vma.shared) return -EACCES;
+  const start = vma.filePage * PAGE_BYTES;
+  return punchHugeBytes(m, vma.file, start, start + (vma.end - vma.start) * PAGE_BYTES);
 }
 
 function populate(m: Machine, task: number, start: number, end: number, write: boolean): number {

@@ -4,6 +4,7 @@ import {
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
   MAP_HUGETLB,
+  MAP_NORESERVE,
   MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
@@ -13,17 +14,36 @@ import {
   PROT_WRITE,
 } from '../abi.ts';
 import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../errno.ts';
-import { PAGE_BYTES } from '../kernel.ts';
+import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
 import { KIND, withOpen } from './descriptors.ts';
-import { faultIn, withProtection } from './fault.ts';
+import { faultIn } from './fault.ts';
 import { endShootdown } from './frames.ts';
-import type { Machine } from './machine.ts';
+import { isHugeAligned } from './huge-entries.ts';
+import { reserve } from './huge-pool.ts';
+import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
-import { createFile, dropFile, MAX_FILE_BYTES, setFileSize } from './page-cache.ts';
-import { isPresent, loadPte, storePte } from './page-table.ts';
-import { isAligned, isUserRange, pageOf, pagesOf, TASK_SIZE } from './ranges.ts';
+import {
+  createFile,
+  dropFile,
+  fileSize,
+  isHugeFile,
+  MAX_FILE_BYTES,
+  reserveHuge,
+  setFileSize,
+} from './page-cache.ts';
+import { isPresent, loadPte, storePte, withProtection } from './page-table.ts';
+import { isAligned, isHugeSize, isUserRange, pageOf, pagesOf, TASK_SIZE } from './ranges.ts';
 import { unmapPages } from './unmap.ts';
-import { clip, findHole, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import {
+  clip,
+  cutsHugePage,
+  findHole,
+  hasRoom,
+  replaceRange,
+  UNREGISTERED,
+  type Vma,
+  vmasIn,
+} from './vmas.ts';
 
 /** The arguments of mmap. */
 export interface MapCall {
@@ -41,7 +61,7 @@ const PROT_SEM = 8;
 
 export function mmap(m: Machine, task: number, call: MapCall): number {
   if (!isAligned(call.offset) || call.offset < 0) return -EINVAL;
-  const mapped = isAnonymous(call) ? mapChecked(m, call, null) : mapDescriptor(m, call);
+  const mapped = isAnonymous(call) ? mapAnonymous(m, call) : mapDescriptor(m, call);
   if (mapped >= 0 && (call.flags & MAP_POPULATE) !== 0) populate(m, task, mapped, call);
   return mapped;
 }
@@ -54,8 +74,15 @@ function isFixed({ flags }: MapCall): boolean {
   return (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
 }
 
+function mapAnonymous(m: Machine, call: MapCall): number {
+  if ((call.flags & MAP_HUGETLB) === 0) return mapChecked(m, call, null);
+  return isHugeSize(call.flags) ? mapHugeChecked(m, { ...call, offset: 0 }, null) : -EINVAL;
+}
+
 function mapDescriptor(m: Machine, call: MapCall): number {
   return withOpen(m, call.fd, ({ kind, object }) => {
+    if (kind === KIND.memfd && isHugeFile(m, object)) return mapHugeChecked(m, call, object);
+    if ((call.flags & MAP_HUGETLB) !== 0) return -EINVAL;
     if (kind === KIND.memfd) return mapChecked(m, call, object);
     // A userfaultfd is open for reading only, and cannot be mapped at all.
     const writes = (call.flags & MAP_TYPE) === MAP_SHARED && (call.prot & PROT_WRITE) !== 0;
@@ -73,8 +100,6 @@ function mapChecked(m: Machine, call: MapCall, file: number | null): number {
 function refusal(call: MapCall, file: number | null): number {
   const { addr, length, flags, offset } = call;
   const type = flags & MAP_TYPE;
-  // Huge pages come with the rest of the UAPI: a kernel built without them has this answer.
-  if ((flags & MAP_HUGETLB) !== 0) return -EINVAL;
   if (!(length > 0)) return -EINVAL;
   if (!isUserRange(0, length)) return -ENOMEM;
   if (file !== null && offset + length > MAX_FILE_BYTES) return -EOVERFLOW;
@@ -84,11 +109,20 @@ function refusal(call: MapCall, file: number | null): number {
   return 0;
 }
 
+/** The same of huge pages: the length is rounded up to whole ones. */
+function mapHugeChecked(m: Machine, call: MapCall, file: number | null): number {
+  const whole = { ...call, length: Math.ceil(call.length / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES };
+  if (isFixed(call) && call.addr % HUGE_PAGE_BYTES !== 0) return -EINVAL;
+  const errno = refusal(whole, file);
+  return errno !== 0 ? errno : exclusively(m, () => mapHuge(m, whole, file));
+}
+
 function mapPages(m: Machine, call: MapCall, opened: number | null): number {
   const pages = pagesOf(call.length);
-  const start = choosePlace(m, call, pages);
+  const start = choosePlace(m, call, pages, 1);
   if (start < 0) return start;
   if (!hasRoom(m, 2)) return -ENOMEM;
+  if (cutsHugePage(m, start, start + pages)) return -EINVAL;
   const shared = (call.flags & MAP_TYPE) === MAP_SHARED;
   const made = opened === null && shared ? newSharedMemory(m, pages) : -1;
   if (opened === null && shared && made < 0) return -ENOMEM;
@@ -97,27 +131,81 @@ function mapPages(m: Machine, call: MapCall, opened: number | null): number {
   const filePage = opened === null ? 0 : call.offset / PAGE_BYTES;
   const prot = call.prot & PROT_ALL;
   replaceRange(m, start, start + pages, [
-    { start, end: start + pages, prot, shared, file, filePage, ...UNREGISTERED },
+    {
+      start,
+      end: start + pages,
+      prot,
+      shared,
+      file,
+      filePage,
+      ...UNREGISTERED,
+      huge: false,
+      reserves: false,
+    },
   ]);
   if (made >= 0) dropFile(m, made); // the mapping holds it from here on
   return start * PAGE_BYTES;
 }
 
-/** First page of the new mapping, or −errno. */
-function choosePlace(m: Machine, call: MapCall, pages: number): number {
+/** As on Linux, what was mapped there is gone too where the file refuses: for its offset, or for want of huge pages. */
+function mapHuge(m: Machine, call: MapCall, opened: number | null): number {
+  const pages = pagesOf(call.length);
+  const start = choosePlace(m, call, pages, PAGES_PER_HUGE);
+  if (start < 0) return start;
+  if (!hasRoom(m, 2)) return -ENOMEM;
+  const file = opened ?? newSharedMemory(m, pages, true);
+  if (file < 0) return -ENOMEM;
+  unmapPages(m, start, start + pages);
+  const mapped = isHugeAligned(call.offset / PAGE_BYTES) ? reserveAndMap(m, call, start, file) : -EINVAL;
+  if (opened === null) dropFile(m, file);
+  endShootdown(m);
+  return mapped;
+}
+
+/** A mapping that may be written to makes its file as long as it is (Linux, fs/hugetlbfs/inode.c). */
+function reserveAndMap(
+  m: Machine,
+  { length, offset, prot, flags }: MapCall,
+  start: number,
+  file: number,
+): number {
+  const shared = (flags & MAP_TYPE) === MAP_SHARED;
+  const [first, count] = [offset / HUGE_PAGE_BYTES, length / HUGE_PAGE_BYTES];
+  const reserves = (flags & MAP_NORESERVE) === 0;
+  if (reserves && !(shared ? reserveHuge(m, file, first, first + count) : reserve(m, count))) return -ENOMEM;
+  if ((prot & PROT_WRITE) !== 0 && fileSize(m, file) < offset + length) setFileSize(m, file, offset + length);
+  const end = start + count * PAGES_PER_HUGE;
+  replaceRange(m, start, end, [
+    {
+      start,
+      end,
+      prot: prot & PROT_ALL,
+      shared,
+      file,
+      filePage: pageOf(offset),
+      ...UNREGISTERED,
+      huge: true,
+      reserves: reserves && !shared,
+    },
+  ]);
+  return start * PAGE_BYTES;
+}
+
+/** First page of the new mapping, a multiple of `unit` where we choose, or −errno. */
+function choosePlace(m: Machine, call: MapCall, pages: number, unit: number): number {
   const wanted = pageOf(call.addr);
   if (isFixed(call)) {
     if (wanted + pages > m.addressPages) return -ENOMEM;
     const taken = vmasIn(m, wanted, wanted + pages).length > 0;
     return taken && (call.flags & MAP_FIXED_NOREPLACE) !== 0 ? -EEXIST : wanted;
   }
-  const chosen = findHole(m, pages, wanted);
+  const chosen = findHole(m, pages, wanted, unit);
   return chosen < 0 ? -ENOMEM : chosen;
 }
 
 /** The file behind a MAP_SHARED | MAP_ANONYMOUS mapping, or −1. */
-function newSharedMemory(m: Machine, pages: number): number {
-  const file = createFile(m);
+function newSharedMemory(m: Machine, pages: number, huge = false): number {
+  const file = createFile(m, huge);
   if (file >= 0) setFileSize(m, file, pages * PAGE_BYTES);
   return file;
 }
@@ -134,6 +222,7 @@ export function munmap(m: Machine, addr: number, length: number): number {
   if (!isAligned(addr) || !isUserRange(addr, length) || length === 0) return -EINVAL;
   return exclusively(m, () => {
     if (!hasRoom(m, 1)) return -ENOMEM;
+    if (cutsHugePage(m, pageOf(addr), pageOf(addr) + pagesOf(length))) return -EINVAL;
     unmapPages(m, pageOf(addr), pageOf(addr) + pagesOf(length));
     return 0;
   });
@@ -151,12 +240,15 @@ export function mprotect(m: Machine, addr: number, length: number, prot: number)
   });
 }
 
-/** Protects what is mapped up to the first hole, where it ends with −ENOMEM. */
+/** Protects what is mapped up to the first hole, where it ends with −ENOMEM, or up to a huge page that it would cut: −EINVAL. */
 function protectPages(m: Machine, start: number, end: number, prot: number): number {
   let reached = start;
   for (const vma of vmasIn(m, start, end)) {
     if (vma.start > reached || !hasRoom(m, 2)) return -ENOMEM;
-    protectVma(m, { ...clip(vma, start, end), prot });
+    const part = clip(vma, start, end);
+    if (vma.huge && vma.prot !== prot && cutsHugePage(m, part.start, part.end)) return -EINVAL;
+    // A mapping of huge pages stays in one piece where nothing changes.
+    if (!vma.huge || vma.prot !== prot) protectVma(m, { ...part, prot });
     reached = vma.end;
   }
   return reached >= end ? 0 : -ENOMEM;

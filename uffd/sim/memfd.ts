@@ -1,10 +1,17 @@
 /** The system calls that make files in memory and change their extent: memfd_create, ftruncate, fallocate. */
-import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, MFD_ALLOW_SEALING, MFD_CLOEXEC } from '../abi.ts';
-import { EBADF, EFBIG, EINVAL, EMFILE, ENFILE, ENOSPC, EOPNOTSUPP } from '../errno.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+  MFD_HUGETLB,
+} from '../abi.ts';
+import { EBADF, EFBIG, EINVAL, EMFILE, ENFILE, ENODEV, ENOSPC, EOPNOTSUPP } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { KIND, openDescriptor, withOpen } from './descriptors.ts';
 import { frameBytes } from './file-io.ts';
 import { NO_FRAME } from './frames.ts';
+import { allocateHugeBytes, punchHugeBytes, truncateHuge } from './huge-file.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import {
@@ -13,21 +20,25 @@ import {
   createFile,
   dropFile,
   fileSize,
+  isHugeFile,
   MAX_FILE_BYTES,
   markUnused,
   setFileSize,
   useFrame,
 } from './page-cache.ts';
-import { pageOf, pagesOf } from './ranges.ts';
+import { isHugeSize, pageOf, pagesOf, sizeBits } from './ranges.ts';
 import { punch, unmapFile } from './unmap.ts';
 
 const MAX_NAME_BYTES = 249;
 
 /** The name is for /proc, which this machine has not: only its length is looked at. */
 export function memfdCreate(m: Machine, name: string, flags: number): number {
-  if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING)) !== 0) return -EINVAL;
+  const isHuge = (flags & MFD_HUGETLB) !== 0;
+  const known = MFD_CLOEXEC | MFD_ALLOW_SEALING | (isHuge ? MFD_HUGETLB | sizeBits(flags) : 0);
+  if ((flags & ~known) !== 0) return -EINVAL;
   if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) return -EINVAL;
-  const file = createFile(m);
+  if (isHuge && !isHugeSize(flags)) return -ENODEV;
+  const file = createFile(m, isHuge);
   if (file < 0) return -ENFILE;
   const closeOnExec = (flags & MFD_CLOEXEC) !== 0;
   const fd = openDescriptor(m, { kind: KIND.memfd, object: file, flags: 0, closeOnExec });
@@ -46,6 +57,7 @@ export function ftruncate(m: Machine, fd: number, length: number): number {
 
 /** Pages past the new end go, those allocated past the old one too; a longer file keeps what it has. */
 function truncate(m: Machine, file: number, length: number): number {
+  if (isHugeFile(m, file)) return truncateHuge(m, file, length);
   const before = fileSize(m, file);
   setFileSize(m, file, length);
   if (length > before) return 0;
@@ -63,9 +75,11 @@ export function fallocate(m: Machine, fd: number, mode: number, offset: number, 
     if (kind !== KIND.memfd) return -EBADF; // a userfaultfd is not open for writing
     if (offset + length > MAX_FILE_BYTES) return -EFBIG;
     const [start, end] = [offset, offset + length];
-    return exclusively(m, () => {
-      return punches ? punchBytes(m, object, start, end) : allocateBytes(m, object, start, end, mode === 0);
-    });
+    const isHuge = isHugeFile(m, object);
+    const [punch, allocate] = isHuge ? [punchHugeBytes, allocateHugeBytes] : [punchBytes, allocateBytes];
+    return exclusively(m, () =>
+      punches ? punch(m, object, start, end) : allocate(m, object, start, end, mode === 0),
+    );
   });
 }
 

@@ -19,12 +19,19 @@ import {
 } from '../abi.ts';
 import { EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
-import { withProtection } from './fault.ts';
 import { answer, finish, take } from './fill.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
-import { clearPte, isPresent, loadPte, NO_PTE, storePte, unprotectedPte } from './page-table.ts';
+import {
+  clearPte,
+  isPresent,
+  loadPte,
+  NO_PTE,
+  storePte,
+  unprotectedPte,
+  withProtection,
+} from './page-table.ts';
 import { isPageRange, pageOf } from './ranges.ts';
 import { findVma } from './vmas.ts';
 

@@ -8,12 +8,23 @@ import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, UFFDIO_REGISTER_MODE_WP
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { endShootdown } from './frames.ts';
-import type { Machine } from './machine.ts';
+import { isHugeAligned } from './huge-entries.ts';
+import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { movePtes } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
 import { unmapPages } from './unmap.ts';
-import { clip, findHole, findVma, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import {
+  clip,
+  cutsHugePage,
+  findHole,
+  findVma,
+  hasRoom,
+  replaceRange,
+  UNREGISTERED,
+  type Vma,
+  vmasIn,
+} from './vmas.ts';
 import { unprotectPages } from './write-protect.ts';
 
 /** The arguments of mremap. */
@@ -67,13 +78,15 @@ function destinationRefusal(m: Machine, { newAddr, newLength }: RemapCall, move:
   return move.fixed && to + newPages > m.addressPages ? -ENOMEM : 0;
 }
 
-function remapPages(m: Machine, move: Move): number {
-  const { from, pages, newPages } = move;
+function remapPages(m: Machine, asked: Move): number {
+  const { from } = asked;
   if (!hasRoom(m, 4)) return -ENOMEM;
-  if (move.fixed && pages === newPages) return moveAll(m, move);
+  if (asked.fixed && asked.pages === asked.newPages) return moveAll(m, asked);
   const vma = findVma(m, from);
-  const errno = refusal(vma, move);
+  const errno = refusal(vma, asked);
   if (vma === null || errno !== 0) return errno;
+  const move = inWholePages(vma, asked);
+  const { pages, newPages } = move;
   if (!move.fixed && !move.keepsOld) {
     if (pages > 0 && newPages <= pages) return shrink(m, from, pages, newPages);
     if (vma.end < from + pages) return -EFAULT;
@@ -83,10 +96,27 @@ function remapPages(m: Machine, move: Move): number {
   return vma.end < from + Math.min(pages, newPages) ? -EFAULT : moveAway(m, vma, move);
 }
 
-function refusal(vma: Vma | null, { pages }: Move): number {
+function refusal(vma: Vma | null, move: Move): number {
   if (vma === null) return -EFAULT;
+  const { pages } = move;
+  if (vma.huge && !canBeHuge(move)) return -EINVAL;
   // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
   return pages === 0 && !vma.shared ? -EINVAL : 0;
+}
+
+/** Huge pages move and shrink by whole ones, and never grow: their reservation cannot. No emptied range can be left behind. */
+function canBeHuge({ from, pages, newPages, fixed, to, keepsOld }: Move): boolean {
+  const isAligned = isHugeAligned(from) && (!fixed || isHugeAligned(to));
+  return isAligned && !keepsOld && Math.ceil(newPages / PAGES_PER_HUGE) <= Math.ceil(pages / PAGES_PER_HUGE);
+}
+
+/** Sizes are rounded up to whole huge pages where the mapping is of such. */
+function inWholePages({ huge }: Vma, move: Move): Move {
+  if (!huge) return move;
+  const [pages, newPages] = [move.pages, move.newPages].map(
+    (each) => Math.ceil(each / PAGES_PER_HUGE) * PAGES_PER_HUGE,
+  ) as [number, number];
+  return { ...move, pages, newPages };
 }
 
 /**
@@ -102,7 +132,9 @@ function moveAll(m: Machine, move: Move): number {
     const part = clip(vma, from, from + pages);
     const size = part.end - part.start;
     const one = { ...move, from: part.start, pages: size, newPages: size, to: to + part.start - from };
-    const moved = moveAway(m, vma, one);
+    const errno = refusal(vma, one);
+    if (errno !== 0) return errno;
+    const moved = moveAway(m, vma, inWholePages(vma, one));
     if (moved < 0) return moved;
   }
   return to * PAGE_BYTES;
@@ -110,7 +142,9 @@ function moveAll(m: Machine, move: Move): number {
 
 /** The tail goes; what is left stays where it is. */
 function shrink(m: Machine, from: number, pages: number, newPages: number): number {
-  if (newPages < pages) unmapPages(m, from + newPages, from + pages);
+  if (newPages === pages) return from * PAGE_BYTES;
+  if (cutsHugePage(m, from + newPages, from + pages)) return -EINVAL;
+  unmapPages(m, from + newPages, from + pages);
   return from * PAGE_BYTES;
 }
 
@@ -129,6 +163,7 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
   const { from, pages, newPages } = move;
   const to = move.fixed ? move.to : findHole(m, newPages, move.to);
   if (to < 0) return -ENOMEM;
+  if (cutsHugePage(m, to, to + newPages)) return -EINVAL;
   if (newPages < pages) unmapPages(m, from + newPages, from + pages);
   moveEntries(m, clip(vma, from, from + Math.min(pages, newPages)), to, newPages);
   if (!move.keepsOld && pages > 0) replaceRange(m, from, from + pages, []);

@@ -13,6 +13,7 @@
  * bit of the entry set) it is past the end of it. So one unsigned comparison with the size of memory is both the
  * present check and the bounds check.
  */
+import { PROT_READ, PROT_WRITE } from '../abi.ts';
 import { LOG_PAGE_WORDS, PAGE_WORDS } from '../kernel.ts';
 import { cas, loadAcquire, storeRelease } from '../sync.ts';
 import type { Machine } from './machine.ts';
@@ -69,7 +70,7 @@ export function frameWord(pte: number): number {
   return pte & ~NOT_READABLE & -PAGE_WORDS;
 }
 
-/** The present entry without that protection; `withProtection` (fault.ts) says whether it is writable. */
+/** The present entry without that protection; `withProtection` says whether it is writable. */
 export function unprotectedPte(pte: number): number {
   return pte & ~PROTECTED;
 }
@@ -78,6 +79,24 @@ export function unprotectedPte(pte: number): number {
 export function permit(pte: number, readable: boolean, writable: boolean): number {
   const open = (pte & ~(NOT_READABLE | WRITABLE)) | (writable && !isProtected(pte) ? WRITABLE : 0);
   return readable ? open : open | NOT_READABLE;
+}
+
+/** What of a mapping its entries depend on (vmas.ts). */
+export interface Protection {
+  /** PROT_* bits. */
+  readonly prot: number;
+  readonly shared: boolean;
+}
+
+/** The entry under a VMA's protection: what a private mapping has not copied yet stays read-only, and so does the page of zeros. */
+export function withProtection(pte: number, { prot, shared }: Protection): number {
+  const isOurs = isAnon(pte) || (shared && frameOf(pte) !== 0);
+  return permit(pte, (prot & (PROT_READ | PROT_WRITE)) !== 0, (prot & PROT_WRITE) !== 0 && isOurs);
+}
+
+/** The entry for a page of the file that is mapped there. */
+export function cachedPte(vma: Protection, frame: number): number {
+  return withProtection(makePte(frame, 0), vma);
 }
 
 /** The entry of a page from what the table holds for it. */

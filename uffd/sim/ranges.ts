@@ -1,4 +1,5 @@
 /** Addresses and ranges of them, as system calls get them: plain numbers, which may be anything. */
+import { MAP_HUGE_2MB, MAP_HUGE_SHIFT } from '../abi.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 
 /** One past the highest user address, as on x86-64. */
@@ -17,6 +18,16 @@ export function pagesOf(bytes: number): number {
 /** Whether it is a multiple of the page size (nothing else is: no fraction, no NaN). */
 export function isAligned(bytes: number): boolean {
   return bytes % PAGE_BYTES === 0;
+}
+
+/** The bits of the flags of mmap or memfd_create that tell the size of huge pages, for which all of them stand (0x3f). */
+export function sizeBits(flags: number): number {
+  return flags & (0x3f << MAP_HUGE_SHIFT);
+}
+
+/** Whether these flags ask for huge pages of the one size there is, or of none in particular. */
+export function isHugeSize(flags: number): boolean {
+  return sizeBits(flags) === 0 || sizeBits(flags) === MAP_HUGE_2MB;
 }
 
 /** Whether [start, start + length) are addresses a program may have. What C passes as a huge unsigned is none. */

@@ -11,7 +11,9 @@ import {
   UFFD_API,
   UFFD_API_IOCTLS,
   UFFD_FEATURE_EXACT_ADDRESS,
+  UFFD_FEATURE_MINOR_HUGETLBFS,
   UFFD_FEATURE_MINOR_SHMEM,
+  UFFD_FEATURE_MISSING_HUGETLBFS,
   UFFD_FEATURE_MISSING_SHMEM,
   UFFD_FEATURE_MOVE,
   UFFD_FEATURE_PAGEFAULT_FLAG_WP,
@@ -34,6 +36,7 @@ import {
 } from '../abi.ts';
 import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
 import { initialise, wakeRange } from './context.ts';
+import { hugeEndOf, isHugeAligned } from './huge-entries.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
@@ -43,9 +46,11 @@ import { unprotectPages } from './write-protect.ts';
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES =
   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  UFFD_FEATURE_MISSING_HUGETLBFS |
   UFFD_FEATURE_MISSING_SHMEM |
   UFFD_FEATURE_SIGBUS |
   UFFD_FEATURE_THREAD_ID |
+  UFFD_FEATURE_MINOR_HUGETLBFS |
   UFFD_FEATURE_MINOR_SHMEM |
   UFFD_FEATURE_EXACT_ADDRESS |
   UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
@@ -56,6 +61,8 @@ export const SIM_FEATURES =
 const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR;
 /** As Linux, whatever the memory: MOVE is answered for shared memory too, where it fails. */
 const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
+/** What a range is told not to have that has huge pages anywhere. */
+const NOT_OF_HUGE_PAGES = ioctlMask(_UFFDIO_ZEROPAGE, _UFFDIO_MOVE);
 
 function has(m: Machine, feature: bigint): boolean {
   return (m.lacks & Number(feature)) === 0;
@@ -103,24 +110,26 @@ export function register(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioRegister.decode(arg);
   if (MODE_CAME_WITH.some(([asked, feature]) => (mode & asked) !== 0 && !has(m, feature))) return -EINVAL;
   if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isPageRange(start, len)) return -EINVAL;
-  const errno = exclusively(m, () => registerPages(m, context, pageOf(start), pageOf(start + len), mode));
-  if (errno !== 0) return errno;
+  const [first, end] = [pageOf(start), pageOf(start + len)];
+  const registered = exclusively(m, () => registerPages(m, context, first, end, mode));
+  if (registered < 0) return registered;
   let ioctls = RANGE_IOCTLS;
   for (const [feature, nr] of RANGE_IOCTLS_BY_FEATURE) if (has(m, feature)) ioctls |= ioctlMask(nr);
   for (const [asked, nr] of RANGE_IOCTLS_BY_MODE) if ((mode & asked) !== 0) ioctls |= ioctlMask(nr);
+  if (registered === WITH_HUGE_PAGES) ioctls &= ~NOT_OF_HUGE_PAGES;
   uffdioRegister.put(arg, 'ioctls', ioctls);
   return 0;
 }
 
-/** All or nothing: every VMA is looked at before one is changed. */
+/** What registerPages answers where some of it are huge pages: no errno. */
+const WITH_HUGE_PAGES = 1;
+
+/** All or nothing: every VMA is looked at before one is changed. 0, WITH_HUGE_PAGES, or −errno. */
 function registerPages(m: Machine, context: number, first: number, end: number, mode: number): number {
   const vmas = vmasIn(m, first, end);
-  if (vmas.length === 0) return -EINVAL;
+  if (vmas.length === 0 || cutsFirst(vmas, first)) return -EINVAL;
   for (const vma of vmas) {
-    if (vma.file < 0 && (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0) return -EINVAL;
-    if (vma.file >= 0 && !has(m, UFFD_FEATURE_MISSING_SHMEM)) return -EINVAL;
-    const forWrites = (mode & UFFDIO_REGISTER_MODE_WP) !== 0;
-    if (vma.file >= 0 && forWrites && !has(m, UFFD_FEATURE_WP_HUGETLBFS_SHMEM)) return -EINVAL;
+    if (!canWatch(m, vma, mode) || cutsLast(vma, end)) return -EINVAL;
     if (vma.context >= 0 && vma.context !== context) return -EBUSY;
   }
   if (!hasRoom(m, 2)) return -ENOMEM;
@@ -129,7 +138,25 @@ function registerPages(m: Machine, context: number, first: number, end: number, 
     if (vma.context === context && (vma.modes & mode) === mode) continue;
     change(m, clip(vma, first, end), { context, modes: mode });
   }
-  return 0;
+  return vmas.some(({ huge }) => huge) ? WITH_HUGE_PAGES : 0;
+}
+
+/** As Linux has it: of the first mapping alone, and wherever before it the range begins. */
+function cutsFirst([vma]: readonly Vma[], first: number): boolean {
+  return vma?.huge === true && !isHugeAligned(first);
+}
+
+function cutsLast({ huge, end: vmaEnd }: Vma, end: number): boolean {
+  return huge && end < vmaEnd && !isHugeAligned(end);
+}
+
+/** Whether the memory can be registered with these modes, by its kind and what came with which feature. */
+function canWatch(m: Machine, { file, huge }: Vma, mode: number): boolean {
+  const forMinor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0;
+  if (file < 0) return !forMinor;
+  if (!has(m, huge ? UFFD_FEATURE_MISSING_HUGETLBFS : UFFD_FEATURE_MISSING_SHMEM)) return false;
+  if (huge && forMinor && !has(m, UFFD_FEATURE_MINOR_HUGETLBFS)) return false;
+  return (mode & UFFDIO_REGISTER_MODE_WP) === 0 || has(m, UFFD_FEATURE_WP_HUGETLBFS_SHMEM);
 }
 
 export function unregister(m: Machine, context: number, arg: Uint8Array): number {
@@ -141,10 +168,16 @@ export function unregister(m: Machine, context: number, arg: Uint8Array): number
 function unregisterPages(m: Machine, context: number, first: number, end: number): number {
   const vmas = vmasIn(m, first, end);
   if (vmas.length === 0 || vmas.some((vma) => vma.context >= 0 && vma.context !== context)) return -EINVAL;
+  if (cutsFirst(vmas, first)) return -EINVAL;
   if (!hasRoom(m, 2)) return -ENOMEM;
   for (const vma of vmas) {
     if (vma.context < 0) continue;
     const part = clip(vma, first, end);
+    if (cutsLast(vma, end)) {
+      // As Linux does: what lies below is unregistered by now, and protection has ended up to here.
+      if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, { ...part, end: hugeEndOf(end) });
+      return -EINVAL;
+    }
     change(m, part, UNREGISTERED);
     // As Linux does: sleepers of a range that was registered for minor faults alone are left asleep.
     if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, context, part.start, part.end);

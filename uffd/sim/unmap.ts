@@ -1,7 +1,8 @@
 /** Taking pages out of the address space. Everything here is called with the mm lock held exclusively. */
 import { UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
 import { endShootdown, retireFrame } from './frames.ts';
-import type { Machine } from './machine.ts';
+import { reserve, retireHuge, unreserve } from './huge-pool.ts';
+import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { discardPages } from './page-cache.ts';
 import {
   changePtes,
@@ -16,9 +17,13 @@ import {
 } from './page-table.ts';
 import { clip, replaceRange, type Vma, vmasIn } from './vmas.ts';
 
-/** Takes pages [start, end) out of the address space. Sleepers in it are not woken, as on Linux. */
+/** Takes pages [start, end), which cut no huge page, out of the address space. Sleepers in it are not woken, as on Linux. */
 export function unmapPages(m: Machine, start: number, end: number): void {
-  for (const vma of vmasIn(m, start, end)) dropEntries(m, clip(vma, start, end));
+  for (const vma of vmasIn(m, start, end)) {
+    const part = clip(vma, start, end);
+    dropEntries(m, part);
+    if (part.reserves) unreserve(m, (part.end - part.start) / PAGES_PER_HUGE);
+  }
   replaceRange(m, start, end, []);
   endShootdown(m);
 }
@@ -33,9 +38,22 @@ export function dropEntries(m: Machine, vma: Vma): void {
     return;
   }
   changePtes(m, vma.start, vma.end, (pte) => {
-    if (isAnon(pte)) retireFrame(m, frameOf(pte));
+    if (isAnon(pte)) giveUp(m, vma, frameOf(pte));
     return NO_PTE;
   });
+}
+
+/**
+ * The mapping has that frame, its own, no longer. Of a huge page's frames the first one stands for all; and the page is
+ * reserved again where it was.
+ */
+function giveUp(m: Machine, { huge, reserves }: Vma, frame: number): void {
+  if (!huge) {
+    retireFrame(m, frame);
+  } else if ((frame - m.hugeStart) % PAGES_PER_HUGE === 0) {
+    retireHuge(m, frame);
+    if (reserves) reserve(m, 1);
+  }
 }
 
 /** The same of a mapping that stays: which pages of a file are write-protected is not forgotten. */
@@ -45,15 +63,15 @@ export function dropPages(m: Machine, vma: Vma): void {
 }
 
 /**
- * A page that was there is noted as protected only while the mapping is registered for that; a marker stays in any case.
- * `keepsOwn`: so do poison, and what a private mapping has copied.
+ * A page that was there is noted as protected only while the mapping is registered for that, or is of huge pages; a marker
+ * stays in any case. `keepsOwn`: so do poison, and what a private mapping has copied.
  */
-function dropFilePages(m: Machine, { start, end, modes }: Vma, keepsOwn: boolean): void {
-  const isWatched = (modes & UFFDIO_REGISTER_MODE_WP) !== 0;
-  changePtes(m, start, end, (pte) => {
+function dropFilePages(m: Machine, vma: Vma, keepsOwn: boolean): void {
+  const isWatched = (vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0 || vma.huge;
+  changePtes(m, vma.start, vma.end, (pte) => {
     if (pte === POISON_MARKER || isAnon(pte)) {
       if (keepsOwn) return pte;
-      if (isAnon(pte)) retireFrame(m, frameOf(pte));
+      if (isAnon(pte)) giveUp(m, vma, frameOf(pte));
     }
     return isProtected(pte) && (isWatched || !isPresent(pte)) ? PROTECTED_MARKER : NO_PTE;
   });
@@ -71,11 +89,23 @@ export function punch(m: Machine, file: number, from: number, to: number): void 
  * own if that is asked for.
  */
 export function unmapFile(m: Machine, file: number, from: number, to = Infinity, keepsOwn = true): void {
+  for (const part of partsOf(m, file, from, to)) dropFilePages(m, part, keepsOwn);
+  endShootdown(m);
+}
+
+/** Takes pages from `from` on out of every mapping, and nothing stays of them. The caller ends with endShootdown. */
+export function forgetFilePages(m: Machine, file: number, from: number): void {
+  for (const part of partsOf(m, file, from, Infinity)) dropEntries(m, part);
+}
+
+/** What maps pages [from, to) of a file. */
+function partsOf(m: Machine, file: number, from: number, to: number): Vma[] {
+  const parts: Vma[] = [];
   for (const vma of vmasIn(m, 0, m.addressPages)) {
     if (vma.file !== file) continue;
     const start = Math.max(vma.start, vma.start + from - vma.filePage);
     const end = Math.min(vma.end, vma.start + to - vma.filePage);
-    if (start < end) dropFilePages(m, { ...vma, start, end }, keepsOwn);
+    if (start < end) parts.push({ ...vma, start, end });
   }
-  endShootdown(m);
+  return parts;
 }

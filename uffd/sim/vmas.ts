@@ -3,7 +3,7 @@
  * Whoever reads holds the mm lock shared; whoever changes anything holds it exclusively.
  */
 
-import { MAX_VMAS, type Machine, STATE, VMA_WORDS } from './machine.ts';
+import { MAX_VMAS, type Machine, PAGES_PER_HUGE, STATE, VMA_WORDS } from './machine.ts';
 import { dropFile, holdFile } from './page-cache.ts';
 
 /** Attributes of a VMA. `file` is −1 for private anonymous memory, `context` −1 where no userfaultfd is registered. */
@@ -18,13 +18,19 @@ export interface Vma {
   readonly context: number;
   /** UFFDIO_REGISTER_MODE bits. */
   readonly modes: number;
+  /** Of huge pages (hugetlb): `start`, `end` and `filePage` are multiples of PAGES_PER_HUGE then, and there is a file. */
+  readonly huge: boolean;
+  /** A page of the pool is kept for each huge page of this private mapping that it has no copy of (huge-pool.ts). */
+  readonly reserves: boolean;
 }
 
 /** The attributes of a VMA that no userfaultfd watches. */
 export const UNREGISTERED = { context: -1, modes: 0 } as const;
 
 // Words of a record, in this order; file and context are kept + 1.
-const WORD = { start: 0, end: 1, prot: 2, shared: 3, file: 4, filePage: 5, context: 6, modes: 7 } as const;
+const WORD = { start: 0, end: 1, prot: 2, kind: 3, file: 4, filePage: 5, context: 6, modes: 7 } as const;
+/** Bits of the word `kind`. */
+const VMA = { shared: 1, huge: 2, reserves: 4 } as const;
 
 function get(m: Machine, index: number, word: number): number {
   return m.vmas[index * VMA_WORDS + word] as number;
@@ -35,32 +41,30 @@ function vmaCount(m: Machine): number {
 }
 
 function vmaAt(m: Machine, index: number): Vma {
+  const kind = get(m, index, WORD.kind);
   return {
     start: get(m, index, WORD.start),
     end: get(m, index, WORD.end),
     prot: get(m, index, WORD.prot),
-    shared: get(m, index, WORD.shared) === 1,
+    shared: (kind & VMA.shared) !== 0,
     file: get(m, index, WORD.file) - 1,
     filePage: get(m, index, WORD.filePage),
     context: get(m, index, WORD.context) - 1,
     modes: get(m, index, WORD.modes),
+    huge: (kind & VMA.huge) !== 0,
+    reserves: (kind & VMA.reserves) !== 0,
   };
 }
 
 function put(m: Machine, index: number, vma: Vma): void {
   m.vmas.set(
-    [
-      vma.start,
-      vma.end,
-      vma.prot,
-      vma.shared ? 1 : 0,
-      vma.file + 1,
-      vma.filePage,
-      vma.context + 1,
-      vma.modes,
-    ],
+    [vma.start, vma.end, vma.prot, kindOf(vma), vma.file + 1, vma.filePage, vma.context + 1, vma.modes],
     index * VMA_WORDS,
   );
+}
+
+function kindOf({ shared, huge, reserves }: Vma): number {
+  return (shared ? VMA.shared : 0) | (huge ? VMA.huge : 0) | (reserves ? VMA.reserves : 0);
 }
 
 /** Index of the first VMA that ends after `page` (the count if there is none). */
@@ -99,6 +103,11 @@ export function clip(vma: Vma, start: number, end: number): Vma {
     end: Math.min(vma.end, end),
     filePage: vma.file < 0 ? 0 : vma.filePage + from - vma.start,
   };
+}
+
+/** Whether an end of [start, end) lies within a huge page that is mapped: no mapping of huge pages can be cut there. */
+export function cutsHugePage(m: Machine, start: number, end: number): boolean {
+  return [start, end].some((page) => page % PAGES_PER_HUGE !== 0 && findVma(m, page)?.huge === true);
 }
 
 /** Whether so many more VMAs fit the table. */
@@ -148,8 +157,10 @@ function mergeAround(m: Machine, index: number, added: number): void {
   }
 }
 
+/** Those of huge pages never are, as on Linux (VM_DONTEXPAND). */
 function mergeable(left: Vma, right: Vma): boolean {
   return (
+    !left.huge &&
     left.end === right.start &&
     left.prot === right.prot &&
     left.shared === right.shared &&
@@ -163,18 +174,22 @@ function mergeable(left: Vma, right: Vma): boolean {
 /** Where a hole is looked for first: below is left unmapped, as vm.mmap_min_addr does. */
 const LOWEST_CHOICE = 16;
 
-/** The first page of `pages` free ones: at `hint` if they are free there, else the lowest; −1 if there are none. */
-export function findHole(m: Machine, pages: number, hint: number): number {
-  if (hint >= LOWEST_CHOICE && lowestHole(m, hint, pages) === hint) return hint;
-  return lowestHole(m, LOWEST_CHOICE, pages);
+/**
+ * The first page of `pages` free ones: at `hint` if they are free there, else the lowest; −1 if there are none. A multiple of
+ * `unit`: a hint that is none counts as the next one.
+ */
+export function findHole(m: Machine, pages: number, hint: number, unit = 1): number {
+  const wanted = Math.ceil(hint / unit) * unit;
+  if (wanted >= LOWEST_CHOICE && lowestHole(m, wanted, pages, unit) === wanted) return wanted;
+  return lowestHole(m, Math.ceil(LOWEST_CHOICE / unit) * unit, pages, unit);
 }
 
-function lowestHole(m: Machine, from: number, pages: number): number {
+function lowestHole(m: Machine, from: number, pages: number, unit: number): number {
   let start = from;
   const count = vmaCount(m);
   for (let i = indexFrom(m, start); i < count; i++) {
     if (get(m, i, WORD.start) - start >= pages) return start;
-    start = Math.max(start, get(m, i, WORD.end));
+    start = Math.max(start, Math.ceil(get(m, i, WORD.end) / unit) * unit);
   }
   return m.addressPages - start >= pages ? start : -1;
 }

@@ -11,8 +11,8 @@ import {
 } from '../abi.ts';
 import { EINVAL, ENOENT } from '../errno.ts';
 import { FEATURE, hasFeature, wakeRange } from './context.ts';
-import { withProtection } from './fault.ts';
 import { endShootdown } from './frames.ts';
+import { isHugeAligned } from './huge-entries.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import {
@@ -25,6 +25,7 @@ import {
   protectedPte,
   storePte,
   unprotectedPte,
+  withProtection,
 } from './page-table.ts';
 import { isPageRange, pageOf } from './ranges.ts';
 import { clip, type Vma, vmasIn } from './vmas.ts';
@@ -50,6 +51,7 @@ function changeRange(m: Machine, first: number, end: number, protect: boolean): 
   try {
     for (const vma of vmas) {
       if ((vma.modes & UFFDIO_REGISTER_MODE_WP) === 0) return -ENOENT;
+      if (vma.huge && !(isHugeAligned(first) && isHugeAligned(end))) return -EINVAL;
       const part = clip(vma, first, end);
       if (protect) protectPages(m, part);
       else unprotectPages(m, part);

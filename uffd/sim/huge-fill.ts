@@ -1,0 +1,127 @@
+/**
+ * The ioctls of fill.ts on mappings of huge pages (hugetlb): by whole huge pages, −EINVAL for anything else. As Linux has it
+ * (mm/hugetlb.c, hugetlb_mfill_atomic_pte), and unlike small pages: a page that is there already is −EEXIST before the source
+ * of a COPY is looked at; the end of the file counts for a COPY into a shared mapping alone; −EEXIST is also what a COPY
+ * answers that finds the pool empty.
+ */
+import { UFFDIO_COPY_MODE_WP, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
+import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
+import { readableWord } from './access.ts';
+import { faultIn } from './fault.ts';
+import { isWatched } from './fault-step.ts';
+import { NO_FRAME } from './frames.ts';
+import { cachedAt, hugeIndexOf, installHuge, isHugeAligned, loadHuge, markHuge } from './huge-entries.ts';
+import { canTakeHuge, holdHuge, letHugeGo, takeHuge } from './huge-pool.ts';
+import type { Machine } from './machine.ts';
+import { exclusively } from './mm-lock.ts';
+import { cacheHuge, canCacheHuge, hugeFilePages } from './page-cache.ts';
+import {
+  ANON,
+  cachedPte,
+  isPresent,
+  makePte,
+  NO_PTE,
+  POISON_MARKER,
+  protectedPte,
+  withProtection,
+} from './page-table.ts';
+import { pieces } from './ranges.ts';
+import { findVma, type Vma } from './vmas.ts';
+
+/** Runs `body` under the lock with the one registered mapping of huge pages that holds [first, end), which cuts none. */
+export function inHugeVma(m: Machine, first: number, end: number, body: (vma: Vma) => number): number {
+  return exclusively(m, () => {
+    const vma = findVma(m, first);
+    if (!vma?.huge || vma.context < 0 || vma.end < end) return -ENOENT;
+    return isHugeAligned(first) && isHugeAligned(end) ? body(vma) : -EINVAL;
+  });
+}
+
+/** Marks a huge page where nothing is, not even a marker: 0, or −errno. */
+export function poisonHuge(m: Machine, page: number): number {
+  if (loadHuge(m, page) !== NO_PTE) return -EEXIST;
+  markHuge(m, page, POISON_MARKER);
+  return 0;
+}
+
+/** Maps what the page cache has: 0, or −errno. */
+export function continueHuge(m: Machine, vma: Vma, page: number, protect: boolean): number {
+  if (protect && !isWatched(vma, UFFDIO_REGISTER_MODE_WP)) return -EINVAL;
+  const frame = cachedAt(m, vma, page);
+  if (frame === NO_FRAME) return -EFAULT;
+  if (isPresent(loadHuge(m, page))) return -EEXIST;
+  mapHuge(m, page, cachedPte(vma, frame), protect);
+  return 0;
+}
+
+function mapHuge(m: Machine, page: number, pte: number, protect: boolean): void {
+  installHuge(m, page, protect ? protectedPte(pte) : pte);
+}
+
+/** One huge page of a COPY: what is left of its range is [page, end). */
+export interface HugeCopy {
+  readonly page: number;
+  readonly end: number;
+  /** Address of the page's bytes. */
+  readonly source: number;
+  readonly mode: number;
+}
+
+/** Not all of the source can be read as it stands. */
+const SOURCE_ABSENT = 1;
+
+/**
+ * Copies one huge page: 0, or −errno. While it waits for its source it holds a page of the pool if it can, to read into, as Linux
+ * does: so the last one may turn out to be gone, which is −ENOMEM then.
+ */
+export function copyHuge(m: Machine, task: number, call: HugeCopy): number {
+  let holds = false;
+  for (let waited = false; ; waited = true) {
+    const errno = inHugeVma(m, call.page, call.end, (vma) => copyReadable(m, vma, call, waited));
+    if (errno === SOURCE_ABSENT) {
+      if (!waited) holds = exclusively(m, () => holdHuge(m));
+      if (faultInSource(m, task, call)) continue;
+    }
+    if (holds) exclusively(m, () => letHugeGo(m));
+    return errno === SOURCE_ABSENT ? -EFAULT : errno;
+  }
+}
+
+function faultInSource(m: Machine, task: number, { source }: HugeCopy): boolean {
+  for (const { page, within } of pieces(source, HUGE_PAGE_BYTES))
+    if (faultIn(m, task, page, false, within) !== 'ok') return false;
+  return true;
+}
+
+function isReadable(m: Machine, { source }: HugeCopy): boolean {
+  for (const { page } of pieces(source, HUGE_PAGE_BYTES)) if (readableWord(m, page) < 0) return false;
+  return true;
+}
+
+function copyReadable(m: Machine, vma: Vma, call: HugeCopy, waited: boolean): number {
+  const { page, mode } = call;
+  const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
+  if (protect && !isWatched(vma, UFFDIO_REGISTER_MODE_WP)) return -EINVAL;
+  if (isPresent(loadHuge(m, page))) return -EEXIST;
+  if (vma.shared && cachedAt(m, vma, page) !== NO_FRAME) return -EEXIST;
+  const index = hugeIndexOf(vma, page);
+  const isLeft = vma.shared ? canCacheHuge(m, vma.file, index) : canTakeHuge(m, vma.reserves);
+  if (!isLeft) return waited ? -ENOMEM : -EEXIST;
+  if (!isReadable(m, call)) return SOURCE_ABSENT;
+  if (vma.shared && index >= hugeFilePages(m, vma.file)) return -EFAULT;
+  const frame = vma.shared ? cacheHuge(m, vma.file, index, false) : takeHuge(m, vma.reserves, false);
+  if (frame === NO_FRAME) return -ENOMEM; // for the file's index
+  copyBytes(m, frame, call);
+  const pte = vma.shared ? cachedPte(vma, frame) : withProtection(makePte(frame, ANON), vma);
+  mapHuge(m, page, pte, protect);
+  return 0;
+}
+
+/** Fills a huge page from the source, which can be read and stays so under the lock. */
+function copyBytes(m: Machine, frame: number, { source }: HugeCopy): void {
+  for (const { page, within, at, n } of pieces(source, HUGE_PAGE_BYTES)) {
+    const from = readableWord(m, page) * 4 + within;
+    m.bytes.copyWithin(frame * PAGE_BYTES + at, from, from + n);
+  }
+}

@@ -1,6 +1,15 @@
 /** The real kernel: the `Kernel` interface over the C library, for the thread that attached with it. */
 import { readlinkSync } from 'node:fs';
-import { _IOC_SIZE, POLLIN, UFFDIO_REGISTER, UFFDIO_UNREGISTER, uffdioRange } from '../abi.ts';
+import {
+  _IOC_SIZE,
+  F_DUPFD,
+  F_DUPFD_CLOEXEC,
+  MFD_HUGETLB,
+  POLLIN,
+  UFFDIO_REGISTER,
+  UFFDIO_UNREGISTER,
+  uffdioRange,
+} from '../abi.ts';
 import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed } from '../sync.ts';
@@ -15,6 +24,7 @@ import {
   createMachine,
   forgetDescriptor,
   hasAttached,
+  isHugeFile,
   isOurs,
   type LinuxMachine,
   noteDescriptor,
@@ -71,8 +81,8 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     noteWatch(m, fd, start, len, request === UFFDIO_REGISTER);
   }
 
-  function noted(fd: number): number {
-    if (fd >= 0) noteDescriptor(m, fd);
+  function noted(fd: number, huge = false): number {
+    if (fd >= 0) noteDescriptor(m, fd, huge);
     return fd;
   }
 
@@ -134,15 +144,17 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     dup(fd) {
       alive();
-      return noted(libc.dup(fd));
+      return noted(libc.dup(fd), isHugeFile(m, fd));
     },
     fcntl(fd, command, value) {
       alive();
-      return libc.fcntl(fd, command, value);
+      const answer = libc.fcntl(fd, command, value);
+      const duplicates = command === F_DUPFD || command === F_DUPFD_CLOEXEC;
+      return duplicates ? noted(answer, isHugeFile(m, fd)) : answer;
     },
     memfd_create(name, flags) {
       alive();
-      return noted(libc.memfdCreate(name, flags));
+      return noted(libc.memfdCreate(name, flags), (flags & MFD_HUGETLB) !== 0);
     },
     ftruncate(fd, length) {
       alive();

@@ -50,7 +50,7 @@ const STATE_WORDS = 10 + MAX_DESCRIPTORS;
 export interface LinuxMachine {
   readonly shared: SharedArrayBuffer;
   readonly state: SharedWords;
-  /** Mapped ranges; the tag is the descriptor they map, or one of TAG. */
+  /** Mapped ranges; the tag is the descriptor they map, or one of TAG, and says whether of huge pages (huge-pages.ts). */
   readonly ranges: Float64Array;
   /** Watched ranges; the tag is the userfaultfd. */
   readonly watches: Float64Array;
@@ -162,26 +162,38 @@ export function isWatched(m: LinuxMachine, start: number, end: number): boolean 
   return keepingBook(m, () => table.meets(m.watches, start, end));
 }
 
-export function noteDescriptor(m: LinuxMachine, fd: number): void {
+/** In the entry of a descriptor: it is open on a file of huge pages. */
+const HUGE_FILE = 1 << 30;
+
+export function noteDescriptor(m: LinuxMachine, fd: number, huge: boolean): void {
   keepingBook(m, () => {
     const count = m.state[STATE.descriptors] as number;
     if (count === MAX_DESCRIPTORS) return; // then it is closed with the process
-    m.state[STATE.descriptors + 1 + count] = fd;
+    m.state[STATE.descriptors + 1 + count] = huge ? fd | HUGE_FILE : fd;
     m.state[STATE.descriptors] = count + 1;
   });
 }
 
+/** Whether a descriptor of the machine's is open on a file of huge pages. */
+export function isHugeFile(m: LinuxMachine, fd: number): boolean {
+  return fd >= 0 && keepingBook(m, () => entries(m).includes(fd | HUGE_FILE));
+}
+
 export function forgetDescriptor(m: LinuxMachine, fd: number): void {
   keepingBook(m, () => {
-    const kept = descriptors(m).filter((other) => other !== fd);
+    const kept = entries(m).filter((other) => (other & ~HUGE_FILE) !== fd);
     m.state.set([kept.length, ...kept], STATE.descriptors);
     table.removeTagged(m.watches, fd);
   });
 }
 
-function descriptors(m: LinuxMachine): number[] {
+function entries(m: LinuxMachine): Int32Array {
   const first = STATE.descriptors + 1;
-  return [...m.state.subarray(first, first + (m.state[STATE.descriptors] as number))];
+  return m.state.subarray(first, first + (m.state[STATE.descriptors] as number));
+}
+
+function descriptors(m: LinuxMachine): number[] {
+  return Array.from(entries(m), (entry) => entry & ~HUGE_FILE);
 }
 
 /** Empty private memory in the place of what was there. It takes no memory until it is touched. */

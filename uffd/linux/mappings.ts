@@ -5,6 +5,7 @@ import {
   MADV_POPULATE_WRITE,
   MAP_ANONYMOUS,
   MAP_FIXED,
+  MAP_HUGETLB,
   MAP_NORESERVE,
   MAP_PRIVATE,
   MREMAP_DONTUNMAP,
@@ -14,11 +15,13 @@ import {
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { fetchAdd } from '../sync.ts';
+import { cutsHugePage, hugeTag, isHugeAt, roundUp } from './huge-pages.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
 import {
   backWithNothing,
   freeLinear,
+  isHugeFile,
   isOurs,
   keepingBook,
   type LinuxMachine,
@@ -48,18 +51,24 @@ interface Mapping {
 export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd, offset }: Mapping): number {
   if (!table.hasRoom(m.ranges)) return -ENOMEM;
   const fixed = (flags & MAP_FIXED) !== 0;
-  const whole = wholePages(length);
+  const huge = (flags & MAP_HUGETLB) !== 0 || isHugeFile(m, fd);
+  const whole = roundUp(length, huge);
   if (fixed && !isOurs(m, addr, whole)) return -EINVAL;
   const alignment = alignmentOf(length);
   const start =
     addr === 0 && alignment > PAGE_BYTES
-      ? mapAligned(libc, alignment, length, prot, flags, fd, offset)
+      ? mapAligned(libc, alignment, whole, prot, flags, fd, offset)
       : libc.mmap(addr, length, prot, flags, fd, offset);
-  if (start < 0) return start;
+  if (start < 0) {
+    // A file of huge pages refuses when what was mapped there has gone already.
+    if (fixed && huge && libc.madvise(addr, whole, MADV_NORMAL) === -ENOMEM) unmap(libc, m, addr, whole);
+    return start;
+  }
   keepingBook(m, () => {
     const viewed = table.remove(m.ranges, start, start + whole);
     table.remove(m.watches, start, start + whole);
-    table.put(m.ranges, { start, end: start + whole, tag: fd < 0 ? TAG.private : fd, viewed });
+    const tag = fd < 0 ? TAG.private : fd;
+    table.put(m.ranges, { start, end: start + whole, tag: huge ? hugeTag(tag) : tag, viewed });
   });
   return start;
 }
@@ -85,7 +94,7 @@ function mapAligned(
   const reserved = libc.mmap(0, length + alignment, PROT_NONE, RESERVE, -1, 0);
   if (reserved < 0) return reserved;
   const start = Math.ceil(reserved / alignment) * alignment;
-  const end = start + wholePages(length);
+  const end = start + length;
   const answer = libc.mmap(start, length, prot, flags | MAP_FIXED, fd, offset);
   if (answer < 0) {
     libc.munmap(reserved, length + alignment);
@@ -99,6 +108,7 @@ function mapAligned(
 export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number): number {
   const whole = wholePages(length);
   if (!(addr % PAGE_BYTES === 0 && whole > 0 && Number.isSafeInteger(addr + whole))) return -EINVAL;
+  if (cutsHugePage(m, addr, addr + whole)) return -EINVAL; // as the kernel, before the book forgets any of it
   const parts = keepingBook(m, () => {
     const mapped = table.partsIn(m.ranges, addr, addr + whole);
     table.remove(m.watches, addr, addr + whole);
@@ -123,7 +133,7 @@ interface Remapping {
 
 export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   const { old, oldLength, newLength, flags, newAddr } = r;
-  const whole = { ...r, oldLength: wholePages(oldLength), newLength: wholePages(newLength) };
+  const whole = inWholePages(m, r);
   if (!table.hasRoom(m.ranges)) return -ENOMEM;
   const isFixed = (flags & MREMAP_FIXED) !== 0;
   // What the kernel refuses before it looks at a mapping it may be asked.
@@ -134,13 +144,22 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   const mayHaveHoles = isFixed && whole.oldLength === whole.newLength;
   const isGranted = isOurs(m, old, Math.max(1, oldLength)) || (mayHaveHoles && isOursBut(libc, m, whole));
   if (!isNone && !isGranted) return -EFAULT;
-  if (isFixed && !isNone && !isOurs(m, newAddr, newLength)) return -EINVAL;
+  if (isFixed && !isNone && !isOurs(m, newAddr, whole.newLength)) return -EINVAL;
   fetchAdd(m.state, STATE.movesBegun, 1);
   const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
   if (start >= 0) noteMove(libc, m, whole, start);
   else if (isFixed && !isNone) noteMovedPart(libc, m, whole);
   fetchAdd(m.state, STATE.movesEnded, 1);
   return start;
+}
+
+/** The lengths as the kernel rounds them: up to whole huge pages where the range ends, or begins, with such. */
+function inWholePages(m: LinuxMachine, r: Remapping): Remapping {
+  const { old, oldLength, newLength } = r;
+  const last = wholePages(oldLength) - PAGE_BYTES;
+  const wholeOld = roundUp(oldLength, isHugeAt(m, old + Math.max(0, last)));
+  const wholeNew = newLength === oldLength ? wholeOld : roundUp(newLength, isHugeAt(m, old));
+  return { ...r, oldLength: wholeOld, newLength: wholeNew };
 }
 
 /** Whether the range begins with what is the machine's, and the rest of it is that or nothing: not somebody else's memory. */

@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { type MemoryUse, PAGE_BYTES } from '../kernel.ts';
 import { loadAcquire, storeRelease } from '../sync.ts';
+import { plainTag } from './huge-pages.ts';
 import { intervals } from './intervals.ts';
 import type { Libc } from './libc.ts';
 import { type LinuxMachine, STATE, TAG } from './machine.ts';
@@ -25,7 +26,7 @@ export function memoryUse(m: LinuxMachine, libc: Libc): MemoryUse {
 
 function countPages(m: LinuxMachine, libc: Libc): number {
   // Without the lock, which a thread that was ended may hold for good: this is asked once more when a run has failed.
-  const ranges = intervals(m.ranges);
+  const ranges = intervals(m.ranges).map((range) => ({ ...range, tag: plainTag(range.tag) }));
   const files = new Set(ranges.map(({ tag }) => tag).filter((fd) => fd >= 0));
   let pages = 0;
   for (const fd of files) pages += fileBytes(fd) / PAGE_BYTES;

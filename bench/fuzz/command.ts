@@ -11,7 +11,7 @@ import { bundledPrograms } from '../litmus/load.ts';
 import type { Program } from '../litmus/program.ts';
 import type { Trace } from '../litmus/stage.ts';
 import { print, writeJson } from '../output.ts';
-import { createProgress } from '../progress.ts';
+import { createProgress, type Progress } from '../progress.ts';
 import { addTo, type Coverage, renderCoverage } from './coverage.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
@@ -30,7 +30,8 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
   try {
     await unlessInterrupted(signal, replayCorpus(kernels));
-    const property = fc.asyncProperty(programs(call.steps), async (program) => {
+    const huge = await hasHugePages(kernels, progress);
+    const property = fc.asyncProperty(programs(call.steps, huge), async (program) => {
       signal.throwIfAborted();
       ran++;
       const wrong = await told(kernels, program, (trace) => addTo(coverage, program, trace));
@@ -50,6 +51,14 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
     kernels.close();
     progress.end();
   }
+}
+
+/** Whether programs can have huge pages; if not, that is told. */
+async function hasHugePages(kernels: Kernels, { note }: Progress): Promise<boolean> {
+  const claim = await kernels.claimHugePages();
+  const why = 'died' in claim ? claim.died : claim.claimed;
+  if (why !== null) note(`without huge pages: ${why}`);
+  return why === null;
 }
 
 /** Programs that once told the kernels apart. */
@@ -72,6 +81,7 @@ async function told(
 ): Promise<string | null> {
   const outcome = await kernels.compare(program);
   if ('died' in outcome) return outcome.died;
+  if ('skipped' in outcome) return null;
   const [sim, linux] = outcome.traces;
   look(sim);
   const difference = differenceOf(sim, linux);

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import type { Program, Step } from '../litmus/program.ts';
 import { THREADS } from '../litmus/program.ts';
+import { inHugePages } from './huge.ts';
 
 /** Pages in which things happen: the area goes on beyond. */
 const PLAYED = 24;
@@ -138,9 +139,13 @@ const more = fc.oneof(
   },
 );
 
-/** Programs of up to so many steps beside those that open them. */
-export function programs(maxSteps: number): fc.Arbitrary<Program> {
+/** Programs of up to so many steps beside those that open them; with `huge` some of them have huge pages. */
+export function programs(maxSteps: number, huge: boolean): fc.Arbitrary<Program> {
+  const isHuge = huge ? oneOf(false, false, true) : fc.constant(false);
   return fc
-    .tuple(opening, more, fc.array(steps, { minLength: 1, maxLength: maxSteps, size: 'max' }))
-    .map(([first, second, rest]) => ({ name: 'found', steps: [...first, ...second, ...rest] }));
+    .tuple(opening, more, fc.array(steps, { minLength: 1, maxLength: maxSteps, size: 'max' }), isHuge)
+    .map(([first, second, rest, huge]) => {
+      const all = [...first, ...second, ...rest];
+      return { name: 'found', steps: huge ? inHugePages(all) : all };
+    });
 }

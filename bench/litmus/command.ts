@@ -19,6 +19,8 @@ export interface LitmusResult {
   readonly shows: string;
   /** By kernel: outcome → runs. */
   readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** By kernel that it did not run on: why. */
+  readonly skipped: Readonly<Record<string, string>>;
   /** What is wrong: nothing, if it is empty. */
   readonly wrong: readonly string[];
 }
@@ -56,9 +58,11 @@ export function printSchema(): number {
 async function resultOf(kernels: Kernels, program: Program, call: LitmusCall): Promise<LitmusResult> {
   const found = new Map<KernelName, Repeated>();
   const wrong: string[] = [];
+  const skipped: Record<string, string> = {};
   for (const kernel of call.kernels) {
     const answer = await kernels.repeat(program, kernel, call);
     if ('died' in answer) wrong.push(answer.died);
+    else if ('skipped' in answer) skipped[kernel] = answer.skipped;
     else found.set(kernel, answer.repeated);
   }
   const [sim, linux] = [found.get('sim'), found.get('linux')];
@@ -70,7 +74,7 @@ async function resultOf(kernels: Kernels, program: Program, call: LitmusCall): P
   for (const [kernel, { outcomes }] of found)
     wrong.push(...unexpected(program, kernel, Object.keys(outcomes)));
   const outcomes = Object.fromEntries([...found].map(([kernel, repeated]) => [kernel, repeated.outcomes]));
-  return { name: program.name, shows: program.shows ?? '', outcomes, wrong };
+  return { name: program.name, shows: program.shows ?? '', outcomes, skipped, wrong };
 }
 
 /** Of a race: how often the simulator runs again as many times, for an outcome that linux has shown and it has not. */
@@ -88,7 +92,7 @@ async function untilAllowed(
   const isAllowed = (): boolean => Object.keys(linux.outcomes).every((outcome) => outcome in outcomes);
   for (let round = 1; program.race !== undefined && round <= MORE_ROUNDS && !isAllowed(); round++) {
     const answer = await kernels.repeat(program, 'sim', { runs: Math.max(runs, 50), seed: seed + round });
-    if ('died' in answer) break;
+    if (!('repeated' in answer)) break;
     for (const [outcome, count] of Object.entries(answer.repeated.outcomes))
       outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
   }
@@ -118,18 +122,24 @@ function report(results: readonly LitmusResult[], { json, runs, kernels }: Litmu
   if (json !== null) writeJson('--json', json, { schema: LITMUS_SCHEMA, runs, kernels, results });
   const wrong = results.filter((result) => result.wrong.length > 0);
   const ran = Object.keys(Object.assign({}, ...results.map((result) => result.outcomes)));
-  if (ran.length === 0) throw new HostError('no kernel ran any of the programs; see minorfault doctor');
+  const skipped = results.filter((result) => Object.keys(result.skipped).length > 0);
+  const [why] = skipped.flatMap((result) => Object.values(result.skipped));
+  if (ran.length === 0)
+    throw new HostError(why ?? 'no kernel ran any of the programs; see minorfault doctor');
   if (wrong.length > 0) {
     const names = wrong.map(({ name }) => name).join(', ');
     throw new CheckError(`${wrong.length} of ${results.length} programs went wrong: ${names}`);
   }
+  const but = skipped.length === 0 ? '' : `, but for ${skipped.length} that were skipped on a kernel`;
   if (json !== '-')
-    print(`${results.length} programs, ${runs} runs each on ${kernels.join(' and ')}: all as they must be`);
+    print(
+      `${results.length} programs, ${runs} runs each on ${kernels.join(' and ')}${but}: all as they must be`,
+    );
   return EXIT.done;
 }
 
 /** A line, and under it what is wrong or, of a race, each outcome with how often it was seen. */
-function render({ name, shows, outcomes, wrong }: LitmusResult): string {
+function render({ name, shows, outcomes, skipped, wrong }: LitmusResult): string {
   const head = `${wrong.length === 0 ? 'ok  ' : 'WRONG'} ${name}: ${shows}`;
   const seen = new Set(Object.values(outcomes).flatMap((counts) => Object.keys(counts)));
   const isRace = [...seen].some((outcome) => outcome.includes(': ') && outcome.startsWith('T'));
@@ -137,5 +147,6 @@ function render({ name, shows, outcomes, wrong }: LitmusResult): string {
     const counts = Object.entries(outcomes).map(([kernel, each]) => `${kernel} ${each[outcome] ?? 0}`);
     return `       ${counts.join('  ').padEnd(24)}  ${outcome}`;
   });
-  return [head, ...(isRace ? lines : []), ...wrong.map((line) => `       ${line}`)].join('\n');
+  const notes = Object.entries(skipped).map(([kernel, why]) => `SKIPPED on ${kernel}: ${why}`);
+  return [head, ...(isRace ? lines : []), ...[...notes, ...wrong].map((line) => `       ${line}`)].join('\n');
 }

@@ -1,7 +1,7 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
 import { foresee } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
-import type { Program } from './program.ts';
+import { hasHugePages, type Program } from './program.ts';
 import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
@@ -14,9 +14,21 @@ async function stageOf(kernel: KernelName): Promise<Stage> {
   return stage;
 }
 
+/** What claiming the huge pages of linux came to, once for all. */
+let claim: Promise<string | null> | null = null;
+
+async function claimHugePages(): Promise<string | null> {
+  claim ??= (await stageOf('linux')).claimHugePool();
+  return claim;
+}
+
 /** The simulator is asked first: it survives what ends a process on linux, and says so. */
 async function answer(request: Request): Promise<Reply> {
+  if (request.what === 'claim huge pages') return { claimed: await claimHugePages() };
   const { program } = request;
+  const usesLinux = request.what === 'compare' || request.kernel === 'linux';
+  const missing = usesLinux && hasHugePages(program) ? await claimHugePages() : null;
+  if (missing !== null) return { skipped: missing };
   if (request.what === 'compare') {
     const sim = (await stageOf('sim')).run(program);
     return { traces: [sim, (await stageOf('linux')).run(program, foresee(sim))] };

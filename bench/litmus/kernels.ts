@@ -9,14 +9,27 @@ import type { Trace } from './stage.ts';
 
 export type KernelName = 'sim' | 'linux';
 
-export type Request = { readonly program: Program } & (
-  | { readonly what: 'compare' }
-  | { readonly what: 'repeat'; readonly kernel: KernelName; readonly runs: number; readonly seed: number }
-);
+export type Request =
+  | { readonly what: 'compare'; readonly program: Program }
+  | {
+      readonly what: 'repeat';
+      readonly program: Program;
+      readonly kernel: KernelName;
+      readonly runs: number;
+      readonly seed: number;
+    }
+  | { readonly what: 'claim huge pages' };
+
+/** Why a program was not run: the kernel has not what it needs. */
+export interface Skipped {
+  readonly skipped: string;
+}
 
 export type Reply =
   | { readonly traces: readonly [sim: Trace, linux: Trace] }
-  | { readonly repeated: Repeated };
+  | { readonly repeated: Repeated }
+  | { readonly claimed: string | null }
+  | Skipped;
 type Note = Reply | { readonly running: KernelName } | { readonly failed: string };
 
 /** How a program ended that did not come to its end. */
@@ -26,12 +39,16 @@ export interface Died {
 
 export interface Kernels {
   /** In lock step on both, without its race. */
-  readonly compare: (program: Program) => Promise<{ readonly traces: readonly [Trace, Trace] } | Died>;
+  readonly compare: (
+    program: Program,
+  ) => Promise<{ readonly traces: readonly [Trace, Trace] } | Skipped | Died>;
   readonly repeat: (
     program: Program,
     kernel: KernelName,
     options: { readonly runs: number; readonly seed: number },
-  ) => Promise<{ readonly repeated: Repeated } | Died>;
+  ) => Promise<{ readonly repeated: Repeated } | Skipped | Died>;
+  /** null if programs can have huge pages on linux, or why not. */
+  readonly claimHugePages: () => Promise<{ readonly claimed: string | null } | Died>;
   readonly close: () => void;
 }
 
@@ -56,6 +73,7 @@ export function openKernels(): Kernels {
     compare: (program) => ask({ what: 'compare', program }) as ReturnType<Kernels['compare']>,
     repeat: (program, kernel, { runs, seed }) =>
       ask({ what: 'repeat', program, kernel, runs, seed }) as ReturnType<Kernels['repeat']>,
+    claimHugePages: () => ask({ what: 'claim huge pages' }) as ReturnType<Kernels['claimHugePages']>,
     close,
   };
 }

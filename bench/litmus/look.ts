@@ -1,11 +1,13 @@
 /**
  * What there is on a kernel after a step, as a string: each page of the area that is there or marked, with a hash of
- * what it holds; each file's pages that are not zero; and how many faults each userfaultfd has. Looking changes
- * nothing: only pages that are there are read, by a system call.
+ * what it holds; each file's pages that are not zero; and how many faults each userfaultfd has. Of huge pages a few 4 KiB are
+ * looked at (SAMPLES), and whether all of it is there. Looking changes nothing: only pages that are there are read, by a
+ * system call.
  */
 import * as u from '../../uffd/index.ts';
 import type { Names } from './perform.ts';
-import { AREA_PAGES } from './program.ts';
+import { AREA_PAGES, HUGE, HUGE_ROOM } from './program.ts';
+import type { Running } from './running.ts';
 
 /** Pages of a file that are looked at. */
 const FILE_PAGES = 16;
@@ -29,23 +31,65 @@ export function openScratch(kernel: u.Kernel): Scratch {
   return { fd, address, view };
 }
 
-/** `marks`: pages may be marked that are not there. */
-export function look(kernel: u.Kernel, scratch: Scratch, names: Names, marks: boolean): string {
-  const files = Object.entries(names.files).map(([name, fd]) => `${name}:${fileState(kernel, scratch, fd)}`);
+export function look(
+  kernel: u.Kernel,
+  scratch: Scratch,
+  names: Names,
+  { marks, huge }: Pick<Running, 'marks' | 'huge'>,
+): string {
+  const area = areaState(kernel, scratch, names.base, marks);
+  const hugeArea = huge ? [hugeAreaState(kernel, scratch, names.base, marks)] : [];
+  const files = Object.entries(names.files).map(([name, fd]) => {
+    const stateOf = names.hugeFiles[name] ? hugeFileState : fileState;
+    return `${name}:${stateOf(kernel, scratch, fd)}`;
+  });
   const uffds = Object.entries(names.uffds).map(([name, fd]) => `${name}:${uffdState(kernel, fd)}`);
-  return [areaState(kernel, scratch, names.base, marks), ...files, ...uffds].join(' | ');
+  return [area, ...hugeArea, ...files, ...uffds].join(' | ');
 }
 
 function areaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: boolean): string {
   const states: string[] = [];
   const there = marks ? null : kernel.presence(base, AREA_PAGES); // one call for all, where nothing can be marked
-  for (let page = 0; page < AREA_PAGES; page++) {
-    if (there?.[page] === 0) continue;
-    const address = base + page * P;
-    const { present, writeProtected, file } = kernel.pagemap(address);
-    if (!present && !writeProtected) continue;
-    const held = present ? `=${contents(kernel, scratch, address)}` : '';
-    states.push(`${page}${file ? 'f' : ''}${writeProtected ? 'w' : ''}${held}`);
+  for (let page = 0; page < AREA_PAGES; page++)
+    if (there?.[page] !== 0) states.push(...pageState(kernel, scratch, base, page));
+  return states.join(' ');
+}
+
+/** Nothing of a page that is neither there nor marked. */
+function pageState(kernel: u.Kernel, scratch: Scratch, base: number, page: number): string[] {
+  const address = base + page * P;
+  const { present, writeProtected, file } = kernel.pagemap(address);
+  if (!present && !writeProtected) return [];
+  const held = present ? `=${contents(kernel, scratch, address)}` : '';
+  return [`${page}${file ? 'f' : ''}${writeProtected ? 'w' : ''}${held}`];
+}
+
+/** What is looked at of a huge page, and of its file's. */
+const SAMPLES = [0, 1, HUGE - 1];
+/** Of a huge page's room in which small ones are, the first so many. */
+const MOST_SMALL = 8;
+
+function hugeAreaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: boolean): string {
+  const there = kernel.presence(base + HUGE * P, HUGE_ROOM * HUGE);
+  const states: string[] = [];
+  for (let i = 0; i < HUGE_ROOM; i++) {
+    const present = [...there.subarray(i * HUGE, (i + 1) * HUGE).entries()].filter(([, is]) => is === 1);
+    const isWhole = present.length === HUGE || (present.length === 0 && marks);
+    const pages = isWhole ? SAMPLES : present.slice(0, MOST_SMALL).map(([page]) => page);
+    const found = pages.flatMap((page) => pageState(kernel, scratch, base, (i + 1) * HUGE + page));
+    if (found.length > 0) states.push(`[${present.length}: ${found.join(' ')}]`);
+  }
+  return states.join(' ');
+}
+
+function hugeFileState(kernel: u.Kernel, scratch: Scratch, fd: number): string {
+  const states: string[] = [];
+  for (let i = 0; i < HUGE_ROOM; i++) {
+    const found = SAMPLES.map((page) => {
+      const read = kernel.pread(fd, scratch.address, P, i * u.HUGE_PAGE_BYTES + page * P);
+      return read < 0 ? u.errnoName(read) : `${read === P ? '' : `${read}:`}${hashOf(scratch, 0, read)}`;
+    });
+    states.push(found.join(','));
   }
   return states.join(' ');
 }

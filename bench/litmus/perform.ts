@@ -1,12 +1,14 @@
 /** One step of a program as calls on a kernel, and what it answers, in words that are the same on every kernel. */
 import * as u from '../../uffd/index.ts';
-import type { Step, StepOf } from './program.ts';
+import { HUGE, type Step, type StepOf } from './program.ts';
 
 /** What the names of a program stand for on one kernel. */
 export interface Names {
   /** Byte address of the area. */
   readonly base: number;
   readonly files: Readonly<Record<string, number>>;
+  /** Which of them are of huge pages. */
+  readonly hugeFiles: Readonly<Record<string, true>>;
   readonly uffds: Readonly<Record<string, number>>;
   /** Thread ids, to tell whose fault a message is. */
   readonly threads: Readonly<Record<string, number>>;
@@ -89,7 +91,9 @@ const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
   mmap: (k, step, { base, files }) => {
     const { at, pages, prot = 'rw', file, page = 0 } = step;
     const kind = file === undefined ? u.MAP_PRIVATE | u.MAP_ANONYMOUS : u.MAP_SHARED;
-    const flags = (step.private ? u.MAP_PRIVATE : kind) | u.MAP_FIXED_NOREPLACE;
+    const huge = step.huge ? u.MAP_HUGETLB | u.MAP_HUGE_2MB : 0;
+    const rest = u.MAP_FIXED_NOREPLACE | huge | (step.noreserve ? u.MAP_NORESERVE : 0);
+    const flags = (step.private ? u.MAP_PRIVATE : kind) | rest;
     const [address, length] = [base + bytes(at), bytes(pages)];
     k.munmap(address, length); // MAP_FIXED in two calls: over a hole, linux's machine takes it for a mistake
     return plain(k.mmap(address, length, PROTS[prot], flags, named(files, file), bytes(page)));
@@ -101,7 +105,9 @@ const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
     if (target < from + length && from < target + length)
       return plain(k.mremap(from, length, length, flags, target));
     // As for mmap; and with a page on either side, so that what is moved never becomes one mapping with its neighbours.
-    const [room, whole] = [target - P, length + 2 * P];
+    const page = to < HUGE ? P : u.HUGE_PAGE_BYTES;
+    const room = (Math.floor(target / page) - 1) * page;
+    const whole = (Math.ceil((target + length) / page) + 1) * page - room;
     if (room < from + length && from < room + whole) return { is: 'too near' };
     k.munmap(room, whole);
     k.mmap(room, whole, u.PROT_NONE, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE, -1, 0);
@@ -228,7 +234,8 @@ export function perform(kernel: u.Kernel, step: Step, names: Names): Answer {
 
 /** A step that gives a name to a new descriptor. */
 export function open(kernel: u.Kernel, step: StepOf<'memfd_create' | 'userfaultfd'>): number {
-  if (step.call === 'memfd_create') return kernel.memfd_create(step.file, 0);
+  if (step.call === 'memfd_create')
+    return kernel.memfd_create(step.file, step.huge ? u.MFD_HUGETLB | u.MFD_HUGE_2MB : 0);
   const flags = (step.flags ?? []).map((name) => constant(name === 'O_NONBLOCK' ? name : `UFFD_${name}`));
   return kernel.userfaultfd(flags.reduce((all, bit) => all | bit, 0));
 }

@@ -2,14 +2,21 @@
  * A userfaultfd program as data: memory that it maps, and the system calls and accesses of a few threads, one after
  * the other. What runs it (lockstep.ts) notes after each step what the kernel answered, who woke and what there is.
  *
- * Addresses and lengths are in pages from the program's area on, which both kernels have at places of their own; a
- * fraction of a page is one: 2.5 is the middle of page 2. Names of flags are Linux's, without what is the same in all.
+ * Addresses and lengths are in pages (4 KiB) from the program's area on, which both kernels have at places of their own; a
+ * fraction of a page is one: 2.5 is the middle of page 2. From page 512 on there is room for huge pages (hugetlb, 2 MiB), each
+ * of them 512 pages: those of a program that makes any are looked at too. Names of flags are Linux's, without what is the same in all.
  */
 import type { Static, TSchema } from 'typebox';
 import Type from 'typebox';
 
-/** Pages of the area. What lies beyond is unmapped. */
+/** Pages of the area. What lies beyond is unmapped, up to the room for huge pages. */
 export const AREA_PAGES = 32;
+/** First page of the room for huge pages, and of each of them. */
+export const HUGE = 512;
+/** How many huge pages there is room for. */
+export const HUGE_ROOM = 8;
+/** How many there are, in the pool of either kernel. */
+export const HUGE_POOL = 8;
 /** Threads that may sleep in a fault; a step of no thread is one of who watches, and cannot sleep. */
 export const THREADS = ['T0', 'T1', 'T2'] as const;
 
@@ -57,7 +64,7 @@ const range = { at: At, pages: Pages };
 const on = { uffd: Name, bits: Type.Optional(Type.Integer({ minimum: 0 })) };
 
 export const StepSchema = Type.Union([
-  step('memfd_create', { file: Name }),
+  step('memfd_create', { file: Name, huge: Type.Optional(Type.Boolean()) }),
   step('ftruncate', { file: Name, pages: Pages }),
   step('fallocate', { file: Name, page: At, pages: Pages, punch: Type.Optional(Type.Boolean()) }),
   step('mmap', {
@@ -66,6 +73,9 @@ export const StepSchema = Type.Union([
     file: Type.Optional(Name),
     page: Type.Optional(At),
     private: Type.Optional(Type.Boolean()),
+    /** MAP_HUGETLB: for a mapping of no file. */
+    huge: Type.Optional(Type.Boolean()),
+    noreserve: Type.Optional(Type.Boolean()),
   }),
   step('munmap', range),
   step('mremap', { ...range, to: At, keep: Type.Optional(Type.Boolean()) }),
@@ -102,6 +112,12 @@ export const StepSchema = Type.Union([
 export type Step = Static<typeof StepSchema>;
 export type StepOf<Call extends Step['call']> = Extract<Step, { call: Call }>;
 export type ThreadName = (typeof THREADS)[number];
+
+/** Whether the program has huge pages. */
+export function hasHugePages({ steps, after = [], race = {} }: Program): boolean {
+  const all = [...steps, ...after, ...Object.values(race).flat()];
+  return all.some((step) => 'huge' in step && step.huge === true);
+}
 
 const MAY_SLEEP: ReadonlySet<Step['call']> = new Set(['load', 'store', 'copy', 'pread', 'pwrite', 'madvise']);
 

@@ -18,6 +18,7 @@ export interface Running extends Machine {
   readonly names: {
     readonly base: number;
     readonly files: Record<string, number>;
+    readonly hugeFiles: Record<string, true>;
     readonly uffds: Record<string, number>;
     readonly threads: Record<string, number>;
   };
@@ -25,6 +26,8 @@ export interface Running extends Machine {
   readonly blocking: Set<string>;
   /** Whether pages can be write-protected. */
   readonly marks: boolean;
+  /** Whether there are huge pages. */
+  readonly huge: boolean;
   /** Threads at a call. */
   readonly busy: Map<ThreadName, Step>;
 }

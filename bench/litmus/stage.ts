@@ -8,9 +8,20 @@
  */
 import * as u from '../../uffd/index.ts';
 import { type Actor, startActor } from './actor.ts';
+import { claimHugePool } from './huge-pool.ts';
 import { look, openScratch } from './look.ts';
 import type { Answer } from './perform.ts';
-import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName, threadOf } from './program.ts';
+import {
+  HUGE,
+  HUGE_POOL,
+  HUGE_ROOM,
+  hasHugePages,
+  type Program,
+  type Step,
+  THREADS,
+  type ThreadName,
+  threadOf,
+} from './program.ts';
 import { type Machine, type Running, settle } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
 
@@ -46,13 +57,21 @@ export interface Stage {
   readonly run: (program: Program, foreseen?: Foreseen) => Trace;
   /** The same with its race, `turns` saying how far threads are held up at random: what all of it came to. */
   readonly race: (program: Program, turns: () => number) => Raced;
+  /** Readies the pool of huge pages: null, or why it cannot be had. */
+  readonly claimHugePool: () => Promise<string | null>;
   readonly close: () => Promise<void>;
 }
 
 /** Where the area lies; nothing else of the process comes there. */
-const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
-/** A machine on which a program that is no longer than ours runs out of nothing. */
-const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
+const BASE = { sim: HUGE * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
+/** As far as the calls of a program may reach. */
+const AREA_BYTES = (1 + HUGE_ROOM + 4) * u.HUGE_PAGE_BYTES;
+/** A machine on which a program that is no longer than ours runs out of nothing but huge pages. */
+const SIM = {
+  memoryBytes: 4096 * u.PAGE_BYTES + HUGE_POOL * u.HUGE_PAGE_BYTES,
+  addressBytes: BASE.sim + AREA_BYTES + 1024 * u.PAGE_BYTES,
+  hugePages: HUGE_POOL,
+};
 /** For which a race must be quiet. */
 const CERTAIN_MS = 30;
 
@@ -65,6 +84,7 @@ export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
   return {
     run: (program, foreseen) => runProgram({ kernel, actors, scratch }, program, foreseen),
     race: (program, turns) => raceProgram({ kernel, actors, scratch }, program, turns),
+    claimHugePool: async () => (kind === 'sim' ? null : claimHugePool(kernel)),
     async close() {
       for (const actor of actors.values()) await actor.end();
       kernel.dispose();
@@ -105,9 +125,10 @@ function onCleanStage<Result>(
 ): Result {
   const { kernel, actors } = machine;
   const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
-  const names = { base: BASE[kernel.kind], files: {}, uffds: {}, threads };
+  const names = { base: BASE[kernel.kind], files: {}, hugeFiles: {}, uffds: {}, threads };
   const marks = JSON.stringify(program).includes('"WP"');
-  const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Map() };
+  const huge = hasHugePages(program);
+  const running: Running = { ...machine, names, marks, huge, blocking: new Set(), busy: new Map() };
   try {
     return body(running);
   } finally {
@@ -127,7 +148,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     if (thread === asking && !wasBusy.has(thread)) answer = answered;
     else woke[thread] = answered;
   }
-  const state = look(kernel, scratch, names, running.marks);
+  const state = look(kernel, scratch, names, running);
   return {
     ...answer,
     ...(Object.keys(woke).length === 0 ? {} : { woke }),
@@ -139,7 +160,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 /** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
-  const area = AREA_PAGES * u.PAGE_BYTES;
+  const area = AREA_BYTES;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
   kernel.munmap(names.base, area);
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);

@@ -2,7 +2,7 @@
 import * as u from '../../uffd/index.ts';
 import type { Actor } from './actor.ts';
 import { type Answer, open, perform } from './perform.ts';
-import { type Step, threadOf } from './program.ts';
+import { HUGE, type Step, threadOf } from './program.ts';
 import { pendingOf, type Running } from './running.ts';
 
 /** Makes the step, or has its thread begin it. */
@@ -46,6 +46,7 @@ function name(running: Running, step: Step & { call: 'memfd_create' | 'userfault
   const fd = open(kernel, step);
   if (fd < 0) return { is: u.errnoName(fd) };
   numbers[key] = fd;
+  if (step.call === 'memfd_create' && step.huge) names.hugeFiles[key] = true;
   if (step.call === 'userfaultfd' && !step.flags?.includes('O_NONBLOCK')) blocking.add(key);
   return { is: 'ok' };
 }
@@ -74,8 +75,9 @@ export function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
   return sleepers.filter(([from, to]) => from < end && first < to).length > 1;
 }
 
-/** The pages that a call is about: [first, end). */
+/** The pages that a call is about: [first, end). Where huge pages may be it is about all of each. */
 function pagesOf(step: object): [number, number] {
   const { at = 0, pages = 1 } = step as { at?: number; pages?: number };
-  return [Math.floor(at), Math.ceil(at + pages)];
+  const page = at < HUGE ? 1 : HUGE;
+  return [Math.floor(at / page) * page, Math.ceil((at + pages) / page) * page];
 }

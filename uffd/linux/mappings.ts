@@ -108,7 +108,8 @@ function mapAligned(
 export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number): number {
   const whole = wholePages(length);
   if (!(addr % PAGE_BYTES === 0 && whole > 0 && Number.isSafeInteger(addr + whole))) return -EINVAL;
-  if (cutsHugePage(m, addr, addr + whole)) return -EINVAL; // as the kernel, before the book forgets any of it
+  // The kernel will refuse it, and may have cut a mapping at the start by then: before the book forgets any of it.
+  if (cutsHugePage(m, addr, addr + whole)) return isOurs(m, addr, whole) ? libc.munmap(addr, whole) : -EINVAL;
   const parts = keepingBook(m, () => {
     const mapped = table.partsIn(m.ranges, addr, addr + whole);
     table.remove(m.watches, addr, addr + whole);

@@ -40,7 +40,7 @@ import { hugeEndOf, isHugeAligned } from './huge-entries.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
-import { clip, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import { clip, hasRoom, replaceRange, splitHuge, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 import { unprotectPages } from './write-protect.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
@@ -176,6 +176,7 @@ function unregisterPages(m: Machine, context: number, first: number, end: number
     if (cutsLast(vma, end)) {
       // As Linux does: what lies below is unregistered by now, and protection has ended up to here.
       if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, { ...part, end: hugeEndOf(end) });
+      splitHuge(m, part.start);
       return -EINVAL;
     }
     change(m, part, UNREGISTERED);

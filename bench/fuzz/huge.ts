@@ -1,0 +1,49 @@
+/** A random program of small pages made one of huge pages: what its opening maps, and all that is done there. */
+import { HUGE, type Step } from '../litmus/program.ts';
+
+/** Of the eight pages of each region of the small area (watched, alias, source): where its huge ones are, and how many. */
+const REGIONS = [
+  [0, 3],
+  [3, 3],
+  [6, 2],
+] as const;
+const REGION_PAGES = 8;
+/** The most huge pages that a call is about. */
+const MOST = 3;
+
+/**
+ * The file `f` becomes one of huge pages, and the room for those is where things happen. A page becomes a huge one, and the last
+ * of each region a small one of it, off by one; half a page becomes half a huge one.
+ *
+ * Two things are kept from Linux 6.18, which does not survive them. Protection is never left behind by a registration without
+ * it: a thread that writes to such a huge page faults for ever, in a system call beyond any signal. And no private mapping moves
+ * in part: what is reserved for the rest is lost to the host's pool for good.
+ */
+export function inHugePages(steps: readonly Step[]): Step[] {
+  const protects = steps.some((step) => step.call === 'register' && step.mode?.includes('WP'));
+  const isPrivate = steps.some((step) => step.call === 'mmap' && step.file === 'f' && step.private === true);
+  const kept = isPrivate ? steps.filter(({ call }) => call !== 'mremap') : steps;
+  return kept.map((step): Step => {
+    const scaled = Object.entries(step).map(([key, value]) => [key, scale(step, key, value)]);
+    const huge = Object.fromEntries(scaled) as Step;
+    if (huge.call === 'memfd_create' && huge.file === 'f') return { ...huge, huge: true };
+    if (huge.call !== 'register' || !protects) return huge;
+    return { ...huge, mode: [...new Set([...(huge.mode ?? []), 'WP' as const])] };
+  });
+}
+
+function scale({ call }: Step, key: string, value: unknown): unknown {
+  if (typeof value !== 'number') return value;
+  if (key === 'at' || key === 'from' || key === 'to') return placeOf(value);
+  if (key === 'page') return Math.min(value, MOST) * HUGE;
+  const isWhole = key === 'pages' && value % 1 === 0 && value <= REGION_PAGES;
+  // A file is read and written by small pages: that takes no longer here than anywhere.
+  return isWhole && call !== 'pread' && call !== 'pwrite' ? Math.min(value, MOST) * HUGE : value;
+}
+
+function placeOf(at: number): number {
+  const [region, within] = [Math.floor(at / REGION_PAGES) % REGIONS.length, Math.floor(at) % REGION_PAGES];
+  const [first, count] = REGIONS[region] as readonly [number, number];
+  const offByOne = within === REGION_PAGES - 1 ? 1 : 0;
+  return (1 + first + (within % count) + (at % 1)) * HUGE + offByOne;
+}

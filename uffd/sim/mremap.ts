@@ -40,7 +40,8 @@ interface Move {
 
 export function mremap(m: Machine, call: RemapCall): number {
   const { old, oldLength, newLength, flags, newAddr } = call;
-  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
+  const dontUnmap = m.profile.has.dontUnmap ? MREMAP_DONTUNMAP : 0;
+  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | dontUnmap)) !== 0) return -EINVAL;
   if (!isAligned(old) || !isUserRange(0, oldLength) || !isUserRange(0, newLength)) return -EINVAL;
   const keepsOld = (flags & MREMAP_DONTUNMAP) !== 0;
   const fixed = (flags & MREMAP_FIXED) !== 0;
@@ -70,9 +71,9 @@ function destinationRefusal(m: Machine, { newAddr, newLength }: RemapCall, move:
 function remapPages(m: Machine, move: Move): number {
   const { from, pages, newPages } = move;
   if (!hasRoom(m, 4)) return -ENOMEM;
-  if (move.fixed && pages === newPages) return moveAll(m, move);
+  if (move.fixed && pages === newPages && m.profile.has.mremapSeveral) return moveAll(m, move);
   const vma = findVma(m, from);
-  const errno = refusal(vma, move);
+  const errno = refusal(m, vma, move);
   if (vma === null || errno !== 0) return errno;
   if (!move.fixed && !move.keepsOld) {
     if (pages > 0 && newPages <= pages) return shrink(m, from, pages, newPages);
@@ -83,8 +84,10 @@ function remapPages(m: Machine, move: Move): number {
   return vma.end < from + Math.min(pages, newPages) ? -EFAULT : moveAway(m, vma, move);
 }
 
-function refusal(vma: Vma | null, { pages }: Move): number {
+function refusal(m: Machine, vma: Vma | null, { pages, keepsOld }: Move): number {
   if (vma === null) return -EFAULT;
+  // At first the old range could be left mapped of private anonymous memory alone.
+  if (keepsOld && vma.file >= 0 && !m.profile.has.dontUnmapShared) return -EINVAL;
   // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
   return pages === 0 && !vma.shared ? -EINVAL : 0;
 }
@@ -136,10 +139,14 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
   return to * PAGE_BYTES;
 }
 
-/** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered, and nothing protected. */
+/**
+ * Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered, and nothing
+ * protected; before Linux 5.0 the registration came along.
+ */
 function moveEntries(m: Machine, vma: Vma, to: number, newPages: number): void {
   unmapPages(m, to, to + newPages);
   if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
-  replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
+  const registration = m.profile.has.movedIsUnregistered ? UNREGISTERED : {};
+  replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...registration }]);
 }

@@ -3,6 +3,7 @@
  * that does so is told with the kernel that it was on, and the next one gets a new process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { GivenProfile } from '../profile.ts';
 import type { Program } from './program.ts';
 import type { Repeated } from './repeat.ts';
 import type { Trace } from './stage.ts';
@@ -38,10 +39,11 @@ export interface Kernels {
 /** Longer than a thousand runs take. */
 const SILENCE_MS = 120_000;
 
-export function openKernels(): Kernels {
+/** @param profile which simulated kernel */
+export function openKernels(profile: GivenProfile = {}): Kernels {
   let child: ChildProcess | null = null;
   async function ask(request: Request): Promise<Reply | Died> {
-    child ??= fork(new URL('./kernels-main.js', import.meta.url), {
+    child ??= fork(new URL('./kernels-main.js', import.meta.url), [JSON.stringify(profile)], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     const reply = await exchange(child, request);

@@ -56,9 +56,12 @@ const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES
 /** For which a race must be quiet. */
 const CERTAIN_MS = 30;
 
-/** @throws KernelUnavailableError */
-export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
-  const kernel = kind === 'sim' ? u.openKernel('sim', SIM) : u.openKernel('linux');
+/**
+ * @param profile which simulated kernel
+ * @throws KernelUnavailableError
+ */
+export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions = {}): Promise<Stage> {
+  const kernel = kind === 'sim' ? u.openKernel('sim', { ...SIM, ...profile }) : u.openKernel('linux');
   const actors = new Map<ThreadName, Actor>();
   for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
   const scratch = openScratch(kernel);

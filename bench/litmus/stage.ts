@@ -106,8 +106,9 @@ function onCleanStage<Result>(
   const { kernel, actors } = machine;
   const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
   const names = { base: BASE[kernel.kind], files: {}, uffds: {}, threads };
-  const marks = JSON.stringify(program).includes('"WP"');
-  const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Map() };
+  const text = JSON.stringify(program);
+  const has = { marks: text.includes('"WP"'), hasEvents: text.includes('"EVENT_') };
+  const running: Running = { ...machine, names, ...has, blocking: new Set(), busy: new Map() };
   try {
     return body(running);
   } finally {
@@ -117,7 +118,7 @@ function onCleanStage<Result>(
 
 function moment(running: Running, step: Step, signal: string | undefined): Moment {
   const { kernel, names, scratch, busy } = running;
-  const asking = threadOf(step);
+  const asking = threadOf(step, running.hasEvents);
   const wasBusy = new Set(busy.keys());
   const races = mayWakeTwo(busy, step);
   let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
@@ -136,11 +137,12 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
   };
 }
 
-/** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
+/** Whoever sleeps is woken and finds plain memory, or its event is dropped; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
   const area = AREA_PAGES * u.PAGE_BYTES;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
+  if (running.hasEvents) unregisterAll(running); // or we would wait for our own event
   kernel.munmap(names.base, area);
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
   for (const [key, fd] of Object.entries(names.uffds)) {
@@ -149,6 +151,17 @@ function cleanUp(running: Running): void {
     kernel.close(fd);
     delete names.uffds[key];
   }
+  settle(running);
   for (const fd of Object.values(names.files)) kernel.close(fd);
   kernel.munmap(names.base, area);
+}
+
+/** A range that another userfaultfd has a part of is refused as a whole: so page by page. */
+function unregisterAll({ kernel, names }: Running): void {
+  for (const fd of Object.values(names.uffds)) {
+    for (let page = 0; page < AREA_PAGES; page++) {
+      const range = { start: names.base + page * u.PAGE_BYTES, len: u.PAGE_BYTES };
+      kernel.ioctl(fd, u.UFFDIO_UNREGISTER, u.uffdioRange.encode(range));
+    }
+  }
 }

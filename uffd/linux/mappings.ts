@@ -105,12 +105,43 @@ export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number)
     table.remove(m.ranges, addr, addr + whole);
     return mapped;
   });
+  const range = { start: addr, end: addr + whole };
+  if (parts.length > 0 && parts.every(({ viewed }) => !viewed) && fillsHoles(libc, range, parts))
+    return libc.munmap(addr, whole); // one call, which a userfaultfd may be told of as it was made
   for (const { start, end, viewed } of parts) {
     const answer = viewed ? backWithNothing(libc, start, end - start) : libc.munmap(start, end - start);
     if (answer < 0) return answer;
     keepingBook(m, () => freeLinear(m, start, end));
   }
   return 0;
+}
+
+/**
+ * Takes what lies between the parts of a range, so that it can be unmapped as a whole; false if some of it is somebody
+ * else's, or there is too much of it.
+ */
+function fillsHoles(libc: Libc, { start, end }: Span, parts: readonly Span[]): boolean {
+  const filled: Span[] = [];
+  let from = start;
+  for (const part of [...parts].sort((a, b) => a.start - b.start).concat({ start: end, end })) {
+    const hole = { start: from, end: part.start };
+    if (hole.start < hole.end && !fills(libc, hole)) {
+      for (const each of filled) libc.munmap(each.start, each.end - each.start);
+      return false;
+    }
+    if (hole.start < hole.end) filled.push(hole);
+    from = part.end;
+  }
+  return true;
+}
+
+function fills(libc: Libc, { start, end }: Span): boolean {
+  return libc.mmap(start, end - start, PROT_NONE, RESERVE | MAP_FIXED_NOREPLACE, -1, 0) >= 0;
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
 }
 
 interface Remapping {

@@ -12,6 +12,8 @@ export interface Machine {
   readonly kernel: u.Kernel;
   readonly actors: ReadonlyMap<ThreadName, Actor>;
   readonly scratch: Scratch;
+  /** A thread of no program: unmaps what is left of one, which may have to be told first. */
+  readonly janitor: Actor;
 }
 
 /** One of them. */

@@ -61,12 +61,13 @@ export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
   const kernel = kind === 'sim' ? u.openKernel('sim', SIM) : u.openKernel('linux');
   const actors = new Map<ThreadName, Actor>();
   for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
-  const scratch = openScratch(kernel);
+  const janitor = await startActor(kernel.handle());
+  const machine: Machine = { kernel, actors, janitor, scratch: openScratch(kernel) };
   return {
-    run: (program, foreseen) => runProgram({ kernel, actors, scratch }, program, foreseen),
-    race: (program, turns) => raceProgram({ kernel, actors, scratch }, program, turns),
+    run: (program, foreseen) => runProgram(machine, program, foreseen),
+    race: (program, turns) => raceProgram(machine, program, turns),
     async close() {
-      for (const actor of actors.values()) await actor.end();
+      for (const actor of [...actors.values(), janitor]) await actor.end();
       kernel.dispose();
     },
   };
@@ -137,12 +138,12 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
   };
 }
 
-/** Whoever sleeps is woken and finds plain memory, or its event is dropped; then nothing is left of the program. */
+/** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
   const area = AREA_PAGES * u.PAGE_BYTES;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
-  if (running.hasEvents) unregisterAll(running); // or we would wait for our own event
+  if (running.hasEvents) unmapTelling(running);
   kernel.munmap(names.base, area);
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
   for (const [key, fd] of Object.entries(names.uffds)) {
@@ -151,17 +152,15 @@ function cleanUp(running: Running): void {
     kernel.close(fd);
     delete names.uffds[key];
   }
-  settle(running);
   for (const fd of Object.values(names.files)) kernel.close(fd);
   kernel.munmap(names.base, area);
 }
 
-/** A range that another userfaultfd has a part of is refused as a whole: so page by page. */
-function unregisterAll({ kernel, names }: Running): void {
-  for (const fd of Object.values(names.uffds)) {
-    for (let page = 0; page < AREA_PAGES; page++) {
-      const range = { start: names.base + page * u.PAGE_BYTES, len: u.PAGE_BYTES };
-      kernel.ioctl(fd, u.UFFDIO_UNREGISTER, u.uffdioRange.encode(range));
-    }
-  }
+/** What is unmapped may have to be told, which who unmaps it cannot read itself. Others wait for theirs to be read, too. */
+function unmapTelling({ kernel, names, janitor }: Running): void {
+  const into = new Uint8Array(16 * u.uffdMsg.size);
+  for (const fd of Object.values(names.uffds)) kernel.fcntl(fd, u.F_SETFL, u.O_NONBLOCK);
+  janitor.ask([{ call: 'munmap', at: 0, pages: AREA_PAGES }], names);
+  while (janitor.answers() === null) for (const fd of Object.values(names.uffds)) kernel.read(fd, into);
+  for (const fd of Object.values(names.uffds)) while (kernel.read(fd, into) > 0);
 }

@@ -66,13 +66,13 @@ export function probe(running: Running, step: Step, signal: string): Answer {
 }
 
 /**
- * Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them, and so is reading
- * several messages of it.
+ * Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them. Or one call reads
+ * several messages: whoever waits until the first is read may raise another meanwhile.
  */
 export function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
   if (step.call === 'close') return busy.size > 1;
   if (step.call === 'read' && (step.messages ?? 1) > 1)
-    return [...busy.values()].filter(mayRaiseEvent).length > 1;
+    return [...busy.values()].some(mayRaiseEvent);
   if (!('at' in step)) return false;
   const [first, end] = pagesOf(step);
   const sleepers = [...busy.values()].map((call) =>

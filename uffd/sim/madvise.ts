@@ -102,6 +102,8 @@ function adviseUntilTold(m: Machine, { start, end, advice }: Advice, told: Vma |
     for (const vma of rest) {
       const part = clip(vma, reached, end);
       hasHole ||= part.start > reached;
+      const refused = refusal(part, advice);
+      if (refused !== 0) return { hasHole, event: null, errno: refused };
       const event = TELLS.has(advice) ? prepareRemove(m, part) : null;
       if (event !== null) return { hasHole, event, part };
       const errno = advise(m, part, advice);
@@ -125,11 +127,15 @@ function adviseTold(m: Machine, told: Vma, advice: number): number {
 function advise(m: Machine, vma: Vma, advice: number): number {
   if (advice === MADV_FREE && vma.file >= 0) return -EINVAL;
   if (advice === MADV_DONTNEED) dropPages(m, vma);
-  if (advice !== MADV_REMOVE) return 0;
-  if (vma.file < 0) return -EINVAL;
-  if (!vma.shared) return -EACCES;
-  punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
+  if (advice === MADV_REMOVE) punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
   return 0;
+}
+
+/** What is looked at before anybody is told. */
+function refusal({ file, shared }: Vma, advice: number): number {
+  if (advice !== MADV_REMOVE) return 0;
+  if (file < 0) return -EINVAL;
+  return shared ? 0 : -EACCES;
 }
 
 function populate(m: Machine, task: number, start: number, end: number, write: boolean): number {

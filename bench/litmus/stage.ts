@@ -13,6 +13,7 @@ import type { Answer } from './perform.ts';
 import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName, threadOf } from './program.ts';
 import { type Machine, type Running, settle } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
+import { waitingIn } from './waiting.ts';
 
 /** What one step came to. */
 export interface Moment extends Answer {
@@ -53,6 +54,8 @@ export interface Stage {
 const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
 /** A machine on which a program that is no longer than ours runs out of nothing. */
 const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
+/** Pages from the area on that a program may have come to. */
+const REACHED_PAGES = 2 * AREA_PAGES;
 /** For which a race must be quiet. */
 const CERTAIN_MS = 30;
 
@@ -141,7 +144,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 /** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
-  const area = AREA_PAGES * u.PAGE_BYTES;
+  const area = REACHED_PAGES * u.PAGE_BYTES;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
   if (running.hasEvents) unmapTelling(running);
   kernel.munmap(names.base, area);
@@ -156,11 +159,21 @@ function cleanUp(running: Running): void {
   kernel.munmap(names.base, area);
 }
 
-/** What is unmapped may have to be told, which who unmaps it cannot read itself. Others wait for theirs to be read, too. */
-function unmapTelling({ kernel, names, janitor }: Running): void {
+/**
+ * What is unmapped may have to be told, which who unmaps it cannot read itself. Others wait for theirs to be read, too: then they
+ * are done, and map nothing any more.
+ */
+function unmapTelling(running: Running): void {
+  const { kernel, names, janitor } = running;
   const into = new Uint8Array(16 * u.uffdMsg.size);
+  const readAll = (): void => {
+    for (const fd of Object.values(names.uffds)) while (kernel.read(fd, into) > 0);
+  };
   for (const fd of Object.values(names.uffds)) kernel.fcntl(fd, u.F_SETFL, u.O_NONBLOCK);
-  janitor.ask([{ call: 'munmap', at: 0, pages: AREA_PAGES }], names);
-  while (janitor.answers() === null) for (const fd of Object.values(names.uffds)) kernel.read(fd, into);
-  for (const fd of Object.values(names.uffds)) while (kernel.read(fd, into) > 0);
+  janitor.ask([{ call: 'munmap', at: 0, pages: REACHED_PAGES }], names);
+  while (janitor.answers() === null) readAll();
+  do {
+    readAll();
+    settle(running);
+  } while (waitingIn(running) > 0);
 }

@@ -71,8 +71,7 @@ export function probe(running: Running, step: Step, signal: string): Answer {
  */
 export function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
   if (step.call === 'close') return busy.size > 1;
-  if (step.call === 'read' && (step.messages ?? 1) > 1)
-    return [...busy.values()].some(mayRaiseEvent);
+  if (step.call === 'read' && (step.messages ?? 1) > 1) return [...busy.values()].some(mayRaiseEvent);
   if (!('at' in step)) return false;
   const [first, end] = pagesOf(step);
   const sleepers = [...busy.values()].map((call) =>

@@ -33,7 +33,7 @@ export async function litmusCommand(call: LitmusCall): Promise<number> {
   const programs = call.files.length === 0 ? bundledPrograms() : call.files.map(loadProgram);
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
-  const kernels = openKernels();
+  const kernels = openKernels(call.profile ?? {});
   try {
     if (call.note !== null) progress.note(call.note);
     const results: LitmusResult[] = [];

@@ -1,4 +1,5 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
+import type { GivenProfile } from '../profile.ts';
 import { endingOf, foresee } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
 import type { Program } from './program.ts';
@@ -6,9 +7,10 @@ import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
 const stages = new Map<KernelName, Stage>();
+const profile = JSON.parse(process.argv[2] ?? '{}') as GivenProfile;
 
 async function stageOf(kernel: KernelName): Promise<Stage> {
-  const stage = stages.get(kernel) ?? (await openStage(kernel));
+  const stage = stages.get(kernel) ?? (await openStage(kernel, profile));
   stages.set(kernel, stage);
   process.send?.({ running: kernel });
   return stage;

@@ -3,6 +3,7 @@
  * that does so is told with the kernel that it was on, and the next one gets a new process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { GivenProfile } from '../profile.ts';
 import type { Ending } from './foresee.ts';
 import type { Program } from './program.ts';
 import type { Repeated } from './repeat.ts';
@@ -45,10 +46,11 @@ export interface Kernels {
 /** Longer than a thousand runs take. */
 const SILENCE_MS = 120_000;
 
-export function openKernels(): Kernels {
+/** @param profile which simulated kernel */
+export function openKernels(profile: GivenProfile = {}): Kernels {
   let child: ChildProcess | null = null;
   async function ask(request: Request): Promise<Reply | Died> {
-    child ??= startChild();
+    child ??= startChild(profile);
     const reply = await exchange(child, request);
     if ('died' in reply) close();
     return reply;
@@ -62,7 +64,7 @@ export function openKernels(): Kernels {
     repeat: (program, kernel, { runs, seed }) =>
       ask({ what: 'repeat', program, kernel, runs, seed }) as ReturnType<Kernels['repeat']>,
     async end(program) {
-      const doomed = startChild();
+      const doomed = startChild(profile);
       const reply = await exchange(doomed, { what: 'end', program });
       doomed.kill('SIGKILL');
       if ('died' in reply) return reply.signal ?? reply.died;
@@ -73,8 +75,10 @@ export function openKernels(): Kernels {
   };
 }
 
-function startChild(): ChildProcess {
-  return fork(new URL('./kernels-main.js', import.meta.url), { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
+function startChild(profile: GivenProfile): ChildProcess {
+  return fork(new URL('./kernels-main.js', import.meta.url), [JSON.stringify(profile)], {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
 }
 
 function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> {

@@ -59,9 +59,12 @@ const REACHED_PAGES = 2 * AREA_PAGES;
 /** For which a race must be quiet. */
 const CERTAIN_MS = 30;
 
-/** @throws KernelUnavailableError */
-export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
-  const kernel = kind === 'sim' ? u.openKernel('sim', SIM) : u.openKernel('linux');
+/**
+ * @param profile which simulated kernel
+ * @throws KernelUnavailableError
+ */
+export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions = {}): Promise<Stage> {
+  const kernel = kind === 'sim' ? u.openKernel('sim', { ...SIM, ...profile }) : u.openKernel('linux');
   const actors = new Map<ThreadName, Actor>();
   for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
   const janitor = await startActor(kernel.handle());

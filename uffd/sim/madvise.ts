@@ -19,12 +19,14 @@ import {
   PROT_WRITE,
 } from '../abi.ts';
 import { EACCES, EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
+import type { ChangeName } from './changes.ts';
 import { type Prepared, prepareRemove, tellEvents } from './events.ts';
 import { handleFault } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
+import { sleepsOf } from './tasks.ts';
 import { dropPages, punch } from './unmap.ts';
 import { clip, findVma, type Vma, vmasIn } from './vmas.ts';
 
@@ -44,8 +46,18 @@ const HINTS: ReadonlySet<number> = new Set([
 ]);
 const POPULATES: ReadonlySet<number> = new Set([MADV_POPULATE_READ, MADV_POPULATE_WRITE]);
 const DROPS: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_REMOVE]);
+/** Advice that is younger than userfaultfd. */
+const CAME_WITH: ReadonlyMap<number, ChangeName> = new Map([
+  [MADV_FREE, 'madvFree'],
+  [MADV_COLD, 'madvCold'],
+  [MADV_PAGEOUT, 'madvCold'],
+  [MADV_POPULATE_READ, 'madvPopulate'],
+  [MADV_POPULATE_WRITE, 'madvPopulate'],
+]);
 
 export function madvise(m: Machine, task: number, addr: number, length: number, advice: number): number {
+  const change = CAME_WITH.get(advice);
+  if (change !== undefined && !m.profile.has[change]) return -EINVAL;
   if (!HINTS.has(advice) && !POPULATES.has(advice) && !DROPS.has(advice)) return -EINVAL;
   if (!isAligned(addr) || !isUserRange(addr, length)) return -EINVAL;
   if (length === 0) return 0;
@@ -148,10 +160,12 @@ function populate(m: Machine, task: number, start: number, end: number, write: b
 
 /** The mapping is looked at before each attempt: it may have changed while the thread slept. */
 function populatePage(m: Machine, task: number, page: number, write: boolean): number {
+  const sleeps = sleepsOf(m, task);
   for (;;) {
     const errno = sharing(m, () => populateRefusal(m, page, write));
     if (errno !== 0) return errno;
-    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset: 0 });
+    const again = sleepsOf(m, task) !== sleeps;
+    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset: 0, again });
     if (outcome === 'ok') return 0;
     if (outcome === 'EHWPOISON') return -EHWPOISON;
     if (outcome !== 'retry') return outcome === 'EFAULT' ? -EFAULT : -ENOMEM;

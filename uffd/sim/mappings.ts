@@ -40,8 +40,11 @@ const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
 /** Semaphores: mprotect accepts it and it means nothing on x86. */
 const PROT_SEM = 8;
 
-export function mmap(m: Machine, task: number, call: MapCall): number {
-  if (!isAligned(call.offset) || call.offset < 0) return -EINVAL;
+export function mmap(m: Machine, task: number, asked: MapCall): number {
+  if (!isAligned(asked.offset) || asked.offset < 0) return -EINVAL;
+  // Flags that mmap does not know are passed over: without this one an address is a hint.
+  const unknown = m.profile.has.fixedNoReplace ? 0 : MAP_FIXED_NOREPLACE;
+  const call = unknown === 0 ? asked : { ...asked, flags: asked.flags & ~unknown };
   const mapped = isAnonymous(call) ? mapChecked(m, task, call, null) : mapDescriptor(m, task, call);
   if (mapped >= 0 && (call.flags & MAP_POPULATE) !== 0) populate(m, task, mapped, call);
   return mapped;

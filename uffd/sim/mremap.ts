@@ -52,7 +52,8 @@ interface Events {
 
 export function mremap(m: Machine, task: number, call: RemapCall): number {
   const { old, oldLength, newLength, flags, newAddr } = call;
-  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
+  const dontUnmap = m.profile.has.dontUnmap ? MREMAP_DONTUNMAP : 0;
+  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | dontUnmap)) !== 0) return -EINVAL;
   if (!isAligned(old) || !isUserRange(0, oldLength) || !isUserRange(0, newLength)) return -EINVAL;
   const keepsOld = (flags & MREMAP_DONTUNMAP) !== 0;
   const fixed = (flags & MREMAP_FIXED) !== 0;
@@ -87,9 +88,9 @@ function destinationRefusal(m: Machine, { newAddr, newLength }: RemapCall, move:
 function remapPages(m: Machine, move: Move): number {
   const { from, pages, newPages } = move;
   if (!hasRoom(m, 4)) return -ENOMEM;
-  if (move.fixed && pages === newPages) return moveAll(m, move);
+  if (move.fixed && pages === newPages && m.profile.has.mremapSeveral) return moveAll(m, move);
   const vma = findVma(m, from);
-  const errno = refusal(vma, move);
+  const errno = refusal(m, vma, move);
   if (vma === null || errno !== 0) return errno;
   if (!move.fixed && !move.keepsOld) {
     if (pages > 0 && newPages <= pages) return shrink(m, move);
@@ -100,8 +101,10 @@ function remapPages(m: Machine, move: Move): number {
   return vma.end < from + Math.min(pages, newPages) ? -EFAULT : moveAway(m, vma, move);
 }
 
-function refusal(vma: Vma | null, { pages }: Move): number {
+function refusal(m: Machine, vma: Vma | null, { pages, keepsOld }: Move): number {
   if (vma === null) return -EFAULT;
+  // At first the old range could be left mapped of private anonymous memory alone.
+  if (keepsOld && vma.file >= 0 && !m.profile.has.dontUnmapShared) return -EINVAL;
   // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
   return pages === 0 && !vma.shared ? -EINVAL : 0;
 }
@@ -165,7 +168,7 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
 
 /**
  * Maps what the VMA maps at `to` too, and takes its entries there. Where its userfaultfd is told of that, the new place is
- * registered as the old one, and protected; else neither.
+ * registered as the old one, and protected; else neither. (Before Linux 5.0 it was registered in any case.)
  */
 function moveEntries(m: Machine, vma: Vma, to: number, { newPages, events }: Move): void {
   events.target.push(...prepareUnmap(m, to, to + newPages));
@@ -174,6 +177,7 @@ function moveEntries(m: Machine, vma: Vma, to: number, { newPages, events }: Mov
   if (isTold) events.moves.push(prepareRemap(m, vma, to, vma.end - vma.start));
   else if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
-  const there = { ...vma, start: to, end: to + newPages, ...(isTold ? {} : UNREGISTERED) };
+  const staysRegistered = isTold || !m.profile.has.movedIsUnregistered;
+  const there = { ...vma, start: to, end: to + newPages, ...(staysRegistered ? {} : UNREGISTERED) };
   replaceRange(m, to, to + newPages, [there]);
 }

@@ -15,6 +15,7 @@ import {
   UFFD_USER_MODE_ONLY,
   UFFDIO_API,
   UFFDIO_CONTINUE,
+  UFFDIO_CONTINUE_IOR,
   UFFDIO_COPY,
   UFFDIO_MOVE,
   UFFDIO_POISON,
@@ -59,7 +60,8 @@ const MESSAGE_BYTES = uffdMsg.size;
 
 export function userfaultfd(m: Machine, flags: number): number {
   if ((m.lacks & NO_USERFAULTFD) !== 0) return -ENOSYS;
-  if ((flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)) !== 0) return -EINVAL;
+  const known = O_CLOEXEC | O_NONBLOCK | (m.profile.has.userModeOnly ? UFFD_USER_MODE_ONLY : 0);
+  if ((flags & ~known) !== 0) return -EINVAL;
   const object = createContext(m, (flags & UFFD_USER_MODE_ONLY) !== 0);
   if (object < 0) return -ENFILE;
   const closeOnExec = (flags & O_CLOEXEC) !== 0;
@@ -73,7 +75,7 @@ export function ioctl(m: Machine, task: number, fd: number, request: number, arg
   return withOpen(m, fd, ({ kind, object }) => {
     if (kind !== KIND.userfaultfd) return -ENOTTY;
     if (number !== UFFDIO_API && !isInitialised(m, object)) return -EINVAL;
-    if (!REQUESTS.has(number) || !hasRequest(m, number)) return -EINVAL;
+    if (!hasRequest(m, number)) return -EINVAL;
     // Before the argument is looked at: whoever asks for it must read an event first.
     const out = OUT_FIELDS.get(number);
     const isLate = out !== undefined && isChanging(m, object);
@@ -89,27 +91,16 @@ const OUT_FIELDS: ReadonlyMap<number, Field | null> = new Map<number, Field | nu
   [UFFDIO_COPY, uffdioCopy.fields.copy],
   [UFFDIO_ZEROPAGE, uffdioZeropage.fields.zeropage],
   [UFFDIO_CONTINUE, uffdioContinue.fields.mapped],
+  [UFFDIO_CONTINUE_IOR, uffdioContinue.fields.mapped],
   [UFFDIO_MOVE, uffdioMove.fields.move],
   [UFFDIO_POISON, uffdioPoison.fields.updated],
   [UFFDIO_WRITEPROTECT, null],
 ]);
 
-const REQUESTS: ReadonlySet<number> = new Set([
-  UFFDIO_API,
-  UFFDIO_REGISTER,
-  UFFDIO_UNREGISTER,
-  UFFDIO_WAKE,
-  UFFDIO_COPY,
-  UFFDIO_ZEROPAGE,
-  UFFDIO_CONTINUE,
-  UFFDIO_MOVE,
-  UFFDIO_POISON,
-  UFFDIO_WRITEPROTECT,
-]);
-
 function serve(m: Machine, task: number, context: number, request: number, arg: Uint8Array): number {
   switch (request) {
     case UFFDIO_CONTINUE:
+    case UFFDIO_CONTINUE_IOR:
       return continueRange(m, context, arg);
     case UFFDIO_COPY:
       return copy(m, context, task, arg);
@@ -149,7 +140,7 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
 
 function readReady(m: Machine, context: number, into: Uint8Array): number {
   const tellsThread = hasFeature(m, context, FEATURE.threadId);
-  const isExact = hasFeature(m, context, FEATURE.exactAddress);
+  const isExact = m.profile.has.exactAddressAlways || hasFeature(m, context, FEATURE.exactAddress);
   let bytes = 0;
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {
     const message = takeMessage(m, context);

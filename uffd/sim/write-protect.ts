@@ -49,7 +49,10 @@ export function writeprotect(m: Machine, context: number, arg: Uint8Array): numb
 
 function changeRange(m: Machine, first: number, end: number, protect: boolean): number {
   const vmas = vmasIn(m, first, end);
-  if (vmas.length === 0) return -ENOENT;
+  const [vma] = vmas;
+  if (vma === undefined) return -ENOENT;
+  const isWhole = vma.start <= first && vma.end >= end;
+  if (!isWhole && !m.profile.has.wpAcrossMappings) return -ENOENT;
   try {
     for (const vma of vmas) {
       if ((vma.modes & UFFDIO_REGISTER_MODE_WP) === 0) return -ENOENT;
@@ -65,6 +68,7 @@ function changeRange(m: Machine, first: number, end: number, protect: boolean): 
 
 /** What is not there is marked: of a file always, of private memory if the userfaultfd has a feature for it. */
 function protectPages(m: Machine, vma: Vma): void {
+  if (!m.profile.protects) return; // the page-table entry has no bit for it
   const marks = vma.file >= 0 || hasFeature(m, vma.context, FEATURE.wpUnpopulated | FEATURE.wpAsync);
   for (let page = vma.start; page < vma.end; page++) {
     const pte = loadPte(m, page);

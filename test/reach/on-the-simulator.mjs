@@ -13,7 +13,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import fc from 'fast-check';
 
 const { values: given } = parseArgs({
   options: {
@@ -29,7 +28,6 @@ const { bundledPrograms } = await import(`${bench}/litmus/load.js`);
 const { EXPECTED } = await import(`${bench}/litmus/outcome.js`);
 const { repeat } = await import(`${bench}/litmus/repeat.js`);
 const { openStage } = await import(`${bench}/litmus/stage.js`);
-const { programs } = await import(`${bench}/fuzz/programs.js`);
 
 const SEED = 3;
 const stage = await openStage('sim');
@@ -51,6 +49,9 @@ for (const program of bundledPrograms()) {
   }
 }
 
+// Not before: most mutants are dead by now.
+const { default: fc } = await import('fast-check');
+const { programs } = await import(`${bench}/fuzz/programs.js`);
 const random = fc.sample(programs(40), { numRuns: Number(given.programs), seed: SEED });
 const before = existsSync(given.traces ?? '') ? JSON.parse(readFileSync(given.traces, 'utf8')) : null;
 const traces = [...bundledPrograms(new URL(`${bench}/fuzz/corpus/`)), ...random].map((program, i) => {

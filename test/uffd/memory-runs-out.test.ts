@@ -1,7 +1,19 @@
 /** A machine whose physical memory is full: what each call says then, and that nothing is lost by it. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { copy, MISSING, mapAnon, mapFile, ok, openMachine, openUffd, P, RW, said, zeropage } from './machine.js';
+import {
+  copy,
+  MISSING,
+  mapAnon,
+  mapFile,
+  ok,
+  openMachine,
+  openUffd,
+  P,
+  RW,
+  said,
+  zeropage,
+} from './machine.js';
 
 /** A machine that has so many frames left, beside one page of private memory at `source`. */
 function machineWith(framesLeft: number): { k: u.Kernel; source: number } {

@@ -22,6 +22,7 @@ import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
+import { isChanging } from './events.ts';
 import { cachedPte, faultIn, withProtection } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import type { Machine } from './machine.ts';
@@ -51,7 +52,7 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
   let page = first;
   let stopped = 0;
   for (; page < end; page++) {
-    stopped = copyOnce(m, task, { page, end, source: src + (page - first) * PAGE_BYTES, mode });
+    stopped = copyOnce(m, context, task, { page, end, source: src + (page - first) * PAGE_BYTES, mode });
     if (stopped !== 0) break;
   }
   const out = finish(m, context, first, page, stopped, (mode & UFFDIO_COPY_MODE_DONTWAKE) === 0);
@@ -68,10 +69,10 @@ interface PageCopy {
 }
 
 /** Copies one page: 0, or −errno. The source may have to be faulted in, which cannot be done under the lock. */
-function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCopy): number {
+function copyOnce(m: Machine, context: number, task: number, { page, end, source, mode }: PageCopy): number {
   for (;;) {
     let absent = -1;
-    const errno = inVma(m, page, end, (vma) => {
+    const errno = inVma(m, context, page, end, (vma) => {
       const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
       if (protect && !isWatchedForWrites(vma)) return -EINVAL;
       absent = absentSource(m, source);
@@ -136,7 +137,7 @@ function fillRange(
   const first = pageOf(start);
   const end = first + length / PAGE_BYTES;
   let page = first;
-  const stopped = inVma(m, first, end, (vma) => {
+  const stopped = inVma(m, context, first, end, (vma) => {
     for (; page < end; page++) {
       const errno = each(vma, page);
       if (errno !== 0) return errno;
@@ -148,10 +149,11 @@ function fillRange(
 
 /**
  * Runs `body` under the lock with the one registered VMA that holds [first, end); −ENOENT if there is none, or in the
- * oldest releases −EINVAL.
+ * oldest releases −EINVAL; −EAGAIN while the layout changes.
  */
-function inVma(m: Machine, first: number, end: number, body: (vma: Vma) => number): number {
+function inVma(m: Machine, context: number, first: number, end: number, body: (vma: Vma) => number): number {
   return sharing(m, () => {
+    if (isChanging(m, context)) return -EAGAIN;
     const vma = findVma(m, first);
     if (vma !== null && vma.context >= 0 && vma.end >= end) return body(vma);
     return m.profile.has.absentIsEnoent ? -ENOENT : -EINVAL;

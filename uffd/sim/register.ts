@@ -10,6 +10,9 @@ import {
   ioctlMask,
   UFFD_API,
   UFFD_API_IOCTLS,
+  UFFD_FEATURE_EVENT_REMAP,
+  UFFD_FEATURE_EVENT_REMOVE,
+  UFFD_FEATURE_EVENT_UNMAP,
   UFFD_FEATURE_EXACT_ADDRESS,
   UFFD_FEATURE_MINOR_SHMEM,
   UFFD_FEATURE_MISSING_SHMEM,
@@ -35,6 +38,7 @@ import {
 } from '../abi.ts';
 import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
 import { initialise, wakeRange } from './context.ts';
+import { releaseEvents } from './events.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
@@ -44,6 +48,9 @@ import { unprotectPages } from './write-protect.ts';
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES =
   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  UFFD_FEATURE_EVENT_REMAP |
+  UFFD_FEATURE_EVENT_REMOVE |
+  UFFD_FEATURE_EVENT_UNMAP |
   UFFD_FEATURE_MISSING_SHMEM |
   UFFD_FEATURE_SIGBUS |
   UFFD_FEATURE_THREAD_ID |
@@ -175,7 +182,7 @@ function unregisterPages(m: Machine, context: number, first: number, end: number
   return 0;
 }
 
-/** The last descriptor is gone: everything is unregistered and every sleeper tries again. */
+/** The last descriptor is gone: everything is unregistered, every sleeper tries again, and no call waits to be read of. */
 export function releaseContext(m: Machine, context: number): void {
   exclusively(m, () => {
     for (const vma of vmasIn(m, 0, m.addressPages)) {
@@ -183,6 +190,7 @@ export function releaseContext(m: Machine, context: number): void {
     }
     wakeRange(m, context, 0, m.addressPages);
   });
+  releaseEvents(m, context);
 }
 
 /** Unregistered, a range has no page that is write-protected. */

@@ -9,8 +9,9 @@ import {
   UFFDIO_WRITEPROTECT_MODE_WP,
   uffdioWriteprotect,
 } from '../abi.ts';
-import { EINVAL, ENOENT } from '../errno.ts';
+import { EAGAIN, EINVAL, ENOENT } from '../errno.ts';
 import { FEATURE, hasFeature, wakeRange } from './context.ts';
+import { isChanging } from './events.ts';
 import { withProtection } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
@@ -39,7 +40,9 @@ export function writeprotect(m: Machine, context: number, arg: Uint8Array): numb
   if (mode > UFFDIO_WRITEPROTECT_MODE_DONTWAKE) return -EINVAL; // both bits are no mode either
   const protect = mode === UFFDIO_WRITEPROTECT_MODE_WP;
   const [first, end] = [pageOf(start), pageOf(start + len)];
-  const errno = exclusively(m, () => changeRange(m, first, end, protect));
+  const errno = exclusively(m, () =>
+    isChanging(m, context) ? -EAGAIN : changeRange(m, first, end, protect),
+  );
   if (errno === 0 && mode === 0) wakeRange(m, context, first, end);
   return errno;
 }

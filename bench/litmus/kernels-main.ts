@@ -1,14 +1,16 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
-import { foresee } from './foresee.ts';
+import type { GivenProfile } from '../profile.ts';
+import { endingOf, foresee } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
 import type { Program } from './program.ts';
 import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
 const stages = new Map<KernelName, Stage>();
+const profile = JSON.parse(process.argv[2] ?? '{}') as GivenProfile;
 
 async function stageOf(kernel: KernelName): Promise<Stage> {
-  const stage = stages.get(kernel) ?? (await openStage(kernel));
+  const stage = stages.get(kernel) ?? (await openStage(kernel, profile));
   stages.set(kernel, stage);
   process.send?.({ running: kernel });
   return stage;
@@ -20,6 +22,9 @@ async function answer(request: Request): Promise<Reply> {
   if (request.what === 'compare') {
     const sim = (await stageOf('sim')).run(program);
     return { traces: [sim, (await stageOf('linux')).run(program, foresee(sim))] };
+  }
+  if (request.what === 'end') {
+    return { ending: endingOf((await stageOf('linux')).run(program)) };
   }
   const { kernel, runs, seed } = request;
   const foreseen = kernel === 'linux' && program.race === undefined ? await simulated(program) : null;

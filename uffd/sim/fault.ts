@@ -44,7 +44,7 @@ import {
   unprotectedPte,
   WRITABLE,
 } from './page-table.ts';
-import { enterTranslating, isTranslating, leaveTranslating, sleepInFault } from './tasks.ts';
+import { enterTranslating, isTranslating, leaveTranslating, sleepInFault, sleepsOf } from './tasks.ts';
 import { findVma, type Vma } from './vmas.ts';
 
 /**
@@ -60,6 +60,8 @@ export interface Access {
   readonly kernelMode: boolean;
   /** Of the byte, on the page. */
   readonly offset: number;
+  /** Whether the access has slept in a userfault already. */
+  readonly again: boolean;
 }
 
 /**
@@ -101,8 +103,10 @@ export function faultIn(
   write: boolean,
   offset = 0,
 ): Exclude<FaultOutcome, 'retry'> {
+  const sleeps = sleepsOf(m, task);
   for (;;) {
-    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset });
+    const again = sleepsOf(m, task) !== sleeps;
+    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset, again });
     if (outcome !== 'retry') return outcome;
   }
 }
@@ -255,6 +259,7 @@ function unlessLost(outcome: 'ok' | 'retry' | 'lost'): FaultOutcome {
 function userfault(m: Machine, vma: Vma, access: Access, kind: number): Step {
   const { context } = vma;
   if (hasFeature(m, context, FEATURE.sigbus)) return busError(access);
+  if (access.again && !m.profile.has.faultsAgain) return busError(access);
   if (access.kernelMode && isUserModeOnly(m, context)) return 'EFAULT';
   return { context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
 }

@@ -10,9 +10,10 @@ import * as features from '../abi/features.ts';
 import { MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
 import { layOutPtes } from './page-table.ts';
+import { type Profile, type ProfileOptions, packProfile, profileOf, unpackProfile } from './profile.ts';
 
-/** Sizes of a simulated machine. */
-export interface SimOptions {
+/** Sizes of a simulated machine, and which Linux it runs. */
+export interface SimOptions extends ProfileOptions {
   /** Physical memory for pages, in bytes (default 256 MiB). */
   readonly memoryBytes?: number;
   /** Addresses that can be mapped: [0, addressBytes) (default 4 × memory). */
@@ -68,7 +69,7 @@ export const VMA_WORDS = 8;
 export const CONTEXT_WORDS = 2 * LINE;
 
 const MAGIC = 0x6d666c74;
-const HEADER_WORDS = 4; // magic, frames, address pages, what is lacking
+const HEADER_WORDS = 5; // magic, frames, address pages, what is lacking, the profile
 
 /** Views over a machine's memory. */
 export interface Machine {
@@ -76,8 +77,9 @@ export interface Machine {
   readonly frameCount: number;
   /** Pages that can be mapped. */
   readonly addressPages: number;
-  /** UFFD_FEATURE_* that this kernel lacks, and NO_USERFAULTFD. */
+  /** UFFD_FEATURE_* that this kernel lacks though its profile has them, and NO_USERFAULTFD. */
   readonly lacks: number;
+  readonly profile: Profile;
   readonly state: SharedWords;
   readonly tasks: SharedWords;
   /** Descriptor → description + 1, or 0. */
@@ -99,7 +101,10 @@ export interface Machine {
   readonly bytes: Uint8Array;
 }
 
-type Tables = Omit<Machine, 'shared' | 'frameCount' | 'addressPages' | 'lacks' | 'frames' | 'bytes'>;
+type Tables = Omit<
+  Machine,
+  'shared' | 'frameCount' | 'addressPages' | 'lacks' | 'profile' | 'frames' | 'bytes'
+>;
 
 function openViews(shared: SharedArrayBuffer): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
@@ -120,6 +125,7 @@ function openViews(shared: SharedArrayBuffer): Machine {
     frameCount,
     addressPages,
     lacks: header[3] as number,
+    profile: unpackProfile(header[4] as number),
     frames: new Int32Array(shared, framesOffset, frameCount * PAGE_WORDS),
     bytes: new Uint8Array(shared, framesOffset, frameCount * PAGE_BYTES),
   };
@@ -151,10 +157,13 @@ function overheadBytes(frameCount: number, addressPages: number): number {
 const MAX_FRAMES = 1 << 21;
 /** The most physical memory that a machine can have. */
 export const MAX_MEMORY_BYTES = (MAX_FRAMES - 1) * PAGE_BYTES;
+/** The most addresses of a program on a 32-bit kernel, in bytes: as i386 and arm divide them (VMSPLIT_3G). */
+export const MAX_NARROW_BYTES = 3 * 2 ** 30;
 
 /**
  * Makes a machine.
- * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share
+ * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share, or than the
+ * kernel's word size has addresses for; and for a kernel that there is not
  */
 export function createMachine(options: SimOptions): Machine {
   const memoryBytes = options.memoryBytes ?? 256 * 1024 * 1024;
@@ -163,10 +172,15 @@ export function createMachine(options: SimOptions): Machine {
   if (frameCount > MAX_FRAMES) {
     throw new RangeError(`memoryBytes: a simulated machine has at most ${MAX_MEMORY_BYTES} bytes`);
   }
+  const profile = profileOf(options);
+  if (profile.bits === 32 && addressPages > MAX_NARROW_BYTES / PAGE_BYTES) {
+    throw new RangeError(`addressBytes: a 32-bit kernel has at most ${MAX_NARROW_BYTES} bytes for a program`);
+  }
   const bytes = overheadBytes(frameCount, addressPages) + frameCount * PAGE_BYTES;
   const shared = new SharedArrayBuffer(bytes); // throws RangeError past what this Node can share
   const lacks = lackingBits(options.lacks ?? []);
-  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks]);
+  const header = [MAGIC, frameCount, addressPages, lacks, packProfile(profile)];
+  new Int32Array(shared, 0, HEADER_WORDS).set(header);
   const machine = openViews(shared);
   layOutPtes(machine);
   storeRelease(machine.state, STATE.epoch, 1);

@@ -15,6 +15,7 @@ import {
 import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { KIND, withOpen } from './descriptors.ts';
+import { type Prepared, prepareUnmap, tellEvents } from './events.ts';
 import { faultIn, withProtection } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
@@ -39,9 +40,12 @@ const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
 /** Semaphores: mprotect accepts it and it means nothing on x86. */
 const PROT_SEM = 8;
 
-export function mmap(m: Machine, task: number, call: MapCall): number {
-  if (!isAligned(call.offset) || call.offset < 0) return -EINVAL;
-  const mapped = isAnonymous(call) ? mapChecked(m, call, null) : mapDescriptor(m, call);
+export function mmap(m: Machine, task: number, asked: MapCall): number {
+  if (!isAligned(asked.offset) || asked.offset < 0) return -EINVAL;
+  // Flags that mmap does not know are passed over: without this one an address is a hint.
+  const unknown = m.profile.has.fixedNoReplace ? 0 : MAP_FIXED_NOREPLACE;
+  const call = unknown === 0 ? asked : { ...asked, flags: asked.flags & ~unknown };
+  const mapped = isAnonymous(call) ? mapChecked(m, task, call, null) : mapDescriptor(m, task, call);
   if (mapped >= 0 && (call.flags & MAP_POPULATE) !== 0) populate(m, task, mapped, call);
   return mapped;
 }
@@ -54,9 +58,9 @@ function isFixed({ flags }: MapCall): boolean {
   return (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
 }
 
-function mapDescriptor(m: Machine, call: MapCall): number {
+function mapDescriptor(m: Machine, task: number, call: MapCall): number {
   return withOpen(m, call.fd, ({ kind, object }) => {
-    if (kind === KIND.memfd) return mapChecked(m, call, object);
+    if (kind === KIND.memfd) return mapChecked(m, task, call, object);
     // A userfaultfd is open for reading only, and cannot be mapped at all.
     const writes = (call.flags & MAP_TYPE) === MAP_SHARED && (call.prot & PROT_WRITE) !== 0;
     return writes ? -EACCES : -ENODEV;
@@ -64,9 +68,13 @@ function mapDescriptor(m: Machine, call: MapCall): number {
 }
 
 /** Maps `file`, or with null anonymous memory: the address, or −errno. */
-function mapChecked(m: Machine, call: MapCall, file: number | null): number {
+function mapChecked(m: Machine, task: number, call: MapCall, file: number | null): number {
   const errno = refusal(call, file);
-  return errno !== 0 ? errno : exclusively(m, () => mapPages(m, call, file));
+  if (errno !== 0) return errno;
+  const events: Prepared[] = [];
+  const mapped = exclusively(m, () => mapPages(m, call, file, events));
+  tellEvents(m, task, events);
+  return mapped;
 }
 
 /** What is wrong with the arguments, in Linux's order: 0 or −errno. */
@@ -84,7 +92,8 @@ function refusal(call: MapCall, file: number | null): number {
   return 0;
 }
 
-function mapPages(m: Machine, call: MapCall, opened: number | null): number {
+/** What it was mapped over is left to be told. */
+function mapPages(m: Machine, call: MapCall, opened: number | null, events: Prepared[]): number {
   const pages = pagesOf(call.length);
   const start = choosePlace(m, call, pages);
   if (start < 0) return start;
@@ -93,6 +102,7 @@ function mapPages(m: Machine, call: MapCall, opened: number | null): number {
   const made = opened === null && shared ? newSharedMemory(m, pages) : -1;
   if (opened === null && shared && made < 0) return -ENOMEM;
   const file = opened ?? made;
+  events.push(...prepareUnmap(m, start, start + pages));
   unmapPages(m, start, start + pages);
   const filePage = opened === null ? 0 : call.offset / PAGE_BYTES;
   const prot = call.prot & PROT_ALL;
@@ -130,13 +140,18 @@ function populate(m: Machine, task: number, addr: number, { length, prot }: MapC
   }
 }
 
-export function munmap(m: Machine, addr: number, length: number): number {
+export function munmap(m: Machine, task: number, addr: number, length: number): number {
   if (!isAligned(addr) || !isUserRange(addr, length) || length === 0) return -EINVAL;
-  return exclusively(m, () => {
-    if (!hasRoom(m, 1)) return -ENOMEM;
-    unmapPages(m, pageOf(addr), pageOf(addr) + pagesOf(length));
-    return 0;
+  const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
+  const events = exclusively(m, () => {
+    if (!hasRoom(m, 1)) return null;
+    const prepared = prepareUnmap(m, start, end);
+    unmapPages(m, start, end);
+    return prepared;
   });
+  if (events === null) return -ENOMEM;
+  tellEvents(m, task, events);
+  return 0;
 }
 
 export function mprotect(m: Machine, addr: number, length: number, prot: number): number {

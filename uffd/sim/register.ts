@@ -10,6 +10,9 @@ import {
   ioctlMask,
   UFFD_API,
   UFFD_API_IOCTLS,
+  UFFD_FEATURE_EVENT_REMAP,
+  UFFD_FEATURE_EVENT_REMOVE,
+  UFFD_FEATURE_EVENT_UNMAP,
   UFFD_FEATURE_EXACT_ADDRESS,
   UFFD_FEATURE_MINOR_SHMEM,
   UFFD_FEATURE_MISSING_SHMEM,
@@ -22,6 +25,7 @@ import {
   UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
   UFFD_FEATURE_WP_UNPOPULATED,
   UFFDIO_CONTINUE,
+  UFFDIO_CONTINUE_IOR,
   UFFDIO_MOVE,
   UFFDIO_POISON,
   UFFDIO_REGISTER_MODE_MINOR,
@@ -34,6 +38,7 @@ import {
 } from '../abi.ts';
 import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
 import { initialise, wakeRange } from './context.ts';
+import { releaseEvents } from './events.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
@@ -43,6 +48,9 @@ import { unprotectPages } from './write-protect.ts';
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES =
   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  UFFD_FEATURE_EVENT_REMAP |
+  UFFD_FEATURE_EVENT_REMOVE |
+  UFFD_FEATURE_EVENT_UNMAP |
   UFFD_FEATURE_MISSING_SHMEM |
   UFFD_FEATURE_SIGBUS |
   UFFD_FEATURE_THREAD_ID |
@@ -57,14 +65,24 @@ const SIM_MODES = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP | UFFDI
 /** As Linux, whatever the memory: MOVE is answered for shared memory too, where it fails. */
 const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
 
-function has(m: Machine, feature: bigint): boolean {
-  return (m.lacks & Number(feature)) === 0;
+/** What the handshake offers. */
+function offered(m: Machine): bigint {
+  return SIM_FEATURES & m.profile.features & ~BigInt(m.lacks);
 }
 
-/** Features that brought a request or a registration mode with them. */
+function has(m: Machine, feature: bigint): boolean {
+  return (m.profile.features & ~BigInt(m.lacks) & feature) !== 0n;
+}
+
+function isLacking(m: Machine, feature: bigint): boolean {
+  return (m.lacks & Number(feature)) !== 0;
+}
+
+/** Features that brought a request or a registration mode with them, where one of them is lacking (SimOptions.lacks). */
 const REQUEST_CAME_WITH: ReadonlyMap<number, bigint> = new Map([
   [UFFDIO_MOVE, UFFD_FEATURE_MOVE],
   [UFFDIO_CONTINUE, UFFD_FEATURE_MINOR_SHMEM],
+  [UFFDIO_CONTINUE_IOR, UFFD_FEATURE_MINOR_SHMEM],
   [UFFDIO_POISON, UFFD_FEATURE_POISON],
   [UFFDIO_WRITEPROTECT, UFFD_FEATURE_PAGEFAULT_FLAG_WP],
 ]);
@@ -84,28 +102,37 @@ const RANGE_IOCTLS_BY_MODE = [
 
 /** Whether this kernel knows the request. */
 export function hasRequest(m: Machine, request: number): boolean {
-  return has(m, REQUEST_CAME_WITH.get(request) ?? 0n);
+  return m.profile.requests.has(request) && !isLacking(m, REQUEST_CAME_WITH.get(request) ?? 0n);
 }
 
 export function api(m: Machine, context: number, arg: Uint8Array): number {
   const { api: version, features } = uffdioApi.decode(arg);
-  const offered = SIM_FEATURES & ~BigInt(m.lacks);
-  const known = version === UFFD_API && (features & ~offered) === 0n;
-  if (!known || !initialise(m, context, Number(features))) {
+  const { accepted, has: changes } = m.profile;
+  const known = SIM_FEATURES & accepted & ~BigInt(m.lacks);
+  const isFine = changes.anyHandshake || (version === UFFD_API && (features & ~known) === 0n);
+  if (!isFine || !initialise(m, context, Number(features & known))) {
     arg.fill(0, 0, uffdioApi.size);
     return -EINVAL;
   }
-  uffdioApi.encode({ api: UFFD_API, features: offered, ioctls: UFFD_API_IOCTLS }, arg);
+  uffdioApi.encode({ api: UFFD_API, features: offered(m), ioctls: UFFD_API_IOCTLS }, arg);
   return 0;
 }
 
 export function register(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioRegister.decode(arg);
-  if (MODE_CAME_WITH.some(([asked, feature]) => (mode & asked) !== 0 && !has(m, feature))) return -EINVAL;
-  if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isPageRange(start, len)) return -EINVAL;
-  const errno = exclusively(m, () => registerPages(m, context, pageOf(start), pageOf(start + len), mode));
+  if (MODE_CAME_WITH.some(([asked, feature]) => (mode & asked) !== 0 && isLacking(m, feature)))
+    return -EINVAL;
+  const modes = SIM_MODES & m.profile.modes;
+  if (mode === 0 || mode > modes || (mode & ~modes) !== 0 || !isPageRange(start, len)) return -EINVAL;
+  const [first, end] = [pageOf(start), pageOf(start + len)];
+  let ofFiles = false;
+  const errno = exclusively(m, () => {
+    ofFiles = vmasIn(m, first, end).some(({ file }) => file >= 0);
+    return registerPages(m, context, first, end, mode);
+  });
   if (errno !== 0) return errno;
   let ioctls = RANGE_IOCTLS;
+  if (ofFiles && !m.profile.has.zeropageShmem) ioctls &= ~ioctlMask(_UFFDIO_ZEROPAGE);
   for (const [feature, nr] of RANGE_IOCTLS_BY_FEATURE) if (has(m, feature)) ioctls |= ioctlMask(nr);
   for (const [asked, nr] of RANGE_IOCTLS_BY_MODE) if ((mode & asked) !== 0) ioctls |= ioctlMask(nr);
   uffdioRegister.put(arg, 'ioctls', ioctls);
@@ -119,6 +146,8 @@ function registerPages(m: Machine, context: number, first: number, end: number, 
   for (const vma of vmas) {
     if (vma.file < 0 && (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0) return -EINVAL;
     if (vma.file >= 0 && !has(m, UFFD_FEATURE_MISSING_SHMEM)) return -EINVAL;
+    // Of 5.13 minor faults are for huge pages alone.
+    if ((mode & UFFDIO_REGISTER_MODE_MINOR) !== 0 && !has(m, UFFD_FEATURE_MINOR_SHMEM)) return -EINVAL;
     const forWrites = (mode & UFFDIO_REGISTER_MODE_WP) !== 0;
     if (vma.file >= 0 && forWrites && !has(m, UFFD_FEATURE_WP_HUGETLBFS_SHMEM)) return -EINVAL;
     if (vma.context >= 0 && vma.context !== context) return -EBUSY;
@@ -140,19 +169,20 @@ export function unregister(m: Machine, context: number, arg: Uint8Array): number
 
 function unregisterPages(m: Machine, context: number, first: number, end: number): number {
   const vmas = vmasIn(m, first, end);
-  if (vmas.length === 0 || vmas.some((vma) => vma.context >= 0 && vma.context !== context)) return -EINVAL;
+  const isOthers = (vma: Vma): boolean => vma.context >= 0 && vma.context !== context;
+  if (vmas.length === 0 || (m.profile.has.ownMappingsOnly && vmas.some(isOthers))) return -EINVAL;
   if (!hasRoom(m, 2)) return -ENOMEM;
   for (const vma of vmas) {
     if (vma.context < 0) continue;
     const part = clip(vma, first, end);
     change(m, part, UNREGISTERED);
     // As Linux does: sleepers of a range that was registered for minor faults alone are left asleep.
-    if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, context, part.start, part.end);
+    if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, vma.context, part.start, part.end);
   }
   return 0;
 }
 
-/** The last descriptor is gone: everything is unregistered and every sleeper tries again. */
+/** The last descriptor is gone: everything is unregistered, every sleeper tries again, and no call waits to be read of. */
 export function releaseContext(m: Machine, context: number): void {
   exclusively(m, () => {
     for (const vma of vmasIn(m, 0, m.addressPages)) {
@@ -160,6 +190,7 @@ export function releaseContext(m: Machine, context: number): void {
     }
     wakeRange(m, context, 0, m.addressPages);
   });
+  releaseEvents(m, context);
 }
 
 /** Unregistered, a range has no page that is write-protected. */

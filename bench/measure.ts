@@ -82,6 +82,7 @@ function heapOptions({ config, mode, nonMovingBytes, largeBytes }: Plan): HeapOp
   const heapBytes = config.heap - nonMovingBytes - largeBytes;
   return {
     kernel: config.kernel,
+    ...{ linux: config.linux, bits: config.bits, arch: config.arch },
     mode,
     ...{ heapBytes, nonMovingBytes, largeBytes },
     mutators: config.mutators,

@@ -1,5 +1,6 @@
 /** The options that measuring commands take: their flags and help, and the texts that come of them. */
 import { MODES } from '../gc/modes/index.ts';
+import { ARCHITECTURE_NAMES, LINUX_KNOWN } from '../uffd/open.ts';
 
 export const MODE_NAMES = Object.keys(MODES);
 export const DEFAULT_WORKLOAD = 'snapshot';
@@ -8,8 +9,15 @@ export const VERIFY_HEAP = 'heap';
 
 export type CommandName = 'compare' | 'run';
 
+/** Which simulated kernel, as the command line gives it. */
+export interface RawProfile {
+  readonly linux?: string;
+  readonly bits?: string;
+  readonly arch?: string;
+}
+
 /** Options as the command line gives them: texts by long name. */
-export interface RawOptions {
+export interface RawOptions extends RawProfile {
   readonly kernel?: string;
   readonly mode?: string;
   readonly modes?: string;
@@ -39,9 +47,17 @@ export interface RawOptions {
   readonly quiet?: boolean;
 }
 
+/** Flags and help of the options that say which simulated kernel. */
+export const PROFILE_OPTIONS: readonly (readonly [flags: string, help: string])[] = [
+  ['--linux <version>', `the simulated kernel is of this version: ${LINUX_KNOWN} (default: the newest)`],
+  ['--bits <n>', 'its word size: 32 or 64 (default: 64)'],
+  ['--arch <name>', `its architecture: ${ARCHITECTURE_NAMES.join(', ')} (default: x86_64)`],
+];
+
 /** Flags and help of each option, in the order of the help. */
 export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--kernel <kernel>', 'sim, linux or auto: linux where it can be had (default: auto)'],
+  ...PROFILE_OPTIONS,
   ['--mode <mode>', `one of ${MODE_NAMES.join(', ')}, or a module of yours, as ./my-mode.js`],
   ['--modes <modes>', 'several of them, as copy,continue'],
   [

@@ -21,6 +21,7 @@ import {
   VERIFY_HEAP,
 } from './option-table.ts';
 import { parsePlacement, parseV8Threads } from './placement.ts';
+import { givenOption, parseProfile } from './profile.ts';
 import type { ResultsConfig } from './results.ts';
 import { parsePages, parseSize } from './sizes.ts';
 import { suggestion } from './suggest.ts';
@@ -61,6 +62,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     command,
     workload: workload ?? DEFAULT_WORKLOAD,
     kernel,
+    ...parseProfile(raw),
     modes,
     fellBack,
     heap,
@@ -94,14 +96,18 @@ export function resolveOptions(command: CommandName, workload: string | undefine
 }
 
 /** The kernel that has what all of the modes need, or modes that it can run. @throws KernelUnavailableError */
-function settleFor({ kernel: name = 'auto', fallback = false }: RawOptions, modes: readonly Mode[]): Settled {
+function settleFor(raw: RawOptions, modes: readonly Mode[]): Settled {
+  const { kernel: name = 'auto', fallback = false } = raw;
   const wanted = KERNELS.find((known) => known === name);
   if (wanted === undefined) {
     throw new UsageError(
       `--kernel ${name}: no such kernel${suggestion(name, KERNELS)}; use sim, linux or auto`,
     );
   }
-  return settle({ kernel: wanted, modes, fallback });
+  const profile = parseProfile(raw);
+  if (profile !== null && wanted === 'linux')
+    throw new UsageError(`${givenOption(raw)}: is of the simulated kernel; use it with --kernel sim`);
+  return settle({ kernel: wanted, modes, fallback, ...profile });
 }
 
 /** The modes that the options name, known or not. */

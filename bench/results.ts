@@ -124,6 +124,10 @@ export const ConfigSchema = record({
   workload: Type.String(),
   parameters: Type.Record(Type.String(), Type.Unknown()),
   kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
+  /** Which simulated kernel, where that was said: version, word size and architecture. */
+  linux: Type.Optional(Type.String()),
+  bits: Type.Optional(Type.Union([Type.Literal(32), Type.Literal(64)])),
+  arch: Type.Optional(Type.String()),
   modes: Type.Array(Type.String(), { minItems: 1 }),
   /** Modes that were asked for and that the kernel cannot run: which one of `modes` runs in the place of each. */
   fellBack: Type.Array(record({ from: Type.String(), to: Type.String(), why: Type.String() })),

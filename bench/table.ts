@@ -41,7 +41,10 @@ function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
   const parameters = Object.entries(config.parameters)
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name}=${value}`);
-  const kernel = config.kernel === 'sim' ? 'simulated kernel: times are of the simulation' : 'linux kernel';
+  const kernel =
+    config.kernel === 'sim'
+      ? `simulated kernel${asSaid(config)}: times are of the simulation`
+      : 'linux kernel';
   const counts = [
     plural(config.mutators, 'mutator'),
     plural(config.gcThreads, 'collector thread'),
@@ -62,6 +65,12 @@ function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
     `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, 'collection')}` +
       (compared ? '; in parentheses the ratio to COPY' : ''),
   ];
+}
+
+/** Which simulated kernel, if that was said. */
+function asSaid({ linux, bits, arch }: ResultsConfig): string {
+  const said = [linux && `Linux ${linux}`, arch, bits && `${bits} bits`].filter(Boolean);
+  return said.length === 0 ? '' : ` (${said.join(', ')})`;
 }
 
 const LOOPS = { wasm: 'WebAssembly', marking: 'WebAssembly for marking alone', js: 'JavaScript' } as const;

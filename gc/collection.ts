@@ -111,7 +111,7 @@ interface Flipped {
 }
 
 /** Dirty cards that the marking pause is for, and objects that they lead to: about 0.4 ms of it. */
-const FEW_ENOUGH_TO_PAUSE = 1000;
+const FEW_ENOUGH_TO_PAUSE = 500;
 /**
  * So many pauses may find more and be given up, before twice as many are enough for each further one: most find more
  * since this thread had no processor before them, which seldom happens twice running.

@@ -1,9 +1,19 @@
 /**
  * What a mode falls back to where the kernel lacks what it needs, if the caller has asked for that: to `copy`, which needs
- * a userfaultfd and no feature of it; without one to `stw` (ART's fallbacks, art-cmc.md, 5). What is measured is then
+ * a userfaultfd and no feature of it, and MREMAP_DONTUNMAP; without these to `stw` (ART's fallbacks, art-cmc.md, 5). What is measured is then
  * another mode than was asked for: so nothing falls back unasked, and what has says so.
  */
-import { chooseKernel, type KernelChoice, lackingOf, linuxOffer, type Need, simOffer } from '../uffd/open.ts';
+import {
+  chooseKernel,
+  type KernelChoice,
+  lackingOf,
+  linuxOffer,
+  NEEDS_DONTUNMAP,
+  type Need,
+  requireSim,
+  type SimKind,
+  simOffer,
+} from '../uffd/open.ts';
 import { modeNamed } from './modes/index.ts';
 
 /** A mode that runs in the place of another, and why. */
@@ -15,8 +25,8 @@ export interface FellBack {
 
 /** What a mode that pages are watched in needs of userfaultfd. The mode must have been loaded. */
 export function needOf(mode: string): Need {
-  const { concurrent, features } = modeNamed(mode);
-  return concurrent ? features : 'no userfaultfd';
+  const { concurrent, features, movesPages } = modeNamed(mode);
+  return concurrent ? features | (movesPages ? NEEDS_DONTUNMAP : 0n) : 'no userfaultfd';
 }
 
 /** What several modes need, all told. */
@@ -26,13 +36,11 @@ export function needOfAll(modes: readonly string[]): Need {
 }
 
 /** What the choice of kernel and modes rests on. */
-export interface Wanted {
+export interface Wanted extends SimKind {
   readonly kernel: 'sim' | 'linux' | 'auto';
   readonly modes: readonly string[];
   /** Whether modes may fall back. */
   readonly fallback: boolean;
-  /** What the simulated kernel lacks. */
-  readonly lacks?: readonly string[];
 }
 
 /** The kernel, the modes that run on it, each once, and which of them are in the place of others. */
@@ -43,21 +51,39 @@ export interface Settled extends KernelChoice {
 
 /**
  * Settles on a kernel and on modes that it can run. Where modes may fall back, `auto` is the real kernel if it can be
- * reached at all.
- * @throws KernelUnavailableError for `linux` where it cannot be, or lacks what is needed and nothing may fall back
+ * reached at all; where a release or an architecture is asked for, it is the simulated one.
+ * @throws KernelUnavailableError for `linux` where it cannot be, or lacks what is needed and nothing may fall back; or
+ * for a release that does
+ * @throws RangeError for a release or an architecture that there is not, or of the real kernel
  */
-export function settle({ kernel: wanted, modes, fallback, lacks }: Wanted): Settled {
-  const choice = chooseKernel(wanted, fallback ? 'no userfaultfd' : needOfAll(modes));
-  const offer = choice.kernel === 'sim' ? simOffer(lacks) : linuxOffer();
+export function settle(wanted: Wanted): Settled {
+  const { modes, fallback } = wanted;
+  const choice = choose(wanted);
+  const offer = choice.kernel === 'sim' ? simOffer(wanted) : linuxOffer();
+  if (isSpecific(wanted) && !fallback)
+    for (const mode of modes) requireSim(needOf(mode), wanted, `mode ${mode}`);
   const fellBack: FellBack[] = [];
   const runnable = modes.map((from) => {
     const why = offer === null ? null : lackingOf(needOf(from), offer);
     if (!fallback || why === null) return from;
-    const to = offer === 'no userfaultfd' ? 'stw' : 'copy';
+    const to = offer !== null && lackingOf(needOf('copy'), offer) === null ? 'copy' : 'stw';
     fellBack.push({ from, to, why });
     return to;
   });
   return { ...choice, modes: [...new Set(runnable)], fellBack };
+}
+
+/** Whether it says which simulated kernel. */
+function isSpecific({ linux, bits, arch }: SimKind): boolean {
+  return linux !== undefined || bits !== undefined || arch !== undefined;
+}
+
+function choose(wanted: Wanted): KernelChoice {
+  if (!isSpecific(wanted))
+    return chooseKernel(wanted.kernel, wanted.fallback ? 'no userfaultfd' : needOfAll(wanted.modes));
+  if (wanted.kernel === 'linux')
+    throw new RangeError('linux, bits, arch: they are of the simulated kernel; use the kernel sim');
+  return { kernel: 'sim', why: 'a release or an architecture was asked for' };
 }
 
 /** One line for people. */

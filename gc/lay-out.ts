@@ -11,12 +11,13 @@ import { openNonMoving } from '../heap/non-moving.ts';
 import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
 import { O_CLOEXEC, O_NONBLOCK, UFFD_USER_MODE_ONLY, UFFDIO_REGISTER_MODE_MISSING } from '../uffd/abi.ts';
+import { EINVAL } from '../uffd/errno.ts';
 import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
 import { MAX_VIEW_BYTES, openKernel } from '../uffd/open.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import { openUserfaultfd } from '../uffd/userfaultfd.ts';
 import { allocateCycle, CYCLE, openCycle } from './cycle.ts';
-import { largestHeap, machineSize, pastNode, requireRoom } from './machine-size.ts';
+import { largestHeap, machineSize, pastNode, requireAddresses, requireRoom } from './machine-size.ts';
 import { allocateMarkPool } from './mark-pool.ts';
 import { modeNamed } from './modes/index.ts';
 import { ModeError } from './modes/load.ts';
@@ -116,21 +117,28 @@ const NO_WATCH = { uffd: -1, terminationPage: 0 };
 
 /** A userfaultfd with what the mode needs, and the page by which fault threads are told to end. */
 function openWatch(kernel: Kernel, { features }: MappingMode): typeof NO_WATCH {
-  const flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
-  const uffd = openUserfaultfd(kernel, { flags, features });
+  const uffd = openUserfaultfd(kernel, { flags: O_CLOEXEC | O_NONBLOCK | userModeOnly(kernel), features });
   const terminationPage = mapPrivate(kernel, PAGE_BYTES);
   uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
   return { uffd: uffd.fd, terminationPage };
 }
 
+/** The flag, which the unprivileged must give; Linux has it from 5.11 on, and before refuses what it does not know. */
+function userModeOnly(kernel: Kernel): number {
+  const fd = kernel.userfaultfd(O_CLOEXEC | UFFD_USER_MODE_ONLY);
+  if (fd >= 0) kernel.close(fd);
+  return fd === -EINVAL ? 0 : UFFD_USER_MODE_ONLY;
+}
+
 /** @throws HeapTooLargeError if the memory, or a view of it, is not to be had */
 function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: Reservation): Kernel {
-  const { populate, lacks } = options;
+  const { populate, lacks, profile } = options;
   if (options.kernel === 'linux') requireRoom(mode, reservation);
+  if (profile.bits === 32) requireAddresses(mode, reservation);
   try {
     return openKernel(options.kernel, {
       ...machineSize(mode, reservation),
-      ...{ populate, lacks },
+      ...{ populate, lacks, ...profile },
       linear: options.loops === 'auto',
     });
   } catch (error) {

@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os';
 import { formatBytes } from '../heap/errors.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { MAX_MEMORY_BYTES, MAX_VIEW_BYTES } from '../uffd/open.ts';
+import { MAX_MEMORY_BYTES, MAX_NARROW_BYTES, MAX_VIEW_BYTES } from '../uffd/open.ts';
 import { allBytes } from './modes/mapping.ts';
 import type { MappingMode, Reservation } from './modes/mode.ts';
 
@@ -39,6 +39,18 @@ export function requireRoom(mode: MappingMode, reservation: Reservation): void {
   const message =
     `a heap of ${formatBytes(heapBytes)} takes up to ${formatBytes(memoryBytes)} in mode ${mode.name}, and this host ` +
     `has ${formatBytes(totalmem())} of memory; use a heap of at most ${formatBytes(limit)}`;
+  throw new HeapTooLargeError(message, heapBytes, limit);
+}
+
+/** Refuses what a program on a 32-bit kernel has no addresses for. @throws HeapTooLargeError */
+export function requireAddresses(mode: MappingMode, reservation: Reservation): void {
+  const heapBytes = allBytes(reservation);
+  const { addressBytes } = machineSize(mode, reservation);
+  if (addressBytes <= MAX_NARROW_BYTES) return;
+  const limit = Math.floor((heapBytes * MAX_NARROW_BYTES) / addressBytes / PAGE_BYTES) * PAGE_BYTES;
+  const message =
+    `a heap of ${formatBytes(heapBytes)} takes ${formatBytes(addressBytes)} of addresses in mode ${mode.name}, and a ` +
+    `32-bit kernel has ${formatBytes(MAX_NARROW_BYTES)} for a program; use a heap of at most ${formatBytes(limit)}`;
   throw new HeapTooLargeError(message, heapBytes, limit);
 }
 

@@ -1,6 +1,7 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
 import { LARGE_OBJECT_BYTES } from '../heap/layout.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
+import type { ProfileOptions } from '../uffd/open.ts';
 import { type FellBack, settle } from './fallback.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
 import type { Refusal } from './refuse.ts';
@@ -18,6 +19,14 @@ export interface HeapOptions {
   readonly fallback?: boolean;
   /** What the simulated kernel shall lack: `userfaultfd`, or features of it by name (default: nothing). */
   readonly lacks?: readonly string[];
+  /**
+   * Which Linux the simulated kernel shall be, as `5.13` or `5.10-android` (default: the newest). With it, or one of the
+   * two below, `auto` is the simulated kernel.
+   */
+  readonly linux?: string | undefined;
+  /** Word size of that kernel (default 64), and its architecture (default `x86_64`). */
+  readonly bits?: 32 | 64 | undefined;
+  readonly arch?: string | undefined;
   /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
   /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
@@ -103,19 +112,22 @@ export interface Pinning {
 }
 
 /** {@link HeapOptions} with everything said. */
-export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel'>> & {
+export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel' | keyof ProfileOptions>> & {
   readonly kernel: 'sim' | 'linux';
+  readonly profile: ProfileOptions;
   readonly fellBack: FellBack | null;
 };
 
 /**
  * The mode, if it is a user's, must have been loaded.
  * @throws RangeError naming the option, what it is and what it takes
- * @throws KernelUnavailableError for the linux kernel where it is not to be had
+ * @throws KernelUnavailableError for the linux kernel where it is not to be had, or a simulated one that has not enough
  */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { mode: wanted = 'continue', kernel = 'auto', fallback = false, lacks = [] } = options;
-  const settled = settle({ kernel, modes: [wanted], fallback, lacks });
+  const { linux, bits, arch, ...others } = options;
+  const profile: ProfileOptions = { linux, bits, arch };
+  const settled = settle({ kernel, modes: [wanted], fallback, lacks, ...profile });
   const [mode = wanted] = settled.modes;
   const resolved: ResolvedOptions = {
     gcThreads: 1,
@@ -137,8 +149,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     minFreeBytes: Math.min(defaultMinFree(options.heapBytes), options.maxFreeBytes ?? options.heapBytes),
     maxFreeBytes: options.heapBytes,
     periodMs: null,
-    ...options,
-    ...{ mode, fallback, lacks },
+    ...others,
+    ...{ mode, fallback, lacks, profile },
     kernel: settled.kernel,
     fellBack: settled.fellBack[0] ?? null,
   };

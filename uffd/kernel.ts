@@ -33,6 +33,8 @@ export interface UffdInfo {
   readonly total: number;
   /** Features enabled by the API handshake. */
   readonly features: bigint;
+  /** Calls that wait until their event is read. Only sim tells it: Linux counts them nowhere. */
+  readonly events?: number;
 }
 
 /** Physical memory behind the machine, in bytes: frames on sim, resident and page-cache pages on linux. */

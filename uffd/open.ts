@@ -12,17 +12,27 @@ import {
   createMachine,
   lackingBits,
   MAX_MEMORY_BYTES,
+  MAX_NARROW_BYTES,
   NO_USERFAULTFD,
   type SimOptions,
 } from './sim/machine.ts';
+import {
+  ARCHITECTURE_NAMES,
+  describeProfile,
+  firstWith,
+  LINUX_KNOWN,
+  LINUX_NAMES,
+  type ProfileOptions,
+  profileOf,
+} from './sim/profile.ts';
 import { SIM_FEATURES } from './sim/register.ts';
 
-/** This host, or this build, has no such kernel. */
+/** This host, or this build, has no such kernel; or the simulated one, as it was asked for, is not enough. */
 export class KernelUnavailableError extends Error {
   readonly code = 'KERNEL_UNAVAILABLE';
   readonly remedy: string;
-  constructor({ why, remedy }: Missing) {
-    super(`the linux kernel cannot be used: ${why}; ${remedy}`);
+  constructor({ why, remedy }: Missing, kernel: 'linux' | 'simulated' = 'linux') {
+    super(`the ${kernel} kernel cannot be used: ${why}; ${remedy}`);
     this.name = 'KernelUnavailableError';
     this.remedy = remedy;
   }
@@ -60,29 +70,64 @@ function requireLibc(): Libc {
   return libc;
 }
 
-/** What is needed of a kernel: features of userfaultfd (UFFD_FEATURE_*, perhaps none), or not even that it has one. */
+/**
+ * What is needed of a kernel: features of userfaultfd (UFFD_FEATURE_*, perhaps none, and NEEDS_DONTUNMAP beside them), or
+ * not even that it has one.
+ */
 export type Need = bigint | 'no userfaultfd';
 /** What a kernel has, in the same terms. */
 export type Offer = Need;
 
-/** What the real kernel offers here; null if it cannot be reached at all. */
+/** In a need and in an offer, beside UFFD_FEATURE_*: mremap has MREMAP_DONTUNMAP (Linux 5.7). */
+export const NEEDS_DONTUNMAP = 1n << 62n;
+
+/** What the real kernel offers here; null if it cannot be reached at all. Its mremap is not looked at. */
 export function linuxOffer(): Offer | null {
   const { libc, features } = probeLinux();
-  return libc === undefined ? null : (features ?? 'no userfaultfd');
+  if (libc === undefined) return null;
+  return features === undefined ? 'no userfaultfd' : features | NEEDS_DONTUNMAP;
 }
 
-/** What a simulated kernel offers that lacks these (SimOptions). */
-export function simOffer(lacks: readonly string[] = []): Offer {
-  const bits = lackingBits(lacks);
-  return (bits & NO_USERFAULTFD) !== 0 ? 'no userfaultfd' : SIM_FEATURES & ~BigInt(bits);
+/** Which simulated kernel: of what SimOptions say, that which programs can tell. */
+export type SimKind = ProfileOptions & Pick<SimOptions, 'lacks'>;
+
+/** What a simulated kernel offers. @throws RangeError for what there is not */
+export function simOffer(kind: SimKind = {}): Offer {
+  const bits = lackingBits(kind.lacks ?? []);
+  const { features, has } = profileOf(kind);
+  if ((bits & NO_USERFAULTFD) !== 0) return 'no userfaultfd';
+  return (SIM_FEATURES & features & ~BigInt(bits)) | (has.dontUnmap ? NEEDS_DONTUNMAP : 0n);
 }
 
 /** What of a need is not offered, in a clause; null if all is. */
 export function lackingOf(need: Need, offer: Offer): string | null {
   if (need === 'no userfaultfd') return null;
   if (offer === 'no userfaultfd') return 'there is no userfaultfd';
-  const names = featureNames(need & ~offer);
-  return names.length === 0 ? null : `userfaultfd lacks ${names.join(', ')}`;
+  const names = featureNames(need & ~offer & ~NEEDS_DONTUNMAP);
+  const lacking = [
+    ...(names.length === 0 ? [] : [`userfaultfd lacks ${names.join(', ')}`]),
+    ...((need & ~offer & NEEDS_DONTUNMAP) === 0n ? [] : ['mremap lacks MREMAP_DONTUNMAP']),
+  ];
+  return lacking.length === 0 ? null : lacking.join(' and ');
+}
+
+/**
+ * Makes sure that a simulated kernel has what is needed.
+ * @param forWhat who needs it, as `mode continue`
+ * @throws KernelUnavailableError which names the release that would have it
+ * @throws RangeError for a kernel that there is not
+ */
+export function requireSim(need: Need, kind: SimKind, forWhat: string): void {
+  const offer = simOffer(kind);
+  const lacking = lackingOf(need, offer);
+  if (lacking === null || need === 'no userfaultfd') return;
+  const profile = profileOf(kind);
+  const changes = (need & NEEDS_DONTUNMAP) === 0n ? [] : (['dontUnmap'] as const);
+  const mayHelp = offer !== 'no userfaultfd' && (need & BigInt(lackingBits(kind.lacks ?? []))) === 0n;
+  const first = mayHelp ? firstWith(need & ~NEEDS_DONTUNMAP, changes, profile) : null;
+  const why = `in ${describeProfile(profile)} ${lacking}, which ${forWhat} needs`;
+  const newer = first === null ? '' : `--linux ${first} or later, `;
+  throw new KernelUnavailableError({ why, remedy: `use ${newer}another mode, or --fallback` }, 'simulated');
 }
 
 /** Which kernel it shall be, and why in a clause. */
@@ -116,7 +161,7 @@ function missingFor(need: Need): Missing | null {
   const { libc, features, missing } = probeLinux();
   if (need === 'no userfaultfd') return libc === undefined ? (missing ?? null) : null;
   if (features === undefined) return missing ?? null;
-  const lacking = featureNames(need & ~features);
+  const lacking = featureNames(need & ~features & ~NEEDS_DONTUNMAP);
   if (lacking.length === 0) return null;
   if ((need & ~features & UFFD_FEATURE_MINOR_SHMEM) !== 0n && missing !== undefined) return missing;
   return {
@@ -125,4 +170,13 @@ function missingFor(need: Need): Missing | null {
   };
 }
 
-export { MAX_MEMORY_BYTES, MAX_VIEW_BYTES, type SimOptions };
+export {
+  ARCHITECTURE_NAMES,
+  LINUX_KNOWN,
+  LINUX_NAMES,
+  MAX_MEMORY_BYTES,
+  MAX_NARROW_BYTES,
+  MAX_VIEW_BYTES,
+  type ProfileOptions,
+  type SimOptions,
+};

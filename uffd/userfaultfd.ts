@@ -10,6 +10,7 @@ import {
   UFFD_EVENT_PAGEFAULT,
   UFFDIO_API,
   UFFDIO_CONTINUE,
+  UFFDIO_CONTINUE_IOR,
   UFFDIO_COPY,
   UFFDIO_MOVE,
   UFFDIO_POISON,
@@ -29,7 +30,7 @@ import {
   uffdMsg,
   uffdMsgPagefault,
 } from './abi.ts';
-import { EAGAIN, SyscallError } from './errno.ts';
+import { EAGAIN, EINVAL, SyscallError } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 
 /** How far a page operation got: bytes that took effect, and the errno it stopped with (0: it did not). */
@@ -107,7 +108,7 @@ export function attachUserfaultfd(kernel: Kernel, fd: number): Userfaultfd {
     wake: (start, length) => rangeCall('UFFDIO_WAKE', UFFDIO_WAKE, start, length),
     copy: transferRequest(on, 'UFFDIO_COPY', UFFDIO_COPY),
     zeropage: rangeRequest(on, 'UFFDIO_ZEROPAGE', UFFDIO_ZEROPAGE),
-    continue: rangeRequest(on, 'UFFDIO_CONTINUE', UFFDIO_CONTINUE),
+    continue: rangeRequest(on, 'UFFDIO_CONTINUE', UFFDIO_CONTINUE, UFFDIO_CONTINUE_IOR),
     move: transferRequest(on, 'UFFDIO_MOVE', UFFDIO_MOVE),
     poison: rangeRequest(on, 'UFFDIO_POISON', UFFDIO_POISON),
     writeprotect(start, length, mode) {
@@ -156,9 +157,15 @@ const TRANSFER_MODE = uffdioCopy.fields.mode.at >> 2;
 const COPIED = uffdioCopy.fields.copy.at >> 2;
 const TRANSFER_WORDS = uffdioCopy.size >> 2;
 
-/** A request of pages at one place. */
-function rangeRequest({ kernel, fd }: Descriptor, name: string, request: number): RangeRequest {
+/** A request of pages at one place, which some kernels know by another number alone. */
+function rangeRequest(
+  { kernel, fd }: Descriptor,
+  name: string,
+  request: number,
+  other = request,
+): RangeRequest {
   const { ioctl } = kernel;
+  let number = request;
   const words = new Int32Array(RANGE_WORDS);
   const arg = new Uint8Array(words.buffer);
   return (start, length, mode = 0) => {
@@ -169,7 +176,11 @@ function rangeRequest({ kernel, fd }: Descriptor, name: string, request: number)
     put64(words, RANGE_LENGTH, length);
     put64(words, RANGE_MODE, mode);
     put64(words, MAPPED, 0);
-    const errno = ioctl(fd, request, arg);
+    let errno = ioctl(fd, number, arg);
+    if (errno === -EINVAL && number !== other && take64(words, MAPPED) === 0) {
+      errno = ioctl(fd, other, arg);
+      if (errno !== -EINVAL || take64(words, MAPPED) !== 0) number = other;
+    }
     return outcome(name, errno, take64(words, MAPPED), start, length);
   };
 }

@@ -75,7 +75,7 @@ const steps = fc.oneof(
   step(4, 'madvise', {
     at,
     pages,
-    advice: oneOf('DONTNEED', 'DONTNEED', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
+    advice: oneOf('DONTNEED', 'DONTNEED', 'FREE', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
     thread,
   }),
   step(5, 'fallocate', { file, page: filePage, pages, punch: fc.boolean() }),
@@ -89,12 +89,15 @@ const steps = fc.oneof(
     file: oneOf(undefined, 'f', 'g'),
     page: filePage,
     private: oneOf(undefined, undefined, true),
+    thread,
   }),
-  step(1, 'munmap', { at, pages }),
-  step(3, 'mremap', { at, pages, to: at, keep: flag }),
+  step(1, 'munmap', { at, pages, thread }),
+  step(3, 'mremap', { at, pages, to: at, keep: flag, thread }),
   step(2, 'mprotect', { at, pages, prot }),
   step(1, 'close', { uffd }),
 );
+
+const EVENTS = ['EVENT_REMAP', 'EVENT_REMOVE', 'EVENT_UNMAP'] as const;
 
 /** Private memory, watched. */
 function watchAnon(pages: number, mode: readonly ('MISSING' | 'WP')[]): Step {
@@ -108,19 +111,31 @@ const opening = fc
     page: fc.integer({ min: 0, max: 3 }),
     anon: fc.integer({ min: 1, max: 8 }),
     flags: modes('O_NONBLOCK', 'O_NONBLOCK', 'USER_MODE_ONLY'),
+    events: oneOf(null, null, EVENTS),
     features: modes('THREAD_ID', 'WP_UNPOPULATED', 'EXACT_ADDRESS', 'WP_ASYNC'),
     mode: modes('MISSING', 'WP', 'MINOR'),
     private: oneOf(undefined, undefined, true),
     anonMode: oneOf(undefined, ['MISSING'], ['WP'], ['MISSING', 'WP']),
   })
-  .map(({ size, shared, page, anon, flags, features, mode, anonMode, ...kind }): Step[] => [
+  .chain(({ events, ...rest }) =>
+    (events === null ? fc.constant([] as string[]) : fc.subarray([...events])).map((asked) => ({
+      ...rest,
+      asked,
+    })),
+  )
+  .map(({ size, shared, page, anon, flags, features, asked, mode, anonMode, ...kind }): Step[] => [
     { call: 'memfd_create', file: 'f' },
     { call: 'ftruncate', file: 'f', pages: size },
     { call: 'mmap', at: 0, pages: shared, file: 'f', page, ...(kind.private ? { private: true } : {}) },
     { call: 'mmap', at: 8, pages: FILE_PAGES, file: 'f' },
     { call: 'mmap', at: 16, pages: anon },
-    { call: 'userfaultfd', uffd: 'u', flags: [...new Set(flags)] },
-    { call: 'api', uffd: 'u', features },
+    // Whether a read that blocks would find an event cannot be told beforehand.
+    {
+      call: 'userfaultfd',
+      uffd: 'u',
+      flags: [...new Set(asked.length === 0 ? flags : [...flags, 'O_NONBLOCK' as const])],
+    },
+    { call: 'api', uffd: 'u', features: [...features, ...asked] },
     { call: 'register', uffd: 'u', at: 0, pages: shared, mode: mode.length === 0 ? ['MISSING'] : mode },
     ...(anonMode === undefined ? [] : [watchAnon(anon, anonMode)]),
   ]);
@@ -135,6 +150,13 @@ const more = fc.oneof(
       { call: 'ftruncate', file: 'g', pages: 4 },
       { call: 'userfaultfd', uffd: 'v', flags: ['O_NONBLOCK'] },
       { call: 'api', uffd: 'v' },
+    ]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.subarray([...EVENTS]).map((features): Step[] => [
+      { call: 'userfaultfd', uffd: 'v', flags: ['O_NONBLOCK'] },
+      { call: 'api', uffd: 'v', features },
     ]),
   },
 );

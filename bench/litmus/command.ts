@@ -4,12 +4,14 @@ import { interruption, unlessInterrupted } from '../interrupt.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress } from '../progress.ts';
 import { describeDifference, differenceOf } from './difference.ts';
+import { endingOf } from './foresee.ts';
 import { type KernelName, type Kernels, openKernels } from './kernels.ts';
 import { bundledPrograms, loadProgram } from './load.ts';
 import type { LitmusCall } from './options.ts';
 import { EXPECTED } from './outcome.ts';
 import { type Program, ProgramSchema } from './program.ts';
 import type { Repeated } from './repeat.ts';
+import type { Trace } from './stage.ts';
 
 export const LITMUS_SCHEMA = 'minorfault/litmus/1';
 
@@ -33,7 +35,7 @@ export async function litmusCommand(call: LitmusCall): Promise<number> {
   const programs = call.files.length === 0 ? bundledPrograms() : call.files.map(loadProgram);
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
-  const kernels = openKernels();
+  const kernels = openKernels(call.profile ?? {});
   try {
     if (call.note !== null) progress.note(call.note);
     const results: LitmusResult[] = [];
@@ -70,11 +72,24 @@ async function resultOf(kernels: Kernels, program: Program, call: LitmusCall): P
     const allowing = await untilAllowed(kernels, program, call, sim, linux);
     found.set('sim', allowing);
     wrong.push(...differences(program, allowing, linux));
+    if (wrong.length === 0) wrong.push(...(await wrongEnding(kernels, program, allowing.trace)));
   }
   for (const [kernel, { outcomes }] of found)
     wrong.push(...unexpected(program, kernel, Object.keys(outcomes)));
   const outcomes = Object.fromEntries([...found].map(([kernel, repeated]) => [kernel, repeated.outcomes]));
   return { name: program.name, shows: program.shows ?? '', outcomes, skipped, wrong };
+}
+
+/**
+ * Whether linux ends the process as the simulator says, at the first access that does so: everywhere else a system call is made in
+ * its place, whose EFAULT tells no signal.
+ */
+async function wrongEnding(kernels: Kernels, program: Program, sim: Trace | null): Promise<string[]> {
+  const ending = sim === null ? null : endingOf(sim);
+  if (ending === null) return [];
+  const signal = await kernels.end({ ...program, steps: program.steps.slice(0, ending.step + 1) });
+  if (signal === ending.signal) return [];
+  return [`step ${ending.step}: sim says ${ending.signal}, and linux ends the process with ${signal}`];
 }
 
 /** Of a race: how often the simulator runs again as many times, for an outcome that linux has shown and it has not. */

@@ -1,14 +1,16 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
-import { foresee } from './foresee.ts';
+import type { GivenProfile } from '../profile.ts';
+import { endingOf, foresee } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
 import { hasHugePages, type Program } from './program.ts';
 import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
 const stages = new Map<KernelName, Stage>();
+const profile = JSON.parse(process.argv[2] ?? '{}') as GivenProfile;
 
 async function stageOf(kernel: KernelName): Promise<Stage> {
-  const stage = stages.get(kernel) ?? (await openStage(kernel));
+  const stage = stages.get(kernel) ?? (await openStage(kernel, profile));
   stages.set(kernel, stage);
   process.send?.({ running: kernel });
   return stage;
@@ -26,6 +28,7 @@ async function claimHugePages(): Promise<string | null> {
 async function answer(request: Request): Promise<Reply> {
   if (request.what === 'claim huge pages') return { claimed: await claimHugePages() };
   const { program } = request;
+  if (request.what === 'end') return { ending: endingOf((await stageOf('linux')).run(program)) }; // claimed for it already
   const usesLinux = request.what === 'compare' || request.kernel === 'linux';
   const missing = usesLinux && hasHugePages(program) ? await claimHugePages() : null;
   if (missing !== null) return { skipped: missing };

@@ -3,6 +3,8 @@
  * that does so is told with the kernel that it was on, and the next one gets a new process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { GivenProfile } from '../profile.ts';
+import type { Ending } from './foresee.ts';
 import type { Program } from './program.ts';
 import type { Repeated } from './repeat.ts';
 import type { Trace } from './stage.ts';
@@ -10,15 +12,17 @@ import type { Trace } from './stage.ts';
 export type KernelName = 'sim' | 'linux';
 
 export type Request =
-  | { readonly what: 'compare'; readonly program: Program }
-  | {
-      readonly what: 'repeat';
-      readonly program: Program;
-      readonly kernel: KernelName;
-      readonly runs: number;
-      readonly seed: number;
-    }
-  | { readonly what: 'claim huge pages' };
+  | { readonly what: 'claim huge pages' }
+  | ({ readonly program: Program } & (
+      | { readonly what: 'compare' }
+      | { readonly what: 'end' }
+      | {
+          readonly what: 'repeat';
+          readonly kernel: KernelName;
+          readonly runs: number;
+          readonly seed: number;
+        }
+    ));
 
 /** Why a program was not run: the kernel has not what it needs. */
 export interface Skipped {
@@ -28,6 +32,7 @@ export interface Skipped {
 export type Reply =
   | { readonly traces: readonly [sim: Trace, linux: Trace] }
   | { readonly repeated: Repeated }
+  | { readonly ending: Ending | null }
   | { readonly claimed: string | null }
   | Skipped;
 type Note = Reply | { readonly running: KernelName } | { readonly failed: string };
@@ -35,6 +40,8 @@ type Note = Reply | { readonly running: KernelName } | { readonly failed: string
 /** How a program ended that did not come to its end. */
 export interface Died {
   readonly died: string;
+  /** That ended the process. */
+  readonly signal: string | null;
 }
 
 export interface Kernels {
@@ -47,6 +54,8 @@ export interface Kernels {
     kernel: KernelName,
     options: { readonly runs: number; readonly seed: number },
   ) => Promise<{ readonly repeated: Repeated } | Skipped | Died>;
+  /** On linux, in a process that is given up for it: the signal that the program ends it with, or what else became of it. */
+  readonly end: (program: Program) => Promise<string>;
   /** null if programs can have huge pages on linux, or why not. */
   readonly claimHugePages: () => Promise<{ readonly claimed: string | null } | Died>;
   readonly close: () => void;
@@ -55,12 +64,11 @@ export interface Kernels {
 /** Longer than a thousand runs take. */
 const SILENCE_MS = 120_000;
 
-export function openKernels(): Kernels {
+/** @param profile which simulated kernel */
+export function openKernels(profile: GivenProfile = {}): Kernels {
   let child: ChildProcess | null = null;
   async function ask(request: Request): Promise<Reply | Died> {
-    child ??= fork(new URL('./kernels-main.js', import.meta.url), {
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    });
+    child ??= startChild(profile);
     const reply = await exchange(child, request);
     if ('died' in reply) close();
     return reply;
@@ -73,9 +81,23 @@ export function openKernels(): Kernels {
     compare: (program) => ask({ what: 'compare', program }) as ReturnType<Kernels['compare']>,
     repeat: (program, kernel, { runs, seed }) =>
       ask({ what: 'repeat', program, kernel, runs, seed }) as ReturnType<Kernels['repeat']>,
+    async end(program) {
+      const doomed = startChild(profile);
+      const reply = await exchange(doomed, { what: 'end', program });
+      doomed.kill('SIGKILL');
+      if ('died' in reply) return reply.signal ?? reply.died;
+      // Our kernel makes no access outside what it has mapped: it says what would come of it.
+      return ('ending' in reply && reply.ending?.signal) || 'nothing: it survives';
+    },
     claimHugePages: () => ask({ what: 'claim huge pages' }) as ReturnType<Kernels['claimHugePages']>,
     close,
   };
+}
+
+function startChild(profile: GivenProfile): ChildProcess {
+  return fork(new URL('./kernels-main.js', import.meta.url), [JSON.stringify(profile)], {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
 }
 
 function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> {
@@ -88,14 +110,15 @@ function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> 
       child.stderr?.removeAllListeners('data');
       resolve(outcome);
     };
-    const dead = (how: string): void => end({ died: `${running}: ${how} ${told.trim()}`.trim() });
+    const dead = (how: string, signal: string | null = null): void =>
+      end({ died: `${running}: ${how} ${told.trim()}`.trim(), signal });
     const timer = setTimeout(() => dead(`silent for ${SILENCE_MS / 1000} s`), SILENCE_MS);
     child.on('message', (note: Note) => {
       if ('running' in note) running = note.running;
       else if ('failed' in note) dead(note.failed);
       else end(note);
     });
-    child.on('exit', (code, signal) => dead(`the process ended with ${signal ?? code}`));
+    child.on('exit', (code, signal) => dead(`the process ended with ${signal ?? code}`, signal));
     child.stderr?.on('data', (text: Buffer) => {
       told += text;
     });

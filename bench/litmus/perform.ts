@@ -14,11 +14,15 @@ export interface Names {
   readonly threads: Readonly<Record<string, number>>;
 }
 
-/** A message of a userfaultfd, its address in pages from the area on. */
+/** A message of a userfaultfd, its addresses in pages from the area on. */
 export interface Message {
   readonly event: number;
-  readonly flags: number;
+  /** Of a fault. */
+  readonly flags?: number;
   readonly at: number;
+  /** Of an event: how long the range is, and of REMAP where it is now. */
+  readonly pages?: number;
+  readonly to?: number;
   /** The thread that faulted; absent where the message does not say. */
   readonly thread?: string;
 }
@@ -39,6 +43,7 @@ const PRESET = 0x5555_5555_5555;
 const PROTS = { rw: u.PROT_READ | u.PROT_WRITE, r: u.PROT_READ, w: u.PROT_WRITE, none: u.PROT_NONE } as const;
 const ADVICES = {
   DONTNEED: u.MADV_DONTNEED,
+  FREE: u.MADV_FREE,
   REMOVE: u.MADV_REMOVE,
   POPULATE_READ: u.MADV_POPULATE_READ,
   POPULATE_WRITE: u.MADV_POPULATE_WRITE,
@@ -91,18 +96,19 @@ const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
   mmap: (k, step, { base, files }) => {
     const { at, pages, prot = 'rw', file, page = 0 } = step;
     const kind = file === undefined ? u.MAP_PRIVATE | u.MAP_ANONYMOUS : u.MAP_SHARED;
+    const fixed = step.over ? u.MAP_FIXED : u.MAP_FIXED_NOREPLACE;
     const huge = step.huge ? u.MAP_HUGETLB | u.MAP_HUGE_2MB : 0;
-    const rest = u.MAP_FIXED_NOREPLACE | huge | (step.noreserve ? u.MAP_NORESERVE : 0);
+    const rest = fixed | huge | (step.noreserve ? u.MAP_NORESERVE : 0);
     const flags = (step.private ? u.MAP_PRIVATE : kind) | rest;
     const [address, length] = [base + bytes(at), bytes(pages)];
-    k.munmap(address, length); // MAP_FIXED in two calls: over a hole, linux's machine takes it for a mistake
+    if (!step.over) k.munmap(address, length); // MAP_FIXED in two calls: over a hole, linux's machine takes it for a mistake
     return plain(k.mmap(address, length, PROTS[prot], flags, named(files, file), bytes(page)));
   },
   munmap: (k, { at, pages }, { base }) => plain(k.munmap(base + bytes(at), bytes(pages))),
-  mremap: (k, { at, pages, to, keep = false }, { base }) => {
+  mremap: (k, { at, pages, to, keep = false, over = false }, { base }) => {
     const flags = u.MREMAP_MAYMOVE | u.MREMAP_FIXED | (keep ? u.MREMAP_DONTUNMAP : 0);
     const [from, length, target] = [base + bytes(at), bytes(pages), base + bytes(to)];
-    if (target < from + length && from < target + length)
+    if (over || (target < from + length && from < target + length))
       return plain(k.mremap(from, length, length, flags, target));
     // As for mmap; and with a page on either side, so that what is moved never becomes one mapping with its neighbours.
     const page = to < HUGE ? P : u.HUGE_PAGE_BYTES;
@@ -210,11 +216,27 @@ function told(out: number): number | string {
 }
 
 function messageAt(into: Uint8Array, index: number, { base, threads }: Names): Message {
-  const message = u.uffdMsg.decode(into.subarray(index * u.uffdMsg.size)) as u.UffdPagefault;
-  const { event, flags, address, ptid } = message;
-  const found = { event: Number(event), flags: Number(flags), at: (Number(address) - base) / P };
-  const thread = Object.keys(threads).find((name) => threads[name] === ptid);
-  return thread === undefined ? found : { ...found, thread };
+  const message = u.uffdMsg.decode(into.subarray(index * u.uffdMsg.size));
+  const pagesTo = (address: number): number => (address - base) / P;
+  switch (message.event) {
+    case u.UFFD_EVENT_PAGEFAULT: {
+      const { event, flags, address, ptid } = message;
+      const found = { event, flags, at: pagesTo(address) };
+      const thread = Object.keys(threads).find((name) => threads[name] === ptid);
+      return thread === undefined ? found : { ...found, thread };
+    }
+    case u.UFFD_EVENT_REMAP: {
+      const { event, from, to, len } = message;
+      return { event, at: pagesTo(from), pages: len / P, to: pagesTo(to) };
+    }
+    case u.UFFD_EVENT_REMOVE:
+    case u.UFFD_EVENT_UNMAP: {
+      const { event, start, end } = message;
+      return { event, at: pagesTo(start), pages: (end - start) / P };
+    }
+    default:
+      throw new Error(`a message of event ${message.event}, which no program can ask for`);
+  }
 }
 
 function accessed(access: () => number | undefined): Answer {

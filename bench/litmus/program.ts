@@ -26,6 +26,8 @@ const Name = Type.String({ pattern: '^[a-z][a-z0-9]*$' });
 const Value = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
 /** Who makes a call that may sleep in a fault (default T0); in a race, whose step it is. */
 const Thread = Type.Optional(Type.Enum([...THREADS]));
+/** By one call over what is mapped there, all of which must be; else that is unmapped first. */
+const Over = Type.Optional(Type.Boolean());
 const oneOf = <const Names extends readonly string[]>(...names: Names) =>
   Type.Enum([...names] as Names[number][]);
 const some = <const Names extends readonly string[]>(...names: Names) =>
@@ -44,6 +46,8 @@ const expected = {
         flags: Type.Optional(Type.Integer()),
         at: Type.Optional(Type.Number()),
         thread: Type.Optional(Type.String()),
+        to: Type.Optional(Type.Number()),
+        pages: Type.Optional(Type.Number()),
       }),
     ),
   ),
@@ -76,13 +80,15 @@ export const StepSchema = Type.Union([
     /** MAP_HUGETLB: for a mapping of no file. */
     huge: Type.Optional(Type.Boolean()),
     noreserve: Type.Optional(Type.Boolean()),
+    over: Over,
+    thread: Thread,
   }),
-  step('munmap', range),
-  step('mremap', { ...range, to: At, keep: Type.Optional(Type.Boolean()) }),
+  step('munmap', { ...range, thread: Thread }),
+  step('mremap', { ...range, to: At, keep: Type.Optional(Type.Boolean()), over: Over, thread: Thread }),
   step('mprotect', { ...range, prot: Prot }),
   step('madvise', {
     ...range,
-    advice: oneOf('DONTNEED', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
+    advice: oneOf('DONTNEED', 'FREE', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
     thread: Thread,
   }),
   step('userfaultfd', { uffd: Name, flags: some('O_NONBLOCK', 'USER_MODE_ONLY') }),
@@ -121,10 +127,15 @@ export function hasHugePages({ steps, after = [], race = {} }: Program): boolean
 
 const MAY_SLEEP: ReadonlySet<Step['call']> = new Set(['load', 'store', 'copy', 'pread', 'pwrite', 'madvise']);
 
-/** The thread that makes the step in lock step; null: who watches makes it, since it cannot sleep. */
-export function threadOf(step: Step): ThreadName | null {
-  if (!MAY_SLEEP.has(step.call)) return null;
-  return ('thread' in step ? step.thread : undefined) ?? 'T0';
+const MAY_RAISE_EVENTS: ReadonlySet<Step['call']> = new Set(['mmap', 'munmap', 'mremap']);
+
+/**
+ * The thread that makes the step in lock step; null: who watches makes it, since it cannot sleep. Where a userfaultfd has asked
+ * for events, so can more calls.
+ */
+export function threadOf(step: Step, hasEvents: boolean): ThreadName | null {
+  const maySleep = MAY_SLEEP.has(step.call) || (hasEvents && MAY_RAISE_EVENTS.has(step.call));
+  return maySleep ? (('thread' in step ? step.thread : undefined) ?? 'T0') : null;
 }
 
 const Race = Type.Partial(

@@ -5,12 +5,15 @@ import type { Actor } from './actor.ts';
 import type { Scratch } from './look.ts';
 import type { Answer } from './perform.ts';
 import type { Step, ThreadName } from './program.ts';
+import { waitingIn } from './waiting.ts';
 
 /** What programs run on, one after the other. */
 export interface Machine {
   readonly kernel: u.Kernel;
   readonly actors: ReadonlyMap<ThreadName, Actor>;
   readonly scratch: Scratch;
+  /** A thread of no program: unmaps what is left of one, which may have to be told first. */
+  readonly janitor: Actor;
 }
 
 /** One of them. */
@@ -28,6 +31,8 @@ export interface Running extends Machine {
   readonly marks: boolean;
   /** Whether there are huge pages. */
   readonly huge: boolean;
+  /** Whether a userfaultfd may have asked for events. */
+  readonly hasEvents: boolean;
   /** Threads at a call. */
   readonly busy: Map<ThreadName, Step>;
 }
@@ -65,8 +70,10 @@ export function settle(running: Running, certainMs = 0): [ThreadName, readonly A
 
 const IDLE = new Int32Array(new SharedArrayBuffer(4));
 
-function sleepersOf({ kernel, names }: Running): number {
-  return Object.values(names.uffds).reduce((sum, fd) => sum + totalOf(kernel, fd), 0);
+function sleepersOf(running: Running): number {
+  const { kernel, names, hasEvents } = running;
+  const inFaults = Object.values(names.uffds).reduce((sum, fd) => sum + totalOf(kernel, fd), 0);
+  return hasEvents ? inFaults + waitingIn(running) : inFaults;
 }
 
 function totalOf(kernel: u.Kernel, fd: number): number {

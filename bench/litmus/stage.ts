@@ -24,6 +24,7 @@ import {
 } from './program.ts';
 import { type Machine, type Running, settle } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
+import { waitingIn } from './waiting.ts';
 
 /** What one step came to. */
 export interface Moment extends Answer {
@@ -64,29 +65,33 @@ export interface Stage {
 
 /** Where the area lies; nothing else of the process comes there. */
 const BASE = { sim: HUGE * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
-/** As far as the calls of a program may reach. */
-const AREA_BYTES = (1 + HUGE_ROOM + 4) * u.HUGE_PAGE_BYTES;
+/** From the area on, as far as the calls of a program may reach. */
+const REACHED_BYTES = (1 + HUGE_ROOM + 4) * u.HUGE_PAGE_BYTES;
 /** A machine on which a program that is no longer than ours runs out of nothing but huge pages. */
 const SIM = {
   memoryBytes: 4096 * u.PAGE_BYTES + HUGE_POOL * u.HUGE_PAGE_BYTES,
-  addressBytes: BASE.sim + AREA_BYTES + 1024 * u.PAGE_BYTES,
+  addressBytes: BASE.sim + REACHED_BYTES + 1024 * u.PAGE_BYTES,
   hugePages: HUGE_POOL,
 };
 /** For which a race must be quiet. */
 const CERTAIN_MS = 30;
 
-/** @throws KernelUnavailableError */
-export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
-  const kernel = kind === 'sim' ? u.openKernel('sim', SIM) : u.openKernel('linux');
+/**
+ * @param profile which simulated kernel
+ * @throws KernelUnavailableError
+ */
+export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions = {}): Promise<Stage> {
+  const kernel = kind === 'sim' ? u.openKernel('sim', { ...SIM, ...profile }) : u.openKernel('linux');
   const actors = new Map<ThreadName, Actor>();
   for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
-  const scratch = openScratch(kernel);
+  const janitor = await startActor(kernel.handle());
+  const machine: Machine = { kernel, actors, janitor, scratch: openScratch(kernel) };
   return {
-    run: (program, foreseen) => runProgram({ kernel, actors, scratch }, program, foreseen),
-    race: (program, turns) => raceProgram({ kernel, actors, scratch }, program, turns),
+    run: (program, foreseen) => runProgram(machine, program, foreseen),
+    race: (program, turns) => raceProgram(machine, program, turns),
     claimHugePool: async () => (kind === 'sim' ? null : claimHugePool(kernel)),
     async close() {
-      for (const actor of actors.values()) await actor.end();
+      for (const actor of [...actors.values(), janitor]) await actor.end();
       kernel.dispose();
     },
   };
@@ -126,9 +131,13 @@ function onCleanStage<Result>(
   const { kernel, actors } = machine;
   const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
   const names = { base: BASE[kernel.kind], files: {}, hugeFiles: {}, uffds: {}, threads };
-  const marks = JSON.stringify(program).includes('"WP"');
-  const huge = hasHugePages(program);
-  const running: Running = { ...machine, names, marks, huge, blocking: new Set(), busy: new Map() };
+  const text = JSON.stringify(program);
+  const has = {
+    marks: text.includes('"WP"'),
+    huge: hasHugePages(program),
+    hasEvents: text.includes('"EVENT_'),
+  };
+  const running: Running = { ...machine, names, ...has, blocking: new Set(), busy: new Map() };
   try {
     return body(running);
   } finally {
@@ -138,7 +147,7 @@ function onCleanStage<Result>(
 
 function moment(running: Running, step: Step, signal: string | undefined): Moment {
   const { kernel, names, scratch, busy } = running;
-  const asking = threadOf(step);
+  const asking = threadOf(step, running.hasEvents);
   const wasBusy = new Set(busy.keys());
   const races = mayWakeTwo(busy, step);
   let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
@@ -160,8 +169,9 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 /** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
-  const area = AREA_BYTES;
+  const area = REACHED_BYTES;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
+  if (running.hasEvents) unmapTelling(running);
   kernel.munmap(names.base, area);
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
   for (const [key, fd] of Object.entries(names.uffds)) {
@@ -172,4 +182,23 @@ function cleanUp(running: Running): void {
   }
   for (const fd of Object.values(names.files)) kernel.close(fd);
   kernel.munmap(names.base, area);
+}
+
+/**
+ * What is unmapped may have to be told, which who unmaps it cannot read itself. Others wait for theirs to be read, too: then they
+ * are done, and map nothing any more.
+ */
+function unmapTelling(running: Running): void {
+  const { kernel, names, janitor } = running;
+  const into = new Uint8Array(16 * u.uffdMsg.size);
+  const readAll = (): void => {
+    for (const fd of Object.values(names.uffds)) while (kernel.read(fd, into) > 0);
+  };
+  for (const fd of Object.values(names.uffds)) kernel.fcntl(fd, u.F_SETFL, u.O_NONBLOCK);
+  janitor.ask([{ call: 'munmap', at: 0, pages: REACHED_BYTES / u.PAGE_BYTES }], names);
+  while (janitor.answers() === null) readAll();
+  do {
+    readAll();
+    settle(running);
+  } while (waitingIn(running) > 0);
 }

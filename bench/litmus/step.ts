@@ -4,12 +4,13 @@ import type { Actor } from './actor.ts';
 import { type Answer, open, perform } from './perform.ts';
 import { HUGE, type Step, threadOf } from './program.ts';
 import { pendingOf, type Running } from './running.ts';
+import { mayRaiseEvent } from './waiting.ts';
 
 /** Makes the step, or has its thread begin it. */
 export function begin(running: Running, step: Step): Answer {
   const { kernel, actors, names, busy, blocking } = running;
-  if (isHeldUp(busy, step)) return { is: 'busy' };
-  const thread = threadOf(step);
+  if (isHeldUp(running, step)) return { is: 'busy' };
+  const thread = threadOf(step, running.hasEvents);
   if (thread !== null) {
     busy.set(thread, step);
     (actors.get(thread) as Actor).ask([step], names);
@@ -30,8 +31,8 @@ const CHANGE_A_FILE: ReadonlySet<Step['call']> = new Set(['pwrite', 'fallocate',
  * Whether the step would have to wait for a thread that sleeps: its own; one that keeps the userfaultfd open by its call,
  * so that it could neither be counted nor woken; or one that writes to the file.
  */
-function isHeldUp(busy: Running['busy'], step: Step): boolean {
-  const thread = threadOf(step);
+function isHeldUp({ busy, hasEvents }: Running, step: Step): boolean {
+  const thread = threadOf(step, hasEvents);
   if (thread !== null && busy.has(thread)) return true;
   const calls = [...busy.values()];
   if (step.call === 'close') return calls.some((other) => 'uffd' in other && other.uffd === step.uffd);
@@ -55,18 +56,23 @@ function name(running: Running, step: Step & { call: 'memfd_create' | 'userfault
  * An access that would end the process: by a system call, which answers EFAULT for it. Which signal it would be, this does
  * not tell.
  */
-export function probe({ kernel, names, scratch, busy }: Running, step: Step, signal: string): Answer {
+export function probe(running: Running, step: Step, signal: string): Answer {
+  const { kernel, names, scratch } = running;
   if (step.call !== 'load' && step.call !== 'store') return { is: `no access, and yet ${signal}` };
-  if (isHeldUp(busy, step)) return { is: 'busy' };
+  if (isHeldUp(running, step)) return { is: 'busy' };
   const address = names.base + Math.round(step.at * u.PAGE_BYTES);
   const answer =
     step.call === 'load' ? kernel.pwrite(scratch.fd, address, 4, 0) : kernel.pread(scratch.fd, address, 4, 0);
   return { is: answer === -u.EFAULT ? signal : `allowed (${answer})` };
 }
 
-/** Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them. */
+/**
+ * Whether two threads may sleep on pages of the step's range; closing a userfaultfd is about all of them. Or one call reads
+ * several messages: whoever waits until the first is read may raise another meanwhile.
+ */
 export function mayWakeTwo(busy: Running['busy'], step: Step): boolean {
   if (step.call === 'close') return busy.size > 1;
+  if (step.call === 'read' && (step.messages ?? 1) > 1) return [...busy.values()].some(mayRaiseEvent);
   if (!('at' in step)) return false;
   const [first, end] = pagesOf(step);
   const sleepers = [...busy.values()].map((call) =>

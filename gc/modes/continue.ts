@@ -173,6 +173,7 @@ export const continueMode: MappingMode = {
   updatesInPlace: true,
   keepsPrefix: true,
   features: UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
+  movesPages: true,
   needs: (r) => ({ memoryBytes: allBytes(r) + r.heapBytes, addressBytes: 4 * allBytes(r) }),
   reserve,
   attach: (context) => attachFiles(context).thread,

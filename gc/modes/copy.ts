@@ -60,6 +60,7 @@ export const copyMode: MappingMode = {
   untouchedStay: false,
   updatesInPlace: false,
   features: 0n,
+  movesPages: true,
   needs: (r) => ({
     memoryBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
     addressBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),

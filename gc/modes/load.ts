@@ -23,7 +23,7 @@ export function isModule(name: string): boolean {
 }
 
 type Kind = 'string' | 'boolean' | 'bigint' | 'function';
-const OF_MODE: Readonly<Record<Exclude<keyof MappingMode, 'keepsPrefix'>, Kind>> = {
+const OF_MODE: Readonly<Record<Exclude<keyof MappingMode, 'keepsPrefix' | 'movesPages'>, Kind>> = {
   name: 'string',
   concurrent: 'boolean',
   anyonePublishes: 'boolean',

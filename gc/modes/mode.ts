@@ -151,6 +151,8 @@ export interface MappingMode {
   readonly keepsPrefix?: boolean;
   /** UFFD_FEATURE_* that the mode needs. */
   readonly features: bigint;
+  /** Whether it calls mremap with MREMAP_DONTUNMAP, which not every Linux has (default false). */
+  readonly movesPages?: boolean;
   /** Physical memory and addresses that the simulated machine needs, in bytes. */
   readonly needs: (r: Reservation) => { memoryBytes: number; addressBytes: number };
   /** Maps all ranges, once. @throws SyscallError */

@@ -91,6 +91,7 @@ export const moveMode: MappingMode = {
   updatesInPlace: true,
   keepsPrefix: true,
   features: UFFD_FEATURE_MOVE,
+  movesPages: true,
   needs: (r) => {
     const bytes = 3 * hiddenBytes(r) + r.rawBytes;
     return { memoryBytes: bytes, addressBytes: bytes };

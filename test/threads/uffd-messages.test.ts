@@ -49,7 +49,7 @@ it('two threads on one page are two messages, each with its own flags and thread
     [0, a.tid],
     [u.UFFD_PAGEFAULT_FLAG_WRITE, b.tid],
   ]);
-  expect(k.fdinfo(fd)).toEqual({ pending: 0, total: 2, features: u.UFFD_FEATURE_THREAD_ID });
+  expect(k.fdinfo(fd)).toMatchObject({ pending: 0, total: 2, features: u.UFFD_FEATURE_THREAD_ID });
   uffd.zeropage(addr, P);
   expect(await store).toBe(6);
   expect([0, 6]).toContain(await load);

@@ -1,7 +1,19 @@
 /** UFFDIO_ZEROPAGE without sleepers. */
 import { expect, it } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
-import { accessed, MINOR, MISSING, mapAnon, mapFile, openMachine, openUffd, P, zeropage } from './machine.js';
+import {
+  accessed,
+  MINOR,
+  MISSING,
+  mapAnon,
+  mapFile,
+  ok,
+  openMachine,
+  openUffd,
+  P,
+  RW,
+  zeropage,
+} from './machine.js';
 
 it('private memory gets the shared zero page, and a copy of its own at the first write', () => {
   const k = openMachine();
@@ -27,6 +39,17 @@ it('a shared file gets a page of zeroes; EEXIST if it has one; EFAULT past its e
   expect(zeropage(k, uffd.fd, addr + 2 * P, P)).toEqual({ errno: 'EFAULT', out: -u.EFAULT });
   k.store32(alias, 8);
   expect(k.load32(addr)).toBe(8);
+});
+
+it('a private mapping of a file gets the zero page, up to the end of the file', () => {
+  const k = openMachine();
+  const uffd = openUffd(k);
+  const { fd } = mapFile(k, 1);
+  const addr = ok(k.mmap(0, 2 * P, RW, u.MAP_PRIVATE, fd, 0));
+  uffd.register(addr, 2 * P, MISSING);
+  expect(zeropage(k, uffd.fd, addr, 2 * P)).toEqual({ errno: 'EAGAIN', out: P });
+  expect(zeropage(k, uffd.fd, addr + P, P)).toEqual({ errno: 'EFAULT', out: -u.EFAULT });
+  expect(k.memory().bytes).toBe(0);
 });
 
 it('EEXIST over what is mapped, ENOENT where nothing is registered', () => {

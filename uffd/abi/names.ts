@@ -5,10 +5,12 @@ import * as requests from './userfaultfd.ts';
 /** Every feature this package names, as one set. */
 export const UFFD_API_FEATURES: bigint = Object.values(features).reduce((all, bit) => all | bit, 0n);
 
-/** The features in a set, under Linux's names; bits without a name as `bit 31`. */
+/** A module's namespace has its names in the order of the alphabet. */
+const byBit = Object.entries(features).sort(([, a], [, b]) => (a < b ? -1 : 1));
+
+/** The features in a set, under Linux's names, lowest bit first; then bits without a name, as `bit 31`. */
 export function featureNames(set: bigint): string[] {
-  const named = Object.entries(features).filter(([, bit]) => (set & bit) !== 0n);
-  const names = named.map(([name]) => name);
+  const names = byBit.filter(([, bit]) => (set & bit) !== 0n).map(([name]) => name);
   for (let bit = 0; bit < 64; bit++) {
     const mask = 1n << BigInt(bit);
     if ((set & mask & ~UFFD_API_FEATURES) !== 0n) names.push(`bit ${bit}`);

@@ -147,8 +147,8 @@ export const UFFDIO_WRITEPROTECT = _IOWR(UFFDIO, _UFFDIO_WRITEPROTECT, uffdioWri
 export const UFFDIO_CONTINUE = _IOWR(UFFDIO, _UFFDIO_CONTINUE, uffdioContinue.size);
 /**
  * 0x8020aa07: the same request as 5.13's release candidates encoded it, and the first Android header that carried
- * it back with them. Mainline corrected the direction before 5.13 came out, and answers this number −EINVAL. Here
- * so that a trace or a client built with that header can be recognised.
+ * it back with them: that of 5.4 keeps it, and knows no other. Mainline corrected the direction before 5.13 came out
+ * (808e9df47775), and answers this number −EINVAL.
  */
 export const UFFDIO_CONTINUE_IOR = _IOR(UFFDIO, _UFFDIO_CONTINUE, uffdioContinue.size);
 export const UFFDIO_POISON = _IOWR(UFFDIO, _UFFDIO_POISON, uffdioPoison.size);

@@ -116,12 +116,43 @@ export function unmap(libc: Libc, m: LinuxMachine, addr: number, length: number)
     table.remove(m.ranges, addr, addr + whole);
     return mapped;
   });
+  const range = { start: addr, end: addr + whole };
+  if (parts.length > 0 && parts.every(({ viewed }) => !viewed) && fillsHoles(libc, range, parts))
+    return libc.munmap(addr, whole); // one call, which a userfaultfd may be told of as it was made
   for (const { start, end, viewed } of parts) {
     const answer = viewed ? backWithNothing(libc, start, end - start) : libc.munmap(start, end - start);
     if (answer < 0) return answer;
     keepingBook(m, () => freeLinear(m, start, end));
   }
   return 0;
+}
+
+/**
+ * Takes what lies between the parts of a range, so that it can be unmapped as a whole; false if some of it is somebody
+ * else's, or there is too much of it.
+ */
+function fillsHoles(libc: Libc, { start, end }: Span, parts: readonly Span[]): boolean {
+  const filled: Span[] = [];
+  let from = start;
+  for (const part of [...parts].sort((a, b) => a.start - b.start).concat({ start: end, end })) {
+    const hole = { start: from, end: part.start };
+    if (hole.start < hole.end && !fills(libc, hole)) {
+      for (const each of filled) libc.munmap(each.start, each.end - each.start);
+      return false;
+    }
+    if (hole.start < hole.end) filled.push(hole);
+    from = part.end;
+  }
+  return true;
+}
+
+function fills(libc: Libc, { start, end }: Span): boolean {
+  return libc.mmap(start, end - start, PROT_NONE, RESERVE | MAP_FIXED_NOREPLACE, -1, 0) >= 0;
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
 }
 
 interface Remapping {
@@ -167,23 +198,57 @@ function inWholePages(m: LinuxMachine, r: Remapping): Remapping {
 function isOursBut(libc: Libc, m: LinuxMachine, { old, oldLength }: Remapping): boolean {
   if (!isOurs(m, old, 1)) return false;
   for (let page = old; page < old + oldLength; page += PAGE_BYTES)
-    if (!isOurs(m, page, 1) && libc.madvise(page, PAGE_BYTES, MADV_NORMAL) !== -ENOMEM) return false;
+    if (!isOurs(m, page, 1) && isMapped(libc, page)) return false;
   return true;
 }
 
+/**
+ * Enters a move. Its call may have waited until a userfaultfd was read of (events), and others have mapped what it had left, or
+ * unmapped what it had made: of both places what is there now counts.
+ */
 function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): void {
   const { old, oldLength, newLength, flags } = r;
   keepingBook(m, () => {
     const stays = (flags & MREMAP_DONTUNMAP) !== 0;
     const grown = { start: old, end: old + newLength, tag: table.tagAt(m.ranges, old) };
     const parts = oldLength === newLength ? table.partsIn(m.ranges, old, old + oldLength) : [grown];
-    if (!stays) leave(libc, m, old, oldLength, start);
+    if (!stays) {
+      const left = start === old ? [{ start: old, end: old + oldLength }] : unmappedIn(libc, old, oldLength);
+      for (const range of left) leave(libc, m, range.start, range.end - range.start, start);
+    }
     table.remove(m.watches, old, old + oldLength);
     for (const { start: from, end, tag } of parts) {
-      const there = table.remove(m.ranges, start + from - old, start + end - old);
-      table.put(m.ranges, { start: start + from - old, end: start + end - old, tag, viewed: there });
+      for (const range of mappedIn(libc, start + from - old, end - from)) {
+        const there = table.remove(m.ranges, range.start, range.end);
+        table.put(m.ranges, { ...range, tag, viewed: there });
+      }
     }
   });
+}
+
+/** What is mapped of a range: mostly all of it, by one call. */
+function mappedIn(libc: Libc, start: number, length: number): Span[] {
+  if (libc.madvise(start, length, MADV_NORMAL) === 0) return [{ start, end: start + length }];
+  return pagesWhere(start, length, (page) => isMapped(libc, page));
+}
+
+/** What is not: mostly all of it. */
+function unmappedIn(libc: Libc, start: number, length: number): Span[] {
+  const range = { start, end: start + length };
+  if (fills(libc, range)) {
+    libc.munmap(start, length);
+    return [range];
+  }
+  return pagesWhere(start, length, (page) => !isMapped(libc, page));
+}
+
+function pagesWhere(start: number, length: number, is: (page: number) => boolean): Span[] {
+  const pages = Array.from({ length: length / PAGE_BYTES }, (_, i) => start + i * PAGE_BYTES);
+  return pages.filter(is).map((page) => ({ start: page, end: page + PAGE_BYTES }));
+}
+
+function isMapped(libc: Libc, page: number): boolean {
+  return libc.madvise(page, PAGE_BYTES, MADV_NORMAL) !== -ENOMEM;
 }
 
 /** The book no longer has that range; what a view is of stays mapped, to nothing. */
@@ -201,7 +266,7 @@ function noteMovedPart(libc: Libc, m: LinuxMachine, r: Remapping): void {
     Array.from({ length: (end - start) / PAGE_BYTES }, (_, i) => start + i * PAGE_BYTES),
   );
   for (const page of pages) {
-    if (libc.madvise(page, PAGE_BYTES, MADV_NORMAL) !== -ENOMEM) return;
+    if (isMapped(libc, page)) return;
     const moved = { ...r, old: page, oldLength: PAGE_BYTES, newLength: PAGE_BYTES };
     noteMove(libc, m, moved, newAddr + page - old);
   }

@@ -8,6 +8,7 @@ import type { FaultOutcome } from './fault-step.ts';
 import type { Machine } from './machine.ts';
 import { frameWord, isPresent, isWritable, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf, pieces } from './ranges.ts';
+import { sleepsOf } from './tasks.ts';
 
 /**
  * Index in physical memory of the first word of the page at `address`, once an access of this kind is allowed. It
@@ -16,10 +17,13 @@ import { pageOf, pieces } from './ranges.ts';
  */
 export function translate(m: Machine, task: number, address: number, write: boolean): number {
   const page = pageOf(address);
+  const sleeps = sleepsOf(m, task);
   for (;;) {
     const pte = pteAt(m, page);
     if (isAccessible(pte, write)) return frameWord(pte);
-    const outcome = handleFault(m, task, { page, write, kernelMode: false, offset: address % PAGE_BYTES });
+    const again = sleepsOf(m, task) !== sleeps;
+    const offset = address % PAGE_BYTES;
+    const outcome = handleFault(m, task, { page, write, kernelMode: false, offset, again });
     if (outcome !== 'ok' && outcome !== 'retry') throw accessError(outcome, address);
   }
 }
@@ -38,7 +42,8 @@ function accessError(outcome: FaultOutcome, address: number): AccessError {
     return new AccessError(
       'SIGBUS',
       address,
-      'past the end of the file mapped there, poisoned, or watched by a userfaultfd with UFFD_FEATURE_SIGBUS',
+      'past the end of the file mapped there, poisoned, or watched by a userfaultfd with UFFD_FEATURE_SIGBUS ' +
+        '(before Linux 5.7 also: woken from a userfault to meet another)',
     );
   if (outcome === 'nomem') {
     const why = 'the machine has no physical memory left; open it with more';

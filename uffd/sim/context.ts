@@ -1,51 +1,38 @@
 /**
- * userfaultfd contexts: the queue of faults nobody has read yet (pending, first in first out), the faults read and
- * still asleep, and who waits for them. Queue nodes are the task slots of the faulting threads.
+ * userfaultfd contexts: their features, their queues of faults (queue.ts), and who waits for them.
  *
  * No wake is lost: a faulting thread queues itself, *then* looks at its page-table entry again, *then* sleeps; a
  * resolver installs the entry, *then* looks for sleepers. Whichever came second sees the other.
  */
 import {
+  UFFD_FEATURE_EVENT_REMAP,
+  UFFD_FEATURE_EVENT_REMOVE,
+  UFFD_FEATURE_EVENT_UNMAP,
   UFFD_FEATURE_EXACT_ADDRESS,
   UFFD_FEATURE_SIGBUS,
   UFFD_FEATURE_THREAD_ID,
   UFFD_FEATURE_WP_ASYNC,
   UFFD_FEATURE_WP_UNPOPULATED,
 } from '../abi.ts';
-import {
-  cas,
-  fetchAdd,
-  loadAcquire,
-  loadRelaxed,
-  lock,
-  sleepWhile,
-  storeRelaxed,
-  storeRelease,
-  unlock,
-  wake,
-} from '../sync.ts';
+import { cas, fetchAdd, loadAcquire, sleepWhile, storeRelease, wake } from '../sync.ts';
 import { CONTEXT_WORDS, checkAlive, MAX_CONTEXTS, type Machine } from './machine.ts';
-import { LIST, notify, release, TASK, taskWord } from './tasks.ts';
-
-/** Words of a context. */
-const CONTEXT = {
-  used: 0,
-  lock: 1,
-  features: 2, // those enabled, and INITIALISED
-  userModeOnly: 3,
-  heads: 4, // one a list: pending is heads + LIST.pending, read is heads + LIST.read
-  tails: 7,
-  sleepers: 10, // faults in either list
-  pending: 11,
-  arrivals: 12, // moves with every fault queued; readers and pollers sleep on it
-} as const;
+import {
+  append,
+  CONTEXT,
+  contextWord,
+  count,
+  first,
+  lockLists,
+  setTask,
+  taskField,
+  unlink,
+  unlinkFrom,
+  unlockLists,
+} from './queue.ts';
+import { LIST, notify, release, TASK } from './tasks.ts';
 
 /** Beside the features, as Linux keeps it: the handshake is done. The machine offers no feature above bit 30. */
 const INITIALISED = 1 << 31;
-
-function contextWord(context: number, word: number): number {
-  return context * CONTEXT_WORDS + word;
-}
 
 /** A new context, not yet through the API handshake, or −1 if the table is full. */
 export function createContext(m: Machine, userModeOnly: boolean): number {
@@ -60,8 +47,14 @@ export function createContext(m: Machine, userModeOnly: boolean): number {
   return -1;
 }
 
-export function freeContext(m: Machine, context: number): void {
-  storeRelease(m.contexts, contextWord(context, CONTEXT.used), 0);
+/** One user more. Whoever does this must know that there is one. */
+export function holdContext(m: Machine, context: number): void {
+  fetchAdd(m.contexts, contextWord(context, CONTEXT.users), 1);
+}
+
+/** One user less: without any, its record is another's. */
+export function dropContext(m: Machine, context: number): void {
+  fetchAdd(m.contexts, contextWord(context, CONTEXT.users), -1);
 }
 
 /** The handshake's last step: enables features, once. False if it was done before. */
@@ -85,6 +78,9 @@ export const FEATURE = {
   exactAddress: Number(UFFD_FEATURE_EXACT_ADDRESS),
   wpUnpopulated: Number(UFFD_FEATURE_WP_UNPOPULATED),
   wpAsync: Number(UFFD_FEATURE_WP_ASYNC),
+  eventRemap: Number(UFFD_FEATURE_EVENT_REMAP),
+  eventRemove: Number(UFFD_FEATURE_EVENT_REMOVE),
+  eventUnmap: Number(UFFD_FEATURE_EVENT_UNMAP),
 } as const;
 
 /** Whether one of the features (FEATURE) is enabled. */
@@ -112,7 +108,7 @@ export function queueFault(
   task: number,
   { page, offset }: Pick<FaultMessage, 'page' | 'offset'>,
 ): void {
-  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  lockLists(m, context);
   setTask(m, task, TASK.awake, 0);
   setTask(m, task, TASK.page, page);
   setTask(m, task, TASK.offset, offset);
@@ -120,14 +116,14 @@ export function queueFault(
   append(m, context, task, LIST.pending);
   count(m, context, CONTEXT.pending, 1);
   count(m, context, CONTEXT.sleepers, 1);
-  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  unlockLists(m, context);
 }
 
 /** Takes a fault out of its list, if it still is in one: the page turned out to be there. */
 export function withdrawFault(m: Machine, context: number, task: number): void {
-  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  lockLists(m, context);
   if (taskField(m, task, TASK.list) !== LIST.none) unlink(m, context, task);
-  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  unlockLists(m, context);
 }
 
 /** Lets readers and pollers look again. */
@@ -148,8 +144,8 @@ export interface FaultMessage {
 /** Takes the oldest unread fault and leaves its thread asleep; null if there is none. */
 export function takeMessage(m: Machine, context: number): FaultMessage | null {
   if (pendingFaults(m, context) === 0) return null;
-  lock(m.contexts, contextWord(context, CONTEXT.lock));
-  const task = loadRelaxed(m.contexts, contextWord(context, CONTEXT.heads + LIST.pending)) - 1;
+  lockLists(m, context);
+  const task = first(m, context, LIST.pending);
   // Read under the lock: once it is free the thread may be woken, and fault elsewhere.
   const message = task < 0 ? null : messageOf(m, task);
   if (task >= 0) {
@@ -157,7 +153,7 @@ export function takeMessage(m: Machine, context: number): FaultMessage | null {
     count(m, context, CONTEXT.pending, -1);
     append(m, context, task, LIST.read);
   }
-  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  unlockLists(m, context);
   return message;
 }
 
@@ -179,13 +175,18 @@ export function sleepingFaults(m: Machine, context: number): number {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.sleepers));
 }
 
-/** Sleeps until a fault is pending, or the timeout (ms). True if one is. @throws MachineGoneError */
-export function awaitFault(m: Machine, context: number, timeoutMs: number): boolean {
+/** Calls that wait until their event is read. */
+export function waitingCalls(m: Machine, context: number): number {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.events));
+}
+
+/** Sleeps until there is something to read, or the timeout (ms). True if there is. @throws MachineGoneError */
+export function awaitMessage(m: Machine, context: number, timeoutMs: number): boolean {
   const until = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs;
   for (;;) {
     const arrivals = loadAcquire(m.contexts, contextWord(context, CONTEXT.arrivals));
     checkAlive(m);
-    if (pendingFaults(m, context) > 0) return true;
+    if (pendingFaults(m, context) + waitingCalls(m, context) > 0) return true;
     const left = until === Infinity ? Infinity : until - performance.now();
     if (left <= 0) return false;
     sleepWhile(m.contexts, contextWord(context, CONTEXT.arrivals), arrivals, left);
@@ -199,10 +200,10 @@ export function awaitFault(m: Machine, context: number, timeoutMs: number): bool
 export function wakeRange(m: Machine, context: number, start: number, end: number): void {
   if (sleepingFaults(m, context) === 0) return;
   const woken: number[] = [];
-  lock(m.contexts, contextWord(context, CONTEXT.lock));
+  lockLists(m, context);
   releaseIn(m, context, LIST.pending, start, end, woken);
   releaseIn(m, context, LIST.read, start, end, woken);
-  unlock(m.contexts, contextWord(context, CONTEXT.lock));
+  unlockLists(m, context);
   for (const task of woken) notify(m, task);
 }
 
@@ -214,10 +215,8 @@ function releaseIn(
   end: number,
   woken: number[],
 ): void {
-  let next = loadRelaxed(m.contexts, contextWord(context, CONTEXT.heads + list));
-  while (next !== 0) {
-    const task = next - 1;
-    next = taskField(m, task, TASK.next);
+  for (let task = first(m, context, list), next: number; task >= 0; task = next) {
+    next = taskField(m, task, TASK.next) - 1;
     const page = taskField(m, task, TASK.page);
     if (page < start || page >= end) continue;
     unlink(m, context, task);
@@ -229,52 +228,4 @@ function releaseIn(
 /** The machine ends: lets every reader and poller see it. */
 export function announceAll(m: Machine): void {
   for (let context = 0; context < MAX_CONTEXTS; context++) announce(m, context);
-}
-
-// What follows is called under the context's lock, which guards the lists: their words are loaded and stored
-// plainly. The two counts are read without it.
-
-function taskField(m: Machine, task: number, word: number): number {
-  return loadRelaxed(m.tasks, taskWord(task, word));
-}
-
-function setTask(m: Machine, task: number, word: number, value: number): void {
-  storeRelaxed(m.tasks, taskWord(task, word), value);
-}
-
-function count(m: Machine, context: number, word: number, change: number): void {
-  const index = contextWord(context, word);
-  storeRelease(m.contexts, index, loadRelaxed(m.contexts, index) + change);
-}
-
-function unlink(m: Machine, context: number, task: number): void {
-  const list = taskField(m, task, TASK.list);
-  unlinkFrom(m, context, task, list);
-  if (list === LIST.pending) count(m, context, CONTEXT.pending, -1);
-  count(m, context, CONTEXT.sleepers, -1);
-  setTask(m, task, TASK.list, LIST.none);
-}
-
-function append(m: Machine, context: number, task: number, list: number): void {
-  const tail = contextWord(context, CONTEXT.tails + list);
-  const last = loadRelaxed(m.contexts, tail);
-  setTask(m, task, TASK.list, list);
-  setTask(m, task, TASK.previous, last);
-  setTask(m, task, TASK.next, 0);
-  setNext(m, context, last, list, task + 1);
-  storeRelaxed(m.contexts, tail, task + 1);
-}
-
-function unlinkFrom(m: Machine, context: number, task: number, list: number): void {
-  const next = taskField(m, task, TASK.next);
-  const previous = taskField(m, task, TASK.previous);
-  setNext(m, context, previous, list, next);
-  if (next === 0) storeRelaxed(m.contexts, contextWord(context, CONTEXT.tails + list), previous);
-  else setTask(m, next - 1, TASK.previous, previous);
-}
-
-/** Links `next` behind the node `previous` (slot + 1), or at the head of the list if that is 0. */
-function setNext(m: Machine, context: number, previous: number, list: number, next: number): void {
-  if (previous === 0) storeRelaxed(m.contexts, contextWord(context, CONTEXT.heads + list), next);
-  else setTask(m, previous - 1, TASK.next, next);
 }

@@ -15,7 +15,7 @@ import {
 } from '../abi.ts';
 import { EBADF, EINVAL, EMFILE } from '../errno.ts';
 import { cas, fetchAdd, loadAcquire, lock, storeRelease, unlock } from '../sync.ts';
-import { freeContext } from './context.ts';
+import { dropContext } from './context.ts';
 import { endShootdown } from './frames.ts';
 import { DESCRIPTION_WORDS, MAX_DESCRIPTORS, type Machine, STATE } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
@@ -138,7 +138,7 @@ function drop(m: Machine, description: number): void {
   if (fetchAdd(m.descriptions, wordOf(description, DESCRIPTION.references), -1) > 1) return;
   if (kind === KIND.userfaultfd) {
     releaseContext(m, object);
-    freeContext(m, object);
+    dropContext(m, object);
     return;
   }
   exclusively(m, () => {

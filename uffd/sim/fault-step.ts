@@ -25,6 +25,8 @@ export interface Access {
   readonly kernelMode: boolean;
   /** Of the byte, on the page. */
   readonly offset: number;
+  /** Whether the access has slept in a userfault already. */
+  readonly again: boolean;
 }
 
 export type Step = FaultOutcome | Message;
@@ -47,6 +49,7 @@ export function busError({ kernelMode }: Access): FaultOutcome {
 export function userfault(m: Machine, vma: Vma, access: Access, kind: number): Step {
   const { context } = vma;
   if (hasFeature(m, context, FEATURE.sigbus)) return busError(access);
+  if (access.again && !m.profile.has.faultsAgain) return busError(access);
   if (access.kernelMode && isUserModeOnly(m, context)) return 'EFAULT';
   return { context, flags: kind | (access.write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) };
 }

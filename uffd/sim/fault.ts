@@ -44,7 +44,7 @@ import {
   WRITABLE,
   withProtection,
 } from './page-table.ts';
-import { enterTranslating, isTranslating, leaveTranslating, sleepInFault } from './tasks.ts';
+import { enterTranslating, isTranslating, leaveTranslating, sleepInFault, sleepsOf } from './tasks.ts';
 import { findVma, type Vma } from './vmas.ts';
 
 /**
@@ -88,8 +88,10 @@ export function faultIn(
   write: boolean,
   offset = 0,
 ): Exclude<FaultOutcome, 'retry'> {
+  const sleeps = sleepsOf(m, task);
   for (;;) {
-    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset });
+    const again = sleepsOf(m, task) !== sleeps;
+    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset, again });
     if (outcome !== 'retry') return outcome;
   }
 }

@@ -22,6 +22,7 @@ import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { readableWord } from './access.ts';
 import { wakeRange } from './context.ts';
+import { isChanging } from './events.ts';
 import { faultIn } from './fault.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
@@ -48,17 +49,18 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
   const [dst, src, len] = [take(arg, fields.dst), take(arg, fields.src), take(arg, fields.len)];
   const mode = take(arg, fields.mode);
   if (!isSourceRange(src, len) || !isPageRange(dst, len)) return -EINVAL;
-  if (mode > (UFFDIO_COPY_MODE_DONTWAKE | UFFDIO_COPY_MODE_WP)) return -EINVAL;
+  const wp = m.profile.has.writeProtect ? UFFDIO_COPY_MODE_WP : 0;
+  if (mode > (UFFDIO_COPY_MODE_DONTWAKE | wp)) return -EINVAL;
   const [first, end] = [pageOf(dst), pageOf(dst + len)];
   let page = first;
   let stopped = 0;
   let step = 1;
   for (; page < end; page += step) {
     const call = { page, end, source: src + (page - first) * PAGE_BYTES, mode };
-    stopped = step === 1 ? copyOnce(m, task, call) : IS_HUGE;
+    stopped = step === 1 ? copyOnce(m, context, task, call) : IS_HUGE;
     if (stopped === IS_HUGE) {
       step = PAGES_PER_HUGE;
-      stopped = copyHuge(m, task, call);
+      stopped = copyHuge(m, context, task, call);
     }
     if (stopped !== 0) break;
   }
@@ -79,15 +81,15 @@ interface PageCopy {
 const IS_HUGE = 1;
 
 /** Copies one page: 0, or −errno, or IS_HUGE. The source may have to be faulted in, which cannot be done under the lock. */
-function copyOnce(m: Machine, task: number, { page, end, source, mode }: PageCopy): number {
+function copyOnce(m: Machine, context: number, task: number, { page, end, source, mode }: PageCopy): number {
   for (;;) {
     let absent = -1;
-    const errno = inVma(m, page, end, (vma) => {
+    const errno = inVma(m, context, page, end, (vma) => {
       if (vma.huge) return IS_HUGE;
       const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
       if (protect && !isWatchedForWrites(vma)) return -EINVAL;
       absent = absentSource(m, source);
-      return absent < 0 ? copyPage(m, vma, page, source, protect) : 0;
+      return absent < 0 ? copyPage(m, vma, page, source, protect && m.profile.protects) : 0;
     });
     if (absent < 0) return errno;
     // All of it, before the mapping is looked at again.
@@ -117,7 +119,8 @@ export function continueRange(m: Machine, context: number, arg: Uint8Array): num
   const { fields } = uffdioContinue;
   const [start, len, mode] = [take(arg, fields.start), take(arg, fields.len), take(arg, fields.mode)];
   if (!isPageRange(start, len)) return -EINVAL;
-  if (mode > (UFFDIO_CONTINUE_MODE_DONTWAKE | UFFDIO_CONTINUE_MODE_WP)) return -EINVAL;
+  const wp = m.profile.has.continueProtected ? UFFDIO_CONTINUE_MODE_WP : 0;
+  if (mode > (UFFDIO_CONTINUE_MODE_DONTWAKE | wp)) return -EINVAL;
   const protect = (mode & UFFDIO_CONTINUE_MODE_WP) !== 0;
   const wakes = (mode & UFFDIO_CONTINUE_MODE_DONTWAKE) === 0;
   const out = fillRange(
@@ -176,17 +179,22 @@ function fillRange(
     }
     return 0;
   };
-  let stopped = inVma(m, first, end, (vma) => (vma.huge && eachHuge ? IS_HUGE : run(vma, each, 1)));
+  let stopped = inVma(m, context, first, end, (vma) => (vma.huge && eachHuge ? IS_HUGE : run(vma, each, 1)));
   if (stopped === IS_HUGE && eachHuge !== null)
-    stopped = inHugeVma(m, first, end, (vma) => run(vma, eachHuge, PAGES_PER_HUGE));
+    stopped = inHugeVma(m, context, first, end, (vma) => run(vma, eachHuge, PAGES_PER_HUGE));
   return finish(m, context, first, page, stopped, wakes);
 }
 
-/** Runs `body` under the lock with the one registered VMA that holds [first, end); −ENOENT if there is none. */
-function inVma(m: Machine, first: number, end: number, body: (vma: Vma) => number): number {
+/**
+ * Runs `body` under the lock with the one registered VMA that holds [first, end); −ENOENT if there is none, or in the
+ * oldest releases −EINVAL; −EAGAIN while the layout changes.
+ */
+function inVma(m: Machine, context: number, first: number, end: number, body: (vma: Vma) => number): number {
   return sharing(m, () => {
+    if (isChanging(m, context)) return -EAGAIN;
     const vma = findVma(m, first);
-    return vma === null || vma.context < 0 || vma.end < end ? -ENOENT : body(vma);
+    if (vma !== null && vma.context >= 0 && vma.end >= end) return body(vma);
+    return m.profile.has.absentIsEnoent ? -ENOENT : -EINVAL;
   });
 }
 
@@ -276,6 +284,7 @@ function mapShared(m: Machine, vma: Vma, page: number, frame: number, protect = 
 
 /** Over a marker in shared memory only. */
 function zeroPage(m: Machine, vma: Vma, page: number): number {
+  if (vma.file >= 0 && !m.profile.has.zeropageShmem) return -EINVAL;
   if (vma.file >= 0 && !vma.shared && isPastEnd(m, vma, page)) return -EFAULT;
   if (!vma.shared) return installPte(m, page, withProtection(makePte(0, 0), vma)) ? 0 : -EEXIST;
   if (isPresent(loadPte(m, page))) return -EEXIST;
@@ -295,7 +304,8 @@ function poisonPage(m: Machine, vma: Vma, page: number): number {
 /** Maps what the page cache has; it makes nothing. The cache is asked before the page table. */
 function continuePage(m: Machine, vma: Vma, page: number, protect: boolean): number {
   if (protect && !isWatchedForWrites(vma)) return -EINVAL;
-  if (vma.file < 0) return -EINVAL;
+  // The release counts, not the architecture: where nobody registers for minor faults, the request works all the same.
+  if (vma.file < 0 || !m.profile.has.minorShmem) return -EINVAL;
   if (isPastEnd(m, vma, page)) return -EINVAL;
   const frame = useFrame(m, vma.file, filePage(vma, page));
   if (frame === NO_FRAME) return -EFAULT;

@@ -5,9 +5,10 @@
  * answers that finds the pool empty.
  */
 import { UFFDIO_COPY_MODE_WP, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
+import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
 import { readableWord } from './access.ts';
+import { isChanging } from './events.ts';
 import { faultIn } from './fault.ts';
 import { isWatched } from './fault-step.ts';
 import { NO_FRAME } from './frames.ts';
@@ -29,9 +30,19 @@ import {
 import { pieces } from './ranges.ts';
 import { findVma, type Vma } from './vmas.ts';
 
-/** Runs `body` under the lock with the one registered mapping of huge pages that holds [first, end), which cuts none. */
-export function inHugeVma(m: Machine, first: number, end: number, body: (vma: Vma) => number): number {
+/**
+ * Runs `body` under the lock with the one registered mapping of huge pages that holds [first, end), which cuts none; −EAGAIN
+ * while the layout changes.
+ */
+export function inHugeVma(
+  m: Machine,
+  context: number,
+  first: number,
+  end: number,
+  body: (vma: Vma) => number,
+): number {
   return exclusively(m, () => {
+    if (isChanging(m, context)) return -EAGAIN;
     const vma = findVma(m, first);
     if (!vma?.huge || vma.context < 0 || vma.end < end) return -ENOENT;
     return isHugeAligned(first) && isHugeAligned(end) ? body(vma) : -EINVAL;
@@ -51,7 +62,7 @@ export function continueHuge(m: Machine, vma: Vma, page: number, protect: boolea
   const frame = cachedAt(m, vma, page);
   if (frame === NO_FRAME) return -EFAULT;
   if (isPresent(loadHuge(m, page))) return -EEXIST;
-  mapHuge(m, page, cachedPte(vma, frame), protect);
+  mapHuge(m, page, cachedPte(vma, frame), protect && m.profile.protects);
   return 0;
 }
 
@@ -75,10 +86,10 @@ const SOURCE_ABSENT = 1;
  * Copies one huge page: 0, or −errno. While it waits for its source it holds a page of the pool if it can, to read into, as Linux
  * does: so the last one may turn out to be gone, which is −ENOMEM then.
  */
-export function copyHuge(m: Machine, task: number, call: HugeCopy): number {
+export function copyHuge(m: Machine, context: number, task: number, call: HugeCopy): number {
   let holds = false;
   for (let waited = false; ; waited = true) {
-    const errno = inHugeVma(m, call.page, call.end, (vma) => copyReadable(m, vma, call, waited));
+    const errno = inHugeVma(m, context, call.page, call.end, (vma) => copyReadable(m, vma, call, waited));
     if (errno === SOURCE_ABSENT) {
       if (!waited) holds = exclusively(m, () => holdHuge(m));
       if (faultInSource(m, task, call)) continue;
@@ -114,7 +125,7 @@ function copyReadable(m: Machine, vma: Vma, call: HugeCopy, waited: boolean): nu
   if (frame === NO_FRAME) return -ENOMEM; // for the file's index
   copyBytes(m, frame, call);
   const pte = vma.shared ? cachedPte(vma, frame) : withProtection(makePte(frame, ANON), vma);
-  mapHuge(m, page, pte, protect);
+  mapHuge(m, page, pte, protect && m.profile.protects);
   return 0;
 }
 

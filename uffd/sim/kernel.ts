@@ -120,9 +120,9 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     mmap: systemCall((addr, length, prot, flags, fd, offset) =>
       mappings.mmap(m, task, { addr, length, prot, flags, fd, offset }),
     ),
-    munmap: systemCall((addr, length) => mappings.munmap(m, addr, length)),
+    munmap: systemCall((addr, length) => mappings.munmap(m, task, addr, length)),
     mremap: systemCall((old, oldLength, newLength, flags, newAddr) =>
-      mremap(m, { old, oldLength, newLength, flags, newAddr }),
+      mremap(m, task, { old, oldLength, newLength, flags, newAddr }),
     ),
     mprotect: systemCall((addr, length, prot) => mappings.mprotect(m, addr, length, prot)),
     madvise: systemCall((addr, length, advice) => madvise(m, task, addr, length, advice)),

@@ -10,9 +10,10 @@ import * as features from '../abi/features.ts';
 import { HUGE_PAGE_BYTES, MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
 import { layOutPtes } from './page-table.ts';
+import { type Profile, type ProfileOptions, packProfile, profileOf, unpackProfile } from './profile.ts';
 
-/** Sizes of a simulated machine. */
-export interface SimOptions {
+/** Sizes of a simulated machine, and which Linux it runs. */
+export interface SimOptions extends ProfileOptions {
   /** Physical memory for pages, in bytes (default 256 MiB). */
   readonly memoryBytes?: number;
   /** Addresses that can be mapped: [0, addressBytes) (default 4 × memory). */
@@ -73,7 +74,7 @@ export const VMA_WORDS = 8;
 export const CONTEXT_WORDS = 2 * LINE;
 
 const MAGIC = 0x6d666c74;
-const HEADER_WORDS = 5; // magic, frames, address pages, what is lacking, huge pages
+const HEADER_WORDS = 6; // magic, frames, address pages, what is lacking, the profile, huge pages
 
 /** 4 KiB pages in a huge page. */
 export const PAGES_PER_HUGE = HUGE_PAGE_BYTES / PAGE_BYTES;
@@ -84,8 +85,9 @@ export interface Machine {
   readonly frameCount: number;
   /** Pages that can be mapped. */
   readonly addressPages: number;
-  /** UFFD_FEATURE_* that this kernel lacks, and NO_USERFAULTFD. */
+  /** UFFD_FEATURE_* that this kernel lacks though its profile has them, and NO_USERFAULTFD. */
   readonly lacks: number;
+  readonly profile: Profile;
   /** Huge pages in the pool. */
   readonly hugePages: number;
   /** The pool's first frame: each of its pages is PAGES_PER_HUGE frames in a row, from here up to the last frame. */
@@ -112,14 +114,14 @@ export interface Machine {
   readonly bytes: Uint8Array;
 }
 
-type Sizes = 'frameCount' | 'addressPages' | 'lacks' | 'hugePages' | 'hugeStart';
+type Sizes = 'frameCount' | 'addressPages' | 'lacks' | 'profile' | 'hugePages' | 'hugeStart';
 type Tables = Omit<Machine, 'shared' | Sizes | 'frames' | 'bytes'>;
 
 function openViews(shared: SharedArrayBuffer): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
   const frameCount = header[1] as number;
   const addressPages = header[2] as number;
-  const hugePages = header[4] as number;
+  const hugePages = header[5] as number;
   let offset = 4 * HEADER_WORDS;
   const next = (words: number): Int32Array => {
     offset = Math.ceil(offset / 64) * 64;
@@ -135,6 +137,7 @@ function openViews(shared: SharedArrayBuffer): Machine {
     frameCount,
     addressPages,
     lacks: header[3] as number,
+    profile: unpackProfile(header[4] as number),
     hugePages,
     hugeStart: frameCount - hugePages * PAGES_PER_HUGE,
     frames: new Int32Array(shared, framesOffset, frameCount * PAGE_WORDS),
@@ -168,11 +171,13 @@ function overheadBytes(frameCount: number, addressPages: number): number {
 const MAX_FRAMES = 1 << 21;
 /** The most physical memory that a machine can have. */
 export const MAX_MEMORY_BYTES = (MAX_FRAMES - 1) * PAGE_BYTES;
+/** The most addresses of a program on a 32-bit kernel, in bytes: as i386 and arm divide them (VMSPLIT_3G). */
+export const MAX_NARROW_BYTES = 3 * 2 ** 30;
 
 /**
  * Makes a machine.
- * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share; if memory has not so
- *   many huge pages
+ * @throws RangeError if a size is no positive multiple of the page, or more than this Node can share, or than the
+ * kernel's word size has addresses for; if memory has not so many huge pages; and for a kernel that there is not
  */
 export function createMachine(options: SimOptions): Machine {
   const memoryBytes = options.memoryBytes ?? 256 * 1024 * 1024;
@@ -182,10 +187,15 @@ export function createMachine(options: SimOptions): Machine {
     throw new RangeError(`memoryBytes: a simulated machine has at most ${MAX_MEMORY_BYTES} bytes`);
   }
   const hugePages = hugePagesIn(memoryBytes, options.hugePages ?? 0);
+  const profile = profileOf(options);
+  if (profile.bits === 32 && addressPages > MAX_NARROW_BYTES / PAGE_BYTES) {
+    throw new RangeError(`addressBytes: a 32-bit kernel has at most ${MAX_NARROW_BYTES} bytes for a program`);
+  }
   const bytes = overheadBytes(frameCount, addressPages) + frameCount * PAGE_BYTES;
   const shared = new SharedArrayBuffer(bytes); // throws RangeError past what this Node can share
   const lacks = lackingBits(options.lacks ?? []);
-  new Int32Array(shared, 0, HEADER_WORDS).set([MAGIC, frameCount, addressPages, lacks, hugePages]);
+  const header = [MAGIC, frameCount, addressPages, lacks, packProfile(profile), hugePages];
+  new Int32Array(shared, 0, HEADER_WORDS).set(header);
   const machine = openViews(shared);
   fillPool(machine);
   layOutPtes(machine);

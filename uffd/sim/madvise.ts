@@ -20,6 +20,8 @@ import {
 } from '../abi.ts';
 import { EACCES, EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
+import type { ChangeName } from './changes.ts';
+import { type Prepared, prepareRemove, tellEvents } from './events.ts';
 import { handleFault } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import { hugeStartOf, isHugeAligned } from './huge-entries.ts';
@@ -27,6 +29,7 @@ import { punchHugeBytes } from './huge-file.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
+import { sleepsOf } from './tasks.ts';
 import { dropPages, punch } from './unmap.ts';
 import { clip, findVma, type Vma, vmasIn } from './vmas.ts';
 
@@ -47,52 +50,131 @@ const HINTS: ReadonlySet<number> = new Set([
 const NOT_OF_HUGE_PAGES: ReadonlySet<number> = new Set([MADV_FREE, MADV_COLD, MADV_PAGEOUT]);
 const POPULATES: ReadonlySet<number> = new Set([MADV_POPULATE_READ, MADV_POPULATE_WRITE]);
 const DROPS: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_REMOVE]);
+/** Advice that is younger than userfaultfd. */
+const CAME_WITH: ReadonlyMap<number, ChangeName> = new Map([
+  [MADV_FREE, 'madvFree'],
+  [MADV_COLD, 'madvCold'],
+  [MADV_PAGEOUT, 'madvCold'],
+  [MADV_POPULATE_READ, 'madvPopulate'],
+  [MADV_POPULATE_WRITE, 'madvPopulate'],
+]);
 
 export function madvise(m: Machine, task: number, addr: number, length: number, advice: number): number {
+  const change = CAME_WITH.get(advice);
+  if (change !== undefined && !m.profile.has[change]) return -EINVAL;
   if (!HINTS.has(advice) && !POPULATES.has(advice) && !DROPS.has(advice)) return -EINVAL;
   if (!isAligned(addr) || !isUserRange(addr, length)) return -EINVAL;
   if (length === 0) return 0;
   const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
   if (POPULATES.has(advice)) return populate(m, task, start, end, advice === MADV_POPULATE_WRITE);
-  return exclusively(m, () => adviseAll(m, start, end, advice));
+  return adviseAll(m, task, { start, end, advice });
 }
 
-/** Goes on past holes, and tells of them at the end; an error of one VMA ends it. */
-function adviseAll(m: Machine, start: number, end: number, advice: number): number {
-  let errno = 0;
-  let reached = start;
-  for (const vma of vmasIn(m, start, end)) {
-    errno = advise(m, clip(vma, start, end), advice);
-    if (errno !== 0) break;
-    if (vma.start <= reached) reached = vma.end;
+/** An advice for pages [start, end), and how far it has come. */
+interface Advice {
+  readonly start: number;
+  readonly end: number;
+  readonly advice: number;
+}
+
+/** Advices that tell of the pages that they drop: MADV_FREE too, which may not drop them. */
+const TELLS: ReadonlySet<number> = new Set([...DROPS, MADV_FREE]);
+
+/**
+ * Goes on past holes, and tells of them at the end; an error of one VMA ends it. Where a userfaultfd is to be told first,
+ * the lock is given back meanwhile, and the mapping looked up anew: it may be another, or end sooner.
+ */
+function adviseAll(m: Machine, task: number, { start, end, advice }: Advice): number {
+  let at = start;
+  let hasHole = false;
+  let told: Vma | null = null;
+  for (;;) {
+    const step = exclusively(m, () => adviseUntilTold(m, { start: at, end, advice }, told));
+    hasHole ||= step.hasHole;
+    if (step.event === null) return step.errno !== 0 || !hasHole ? step.errno : -ENOMEM;
+    tellEvents(m, task, [step.event]);
+    told = step.part;
+    at = step.part.start;
   }
-  endShootdown(m);
-  if (errno !== 0) return errno;
-  return reached >= end ? 0 : -ENOMEM;
+}
+
+/** How a stretch of an advice ended: done or with −errno, or at a part that must be told of first. */
+type Stretch = { readonly hasHole: boolean } & (
+  | { readonly event: null; readonly errno: number }
+  | { readonly event: Prepared; readonly part: Vma }
+);
+
+/** `told`: the part at the start, which was told of. */
+function adviseUntilTold(m: Machine, { start, end, advice }: Advice, told: Vma | null): Stretch {
+  let reached = start;
+  let hasHole = false;
+  try {
+    if (told !== null) {
+      const errno = adviseTold(m, told, advice);
+      reached = errno < 0 ? end : errno;
+      if (errno < 0) return { hasHole, event: null, errno };
+    }
+    const rest = reached < end ? vmasIn(m, reached, end) : [];
+    for (const vma of rest) {
+      const part = clip(vma, reached, end);
+      hasHole ||= part.start > reached;
+      const refused = refusal(m, part, advice);
+      if (refused !== 0) return { hasHole, event: null, errno: refused };
+      const meant = meantBy(part, advice);
+      const tells = TELLS.has(advice) && meant.start < meant.end;
+      const event = tells ? prepareRemove(m, meant) : null;
+      if (event !== null) return { hasHole, event, part: meant };
+      const errno = advise(m, meant, advice);
+      if (errno !== 0) return { hasHole, event: null, errno };
+      reached = part.end;
+    }
+    return { hasHole: hasHole || reached < end, event: null, errno: 0 };
+  } finally {
+    endShootdown(m);
+  }
+}
+
+/** Where the advice goes on behind what was told of, or −errno. Of a file that is known; of pages what is there now. */
+function adviseTold(m: Machine, told: Vma, advice: number): number {
+  const errno = (of: Vma): number => advise(m, of, advice) || of.end;
+  if (advice === MADV_REMOVE) return errno(told);
+  const now = findVma(m, told.start);
+  if (now === null) return -ENOMEM;
+  const part = clip(now, told.start, told.end);
+  return refusal(m, part, advice) || errno(meantBy(part, advice));
+}
+
+/** Of huge pages those that are whole are dropped: the end of the range counts as the begin of the one that it is in. */
+function meantBy(vma: Vma, advice: number): Vma {
+  return vma.huge && advice === MADV_DONTNEED ? { ...vma, end: hugeStartOf(vma.end) } : vma;
 }
 
 function advise(m: Machine, vma: Vma, advice: number): number {
-  if (vma.huge) return adviseHuge(m, vma, advice);
   if (advice === MADV_FREE && vma.file >= 0) return -EINVAL;
   if (advice === MADV_DONTNEED) dropPages(m, vma);
-  if (advice !== MADV_REMOVE) return 0;
-  if (vma.file < 0) return -EINVAL;
-  if (!vma.shared) return -EACCES;
-  punch(m, vma.file, vma.filePage, vma.filePage + vma.end - vma.start);
+  if (advice === MADV_REMOVE) remove(m, vma);
   return 0;
 }
 
-/** What is not wanted of huge pages is cut down to whole ones at its end, and must begin with one (Linux 5.18). */
-function adviseHuge(m: Machine, vma: Vma, advice: number): number {
-  if (NOT_OF_HUGE_PAGES.has(advice)) return -EINVAL;
-  if (advice === MADV_DONTNEED) {
-    if (!isHugeAligned(vma.start)) return -EINVAL;
-    dropPages(m, { ...vma, end: hugeStartOf(vma.end) });
-  }
+function remove(m: Machine, { file, filePage, start, end, huge }: Vma): void {
+  const last = filePage + end - start;
+  if (huge) punchHugeBytes(m, file, filePage * PAGE_BYTES, last * PAGE_BYTES);
+  else punch(m, file, filePage, last);
+}
+
+/** What is looked at before anybody is told. */
+function refusal(m: Machine, vma: Vma, advice: number): number {
+  if (vma.huge) return hugeRefusal(m, vma, advice);
   if (advice !== MADV_REMOVE) return 0;
-  if (!vma.shared) return -EACCES;
-  const start = vma.filePage * PAGE_BYTES;
-  return punchHugeBytes(m, vma.file, start, start + (vma.end - vma.start) * PAGE_BYTES);
+  if (vma.file < 0) return -EINVAL;
+  return vma.shared ? 0 : -EACCES;
+}
+
+/** What is not wanted of huge pages must begin with one. */
+function hugeRefusal(m: Machine, { start, shared }: Vma, advice: number): number {
+  if (NOT_OF_HUGE_PAGES.has(advice)) return -EINVAL;
+  if (advice === MADV_DONTNEED && !(m.profile.has.dontneedHugetlb && isHugeAligned(start))) return -EINVAL;
+  return advice === MADV_REMOVE && !shared ? -EACCES : 0;
 }
 
 function populate(m: Machine, task: number, start: number, end: number, write: boolean): number {
@@ -105,10 +187,12 @@ function populate(m: Machine, task: number, start: number, end: number, write: b
 
 /** The mapping is looked at before each attempt: it may have changed while the thread slept. */
 function populatePage(m: Machine, task: number, page: number, write: boolean): number {
+  const sleeps = sleepsOf(m, task);
   for (;;) {
     const errno = sharing(m, () => populateRefusal(m, page, write));
     if (errno !== 0) return errno;
-    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset: 0 });
+    const again = sleepsOf(m, task) !== sleeps;
+    const outcome = handleFault(m, task, { page, write, kernelMode: true, offset: 0, again });
     if (outcome === 'ok') return 0;
     if (outcome === 'EHWPOISON') return -EHWPOISON;
     if (outcome !== 'retry') return outcome === 'EFAULT' ? -EFAULT : -ENOMEM;

@@ -16,6 +16,7 @@ import {
 import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../errno.ts';
 import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
 import { KIND, withOpen } from './descriptors.ts';
+import { type Prepared, prepareUnmap, tellEvents } from './events.ts';
 import { faultIn } from './fault.ts';
 import { endShootdown } from './frames.ts';
 import { isHugeAligned } from './huge-entries.ts';
@@ -59,9 +60,12 @@ const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
 /** Semaphores: mprotect accepts it and it means nothing on x86. */
 const PROT_SEM = 8;
 
-export function mmap(m: Machine, task: number, call: MapCall): number {
-  if (!isAligned(call.offset) || call.offset < 0) return -EINVAL;
-  const mapped = isAnonymous(call) ? mapAnonymous(m, call) : mapDescriptor(m, call);
+export function mmap(m: Machine, task: number, asked: MapCall): number {
+  if (!isAligned(asked.offset) || asked.offset < 0) return -EINVAL;
+  // Flags that mmap does not know are passed over: without this one an address is a hint.
+  const unknown = m.profile.has.fixedNoReplace ? 0 : MAP_FIXED_NOREPLACE;
+  const call = unknown === 0 ? asked : { ...asked, flags: asked.flags & ~unknown };
+  const mapped = isAnonymous(call) ? mapAnonymous(m, task, call) : mapDescriptor(m, task, call);
   if (mapped >= 0 && (call.flags & MAP_POPULATE) !== 0) populate(m, task, mapped, call);
   return mapped;
 }
@@ -74,16 +78,16 @@ function isFixed({ flags }: MapCall): boolean {
   return (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
 }
 
-function mapAnonymous(m: Machine, call: MapCall): number {
-  if ((call.flags & MAP_HUGETLB) === 0) return mapChecked(m, call, null);
-  return isHugeSize(call.flags) ? mapHugeChecked(m, { ...call, offset: 0 }, null) : -EINVAL;
+function mapAnonymous(m: Machine, task: number, call: MapCall): number {
+  if ((call.flags & MAP_HUGETLB) === 0) return mapChecked(m, task, call, null);
+  return isHugeSize(call.flags) ? mapHugeChecked(m, task, { ...call, offset: 0 }, null) : -EINVAL;
 }
 
-function mapDescriptor(m: Machine, call: MapCall): number {
+function mapDescriptor(m: Machine, task: number, call: MapCall): number {
   return withOpen(m, call.fd, ({ kind, object }) => {
-    if (kind === KIND.memfd && isHugeFile(m, object)) return mapHugeChecked(m, call, object);
+    if (kind === KIND.memfd && isHugeFile(m, object)) return mapHugeChecked(m, task, call, object);
     if ((call.flags & MAP_HUGETLB) !== 0) return -EINVAL;
-    if (kind === KIND.memfd) return mapChecked(m, call, object);
+    if (kind === KIND.memfd) return mapChecked(m, task, call, object);
     // A userfaultfd is open for reading only, and cannot be mapped at all.
     const writes = (call.flags & MAP_TYPE) === MAP_SHARED && (call.prot & PROT_WRITE) !== 0;
     return writes ? -EACCES : -ENODEV;
@@ -91,9 +95,9 @@ function mapDescriptor(m: Machine, call: MapCall): number {
 }
 
 /** Maps `file`, or with null anonymous memory: the address, or −errno. */
-function mapChecked(m: Machine, call: MapCall, file: number | null): number {
+function mapChecked(m: Machine, task: number, call: MapCall, file: number | null): number {
   const errno = refusal(call, file);
-  return errno !== 0 ? errno : exclusively(m, () => mapPages(m, call, file));
+  return errno !== 0 ? errno : tellingOf(m, task, (events) => mapPages(m, call, file, events));
 }
 
 /** What is wrong with the arguments, in Linux's order: 0 or −errno. */
@@ -110,14 +114,23 @@ function refusal(call: MapCall, file: number | null): number {
 }
 
 /** The same of huge pages: the length is rounded up to whole ones. */
-function mapHugeChecked(m: Machine, call: MapCall, file: number | null): number {
+function mapHugeChecked(m: Machine, task: number, call: MapCall, file: number | null): number {
   const whole = { ...call, length: Math.ceil(call.length / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES };
   if (isFixed(call) && call.addr % HUGE_PAGE_BYTES !== 0) return -EINVAL;
   const errno = refusal(whole, file);
-  return errno !== 0 ? errno : exclusively(m, () => mapHuge(m, whole, file));
+  return errno !== 0 ? errno : tellingOf(m, task, (events) => mapHuge(m, whole, file, events));
 }
 
-function mapPages(m: Machine, call: MapCall, opened: number | null): number {
+/** Runs `body` under the lock, and then tells of what it says. */
+function tellingOf(m: Machine, task: number, body: (events: Prepared[]) => number): number {
+  const events: Prepared[] = [];
+  const mapped = exclusively(m, () => body(events));
+  tellEvents(m, task, events);
+  return mapped;
+}
+
+/** What it was mapped over is left to be told. */
+function mapPages(m: Machine, call: MapCall, opened: number | null, events: Prepared[]): number {
   const pages = pagesOf(call.length);
   const start = choosePlace(m, call, pages, 1);
   if (start < 0) return start;
@@ -127,6 +140,7 @@ function mapPages(m: Machine, call: MapCall, opened: number | null): number {
   const made = opened === null && shared ? newSharedMemory(m, pages) : -1;
   if (opened === null && shared && made < 0) return -ENOMEM;
   const file = opened ?? made;
+  events.push(...prepareUnmap(m, start, start + pages));
   unmapPages(m, start, start + pages);
   const filePage = opened === null ? 0 : call.offset / PAGE_BYTES;
   const prot = call.prot & PROT_ALL;
@@ -148,13 +162,14 @@ function mapPages(m: Machine, call: MapCall, opened: number | null): number {
 }
 
 /** As on Linux, what was mapped there is gone too where the file refuses: for its offset, or for want of huge pages. */
-function mapHuge(m: Machine, call: MapCall, opened: number | null): number {
+function mapHuge(m: Machine, call: MapCall, opened: number | null, events: Prepared[]): number {
   const pages = pagesOf(call.length);
   const start = choosePlace(m, call, pages, PAGES_PER_HUGE);
   if (start < 0) return start;
   if (!hasRoom(m, 2)) return -ENOMEM;
   const file = opened ?? newSharedMemory(m, pages, true);
   if (file < 0) return -ENOMEM;
+  events.push(...prepareUnmap(m, start, start + pages));
   unmapPages(m, start, start + pages);
   const mapped = isHugeAligned(call.offset / PAGE_BYTES) ? reserveAndMap(m, call, start, file) : -EINVAL;
   if (opened === null) dropFile(m, file);
@@ -218,12 +233,14 @@ function populate(m: Machine, task: number, addr: number, { length, prot }: MapC
   }
 }
 
-export function munmap(m: Machine, addr: number, length: number): number {
+export function munmap(m: Machine, task: number, addr: number, length: number): number {
   if (!isAligned(addr) || !isUserRange(addr, length) || length === 0) return -EINVAL;
-  return exclusively(m, () => {
+  const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
+  return tellingOf(m, task, (events) => {
     if (!hasRoom(m, 1)) return -ENOMEM;
-    if (cutsHugePage(m, pageOf(addr), pageOf(addr) + pagesOf(length))) return -EINVAL;
-    unmapPages(m, pageOf(addr), pageOf(addr) + pagesOf(length));
+    if (cutsHugePage(m, start, end)) return -EINVAL;
+    events.push(...prepareUnmap(m, start, end));
+    unmapPages(m, start, end);
     return 0;
   });
 }

@@ -33,7 +33,7 @@ const MAX_NAME_BYTES = 249;
 
 /** The name is for /proc, which this machine has not: only its length is looked at. */
 export function memfdCreate(m: Machine, name: string, flags: number): number {
-  const isHuge = (flags & MFD_HUGETLB) !== 0;
+  const isHuge = (flags & MFD_HUGETLB) !== 0 && m.profile.has.memfdHugetlb;
   const known = MFD_CLOEXEC | MFD_ALLOW_SEALING | (isHuge ? MFD_HUGETLB | sizeBits(flags) : 0);
   if ((flags & ~known) !== 0) return -EINVAL;
   if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) return -EINVAL;

@@ -17,8 +17,9 @@ import {
   UFFDIO_MOVE_MODE_DONTWAKE,
   uffdioMove,
 } from '../abi.ts';
-import { EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
+import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
+import { isChanging } from './events.ts';
 import { answer, finish, take } from './fill.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
@@ -54,7 +55,7 @@ export function move(m: Machine, context: number, arg: Uint8Array): number {
   const skipsHoles = (mode & UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES) !== 0;
   const to = pageOf(dst);
   const call: Move = { context, to, from: pageOf(src), pages: len / PAGE_BYTES, skipsHoles };
-  const moved = exclusively(m, () => movePages(m, call));
+  const moved = exclusively(m, () => (isChanging(m, context) ? -EAGAIN : movePages(m, call)));
   const wakes = (mode & UFFDIO_MOVE_MODE_DONTWAKE) === 0;
   const out = finish(m, context, to, to + Math.max(moved, 0), moved, wakes);
   return answer(arg, fields.move, out, len);

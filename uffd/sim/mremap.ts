@@ -7,6 +7,7 @@
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
+import { isToldOfMoves, type Prepared, prepareRemap, prepareUnmap, tellEvents } from './events.ts';
 import { endShootdown } from './frames.ts';
 import { isHugeAligned } from './huge-entries.ts';
 import { type Machine, PAGES_PER_HUGE } from './machine.ts';
@@ -47,11 +48,23 @@ interface Move {
   readonly keepsOld: boolean;
   /** Where to: as told if fixed, else a hint, else −1. */
   readonly to: number;
+  /** What is to be told when it is done. */
+  readonly events: Events;
 }
 
-export function mremap(m: Machine, call: RemapCall): number {
+/** Events of one mremap, in the order in which they are told. */
+interface Events {
+  /** What was mapped at the new place is gone. */
+  readonly target: Prepared[];
+  readonly moves: Prepared[];
+  /** What was mapped at the old one. */
+  readonly old: Prepared[];
+}
+
+export function mremap(m: Machine, task: number, call: RemapCall): number {
   const { old, oldLength, newLength, flags, newAddr } = call;
-  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
+  const dontUnmap = m.profile.has.dontUnmap ? MREMAP_DONTUNMAP : 0;
+  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | dontUnmap)) !== 0) return -EINVAL;
   if (!isAligned(old) || !isUserRange(0, oldLength) || !isUserRange(0, newLength)) return -EINVAL;
   const keepsOld = (flags & MREMAP_DONTUNMAP) !== 0;
   const fixed = (flags & MREMAP_FIXED) !== 0;
@@ -63,10 +76,15 @@ export function mremap(m: Machine, call: RemapCall): number {
     fixed,
     keepsOld,
     to: fixed || keepsOld ? pageOf(newAddr) : -1,
+    events: { target: [], moves: [], old: [] },
   };
   if (move.newPages === 0) return -EINVAL;
   const errno = fixed || keepsOld ? destinationRefusal(m, call, move) : 0;
-  return errno !== 0 ? errno : exclusively(m, () => remapPages(m, move));
+  if (errno !== 0) return errno;
+  const answer = exclusively(m, () => remapPages(m, move));
+  const { target, moves, old: unmapped } = move.events;
+  tellEvents(m, task, [...target, ...moves, ...unmapped]);
+  return answer;
 }
 
 /** What is wrong with a new address, which MREMAP_DONTUNMAP takes as a hint but checks like MREMAP_FIXED. */
@@ -81,14 +99,14 @@ function destinationRefusal(m: Machine, { newAddr, newLength }: RemapCall, move:
 function remapPages(m: Machine, asked: Move): number {
   const { from } = asked;
   if (!hasRoom(m, 4)) return -ENOMEM;
-  if (asked.fixed && asked.pages === asked.newPages) return moveAll(m, asked);
+  if (asked.fixed && asked.pages === asked.newPages && m.profile.has.mremapSeveral) return moveAll(m, asked);
   const vma = findVma(m, from);
-  const errno = refusal(vma, asked);
+  const errno = refusal(m, vma, asked);
   if (vma === null || errno !== 0) return errno;
   const move = inWholePages(vma, asked);
   const { pages, newPages } = move;
   if (!move.fixed && !move.keepsOld) {
-    if (pages > 0 && newPages <= pages) return shrink(m, from, pages, newPages);
+    if (pages > 0 && newPages <= pages) return shrink(m, move);
     if (vma.end < from + pages) return -EFAULT;
     if (pages > 0 && growsInPlace(m, vma, from + pages, newPages - pages)) return grow(m, vma, move);
     if (!move.mayMove) return -ENOMEM;
@@ -96,10 +114,12 @@ function remapPages(m: Machine, asked: Move): number {
   return vma.end < from + Math.min(pages, newPages) ? -EFAULT : moveAway(m, vma, move);
 }
 
-function refusal(vma: Vma | null, move: Move): number {
+function refusal(m: Machine, vma: Vma | null, move: Move): number {
   if (vma === null) return -EFAULT;
-  const { pages } = move;
-  if (vma.huge && !canBeHuge(move)) return -EINVAL;
+  const { pages, keepsOld } = move;
+  if (vma.huge && !(m.profile.has.mremapHugetlb && canBeHuge(move))) return -EINVAL;
+  // At first the old range could be left mapped of private anonymous memory alone.
+  if (keepsOld && vma.file >= 0 && !m.profile.has.dontUnmapShared) return -EINVAL;
   // An old length of 0 asks for a second mapping of the same pages, which private memory cannot have.
   return pages === 0 && !vma.shared ? -EINVAL : 0;
 }
@@ -132,7 +152,7 @@ function moveAll(m: Machine, move: Move): number {
     const part = clip(vma, from, from + pages);
     const size = part.end - part.start;
     const one = { ...move, from: part.start, pages: size, newPages: size, to: to + part.start - from };
-    const errno = refusal(vma, one);
+    const errno = refusal(m, vma, one);
     if (errno !== 0) return errno;
     const moved = moveAway(m, vma, inWholePages(vma, one));
     if (moved < 0) return moved;
@@ -141,11 +161,17 @@ function moveAll(m: Machine, move: Move): number {
 }
 
 /** The tail goes; what is left stays where it is. */
-function shrink(m: Machine, from: number, pages: number, newPages: number): number {
-  if (newPages === pages) return from * PAGE_BYTES;
-  if (cutsHugePage(m, from + newPages, from + pages)) return -EINVAL;
-  unmapPages(m, from + newPages, from + pages);
+function shrink(m: Machine, move: Move): number {
+  const { from, pages, newPages } = move;
+  if (newPages < pages && cutsHugePage(m, from + newPages, from + pages)) return -EINVAL;
+  dropTail(m, move);
   return from * PAGE_BYTES;
+}
+
+function dropTail(m: Machine, { from, pages, newPages, events }: Move): void {
+  if (newPages >= pages) return;
+  events.old.push(...prepareUnmap(m, from + newPages, from + pages));
+  unmapPages(m, from + newPages, from + pages);
 }
 
 /** Whether the mapping ends at `end` and so many pages behind it are free. */
@@ -164,17 +190,29 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
   const to = move.fixed ? move.to : findHole(m, newPages, move.to);
   if (to < 0) return -ENOMEM;
   if (cutsHugePage(m, to, to + newPages)) return -EINVAL;
-  if (newPages < pages) unmapPages(m, from + newPages, from + pages);
-  moveEntries(m, clip(vma, from, from + Math.min(pages, newPages)), to, newPages);
-  if (!move.keepsOld && pages > 0) replaceRange(m, from, from + pages, []);
+  dropTail(m, move);
+  const moved = clip(vma, from, from + Math.min(pages, newPages));
+  moveEntries(m, moved, to, move);
+  if (!move.keepsOld && pages > 0) {
+    move.events.old.push(...prepareUnmap(m, moved.start, moved.end));
+    replaceRange(m, from, from + pages, []);
+  }
   endShootdown(m);
   return to * PAGE_BYTES;
 }
 
-/** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered, and nothing protected. */
-function moveEntries(m: Machine, vma: Vma, to: number, newPages: number): void {
+/**
+ * Maps what the VMA maps at `to` too, and takes its entries there. Where its userfaultfd is told of that, the new place is
+ * registered as the old one, and protected; else neither. (Before Linux 5.0 it was registered in any case.)
+ */
+function moveEntries(m: Machine, vma: Vma, to: number, { newPages, events }: Move): void {
+  events.target.push(...prepareUnmap(m, to, to + newPages));
   unmapPages(m, to, to + newPages);
-  if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
+  const isTold = isToldOfMoves(m, vma);
+  if (isTold) events.moves.push(prepareRemap(m, vma, to, vma.end - vma.start));
+  else if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
-  replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
+  const staysRegistered = isTold || !m.profile.has.movedIsUnregistered;
+  const there = { ...vma, start: to, end: to + newPages, ...(staysRegistered ? {} : UNREGISTERED) };
+  replaceRange(m, to, to + newPages, [there]);
 }

@@ -10,6 +10,9 @@ import {
   ioctlMask,
   UFFD_API,
   UFFD_API_IOCTLS,
+  UFFD_FEATURE_EVENT_REMAP,
+  UFFD_FEATURE_EVENT_REMOVE,
+  UFFD_FEATURE_EVENT_UNMAP,
   UFFD_FEATURE_EXACT_ADDRESS,
   UFFD_FEATURE_MINOR_HUGETLBFS,
   UFFD_FEATURE_MINOR_SHMEM,
@@ -24,6 +27,7 @@ import {
   UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
   UFFD_FEATURE_WP_UNPOPULATED,
   UFFDIO_CONTINUE,
+  UFFDIO_CONTINUE_IOR,
   UFFDIO_MOVE,
   UFFDIO_POISON,
   UFFDIO_REGISTER_MODE_MINOR,
@@ -36,6 +40,7 @@ import {
 } from '../abi.ts';
 import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
 import { initialise, wakeRange } from './context.ts';
+import { releaseEvents } from './events.ts';
 import { hugeEndOf, isHugeAligned } from './huge-entries.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
@@ -46,6 +51,9 @@ import { unprotectPages } from './write-protect.ts';
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES =
   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  UFFD_FEATURE_EVENT_REMAP |
+  UFFD_FEATURE_EVENT_REMOVE |
+  UFFD_FEATURE_EVENT_UNMAP |
   UFFD_FEATURE_MISSING_HUGETLBFS |
   UFFD_FEATURE_MISSING_SHMEM |
   UFFD_FEATURE_SIGBUS |
@@ -64,14 +72,24 @@ const RANGE_IOCTLS = ioctlMask(_UFFDIO_WAKE, _UFFDIO_COPY, _UFFDIO_ZEROPAGE);
 /** What a range is told not to have that has huge pages anywhere. */
 const NOT_OF_HUGE_PAGES = ioctlMask(_UFFDIO_ZEROPAGE, _UFFDIO_MOVE);
 
-function has(m: Machine, feature: bigint): boolean {
-  return (m.lacks & Number(feature)) === 0;
+/** What the handshake offers. */
+function offered(m: Machine): bigint {
+  return SIM_FEATURES & m.profile.features & ~BigInt(m.lacks);
 }
 
-/** Features that brought a request or a registration mode with them. */
+function has(m: Machine, feature: bigint): boolean {
+  return (m.profile.features & ~BigInt(m.lacks) & feature) !== 0n;
+}
+
+function isLacking(m: Machine, feature: bigint): boolean {
+  return (m.lacks & Number(feature)) !== 0;
+}
+
+/** Features that brought a request or a registration mode with them, where one of them is lacking (SimOptions.lacks). */
 const REQUEST_CAME_WITH: ReadonlyMap<number, bigint> = new Map([
   [UFFDIO_MOVE, UFFD_FEATURE_MOVE],
   [UFFDIO_CONTINUE, UFFD_FEATURE_MINOR_SHMEM],
+  [UFFDIO_CONTINUE_IOR, UFFD_FEATURE_MINOR_SHMEM],
   [UFFDIO_POISON, UFFD_FEATURE_POISON],
   [UFFDIO_WRITEPROTECT, UFFD_FEATURE_PAGEFAULT_FLAG_WP],
 ]);
@@ -91,40 +109,46 @@ const RANGE_IOCTLS_BY_MODE = [
 
 /** Whether this kernel knows the request. */
 export function hasRequest(m: Machine, request: number): boolean {
-  return has(m, REQUEST_CAME_WITH.get(request) ?? 0n);
+  return m.profile.requests.has(request) && !isLacking(m, REQUEST_CAME_WITH.get(request) ?? 0n);
 }
 
 export function api(m: Machine, context: number, arg: Uint8Array): number {
   const { api: version, features } = uffdioApi.decode(arg);
-  const offered = SIM_FEATURES & ~BigInt(m.lacks);
-  const known = version === UFFD_API && (features & ~offered) === 0n;
-  if (!known || !initialise(m, context, Number(features))) {
+  const { accepted, has: changes } = m.profile;
+  const known = SIM_FEATURES & accepted & ~BigInt(m.lacks);
+  const isFine = changes.anyHandshake || (version === UFFD_API && (features & ~known) === 0n);
+  if (!isFine || !initialise(m, context, Number(features & known))) {
     arg.fill(0, 0, uffdioApi.size);
     return -EINVAL;
   }
-  uffdioApi.encode({ api: UFFD_API, features: offered, ioctls: UFFD_API_IOCTLS }, arg);
+  uffdioApi.encode({ api: UFFD_API, features: offered(m), ioctls: UFFD_API_IOCTLS }, arg);
   return 0;
 }
 
 export function register(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len, mode } = uffdioRegister.decode(arg);
-  if (MODE_CAME_WITH.some(([asked, feature]) => (mode & asked) !== 0 && !has(m, feature))) return -EINVAL;
-  if (mode === 0 || mode > SIM_MODES || (mode & ~SIM_MODES) !== 0 || !isPageRange(start, len)) return -EINVAL;
+  if (MODE_CAME_WITH.some(([asked, feature]) => (mode & asked) !== 0 && isLacking(m, feature)))
+    return -EINVAL;
+  const modes = SIM_MODES & m.profile.modes;
+  if (mode === 0 || mode > modes || (mode & ~modes) !== 0 || !isPageRange(start, len)) return -EINVAL;
   const [first, end] = [pageOf(start), pageOf(start + len)];
-  const registered = exclusively(m, () => registerPages(m, context, first, end, mode));
-  if (registered < 0) return registered;
+  let vmas: readonly Vma[] = [];
+  const errno = exclusively(m, () => {
+    vmas = vmasIn(m, first, end);
+    return registerPages(m, context, first, end, mode);
+  });
+  if (errno !== 0) return errno;
   let ioctls = RANGE_IOCTLS;
+  if (vmas.some(({ file }) => file >= 0) && !m.profile.has.zeropageShmem)
+    ioctls &= ~ioctlMask(_UFFDIO_ZEROPAGE);
   for (const [feature, nr] of RANGE_IOCTLS_BY_FEATURE) if (has(m, feature)) ioctls |= ioctlMask(nr);
   for (const [asked, nr] of RANGE_IOCTLS_BY_MODE) if ((mode & asked) !== 0) ioctls |= ioctlMask(nr);
-  if (registered === WITH_HUGE_PAGES) ioctls &= ~NOT_OF_HUGE_PAGES;
+  if (vmas.some(({ huge }) => huge)) ioctls &= ~NOT_OF_HUGE_PAGES;
   uffdioRegister.put(arg, 'ioctls', ioctls);
   return 0;
 }
 
-/** What registerPages answers where some of it are huge pages: no errno. */
-const WITH_HUGE_PAGES = 1;
-
-/** All or nothing: every VMA is looked at before one is changed. 0, WITH_HUGE_PAGES, or −errno. */
+/** All or nothing: every VMA is looked at before one is changed. */
 function registerPages(m: Machine, context: number, first: number, end: number, mode: number): number {
   const vmas = vmasIn(m, first, end);
   if (vmas.length === 0 || cutsFirst(vmas, first)) return -EINVAL;
@@ -138,7 +162,7 @@ function registerPages(m: Machine, context: number, first: number, end: number, 
     if (vma.context === context && (vma.modes & mode) === mode) continue;
     change(m, clip(vma, first, end), { context, modes: mode });
   }
-  return vmas.some(({ huge }) => huge) ? WITH_HUGE_PAGES : 0;
+  return 0;
 }
 
 /** As Linux has it: of the first mapping alone, and wherever before it the range begins. */
@@ -154,8 +178,10 @@ function cutsLast({ huge, end: vmaEnd }: Vma, end: number): boolean {
 function canWatch(m: Machine, { file, huge }: Vma, mode: number): boolean {
   const forMinor = (mode & UFFDIO_REGISTER_MODE_MINOR) !== 0;
   if (file < 0) return !forMinor;
-  if (!has(m, huge ? UFFD_FEATURE_MISSING_HUGETLBFS : UFFD_FEATURE_MISSING_SHMEM)) return false;
-  if (huge && forMinor && !has(m, UFFD_FEATURE_MINOR_HUGETLBFS)) return false;
+  const [missing, minor] = huge
+    ? [UFFD_FEATURE_MISSING_HUGETLBFS, UFFD_FEATURE_MINOR_HUGETLBFS]
+    : [UFFD_FEATURE_MISSING_SHMEM, UFFD_FEATURE_MINOR_SHMEM]; // 5.13 has minor faults of huge pages alone
+  if (!has(m, missing) || (forMinor && !has(m, minor))) return false;
   return (mode & UFFDIO_REGISTER_MODE_WP) === 0 || has(m, UFFD_FEATURE_WP_HUGETLBFS_SHMEM);
 }
 
@@ -167,26 +193,34 @@ export function unregister(m: Machine, context: number, arg: Uint8Array): number
 
 function unregisterPages(m: Machine, context: number, first: number, end: number): number {
   const vmas = vmasIn(m, first, end);
-  if (vmas.length === 0 || vmas.some((vma) => vma.context >= 0 && vma.context !== context)) return -EINVAL;
+  const isOthers = (vma: Vma): boolean => vma.context >= 0 && vma.context !== context;
+  if (vmas.length === 0 || (m.profile.has.ownMappingsOnly && vmas.some(isOthers))) return -EINVAL;
   if (cutsFirst(vmas, first)) return -EINVAL;
   if (!hasRoom(m, 2)) return -ENOMEM;
   for (const vma of vmas) {
     if (vma.context < 0) continue;
     const part = clip(vma, first, end);
-    if (cutsLast(vma, end)) {
-      // As Linux does: what lies below is unregistered by now, and protection has ended up to here.
-      if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, { ...part, end: hugeEndOf(end) });
-      splitHuge(m, part.start);
-      return -EINVAL;
-    }
+    if (cutsLast(vma, end)) return refuseToCut(m, part);
     change(m, part, UNREGISTERED);
-    // As Linux does: sleepers of a range that was registered for minor faults alone are left asleep.
-    if ((vma.modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, context, part.start, part.end);
+    wakeMissing(m, part);
   }
   return 0;
 }
 
-/** The last descriptor is gone: everything is unregistered and every sleeper tries again. */
+/** As Linux does: sleepers of a range that was registered for minor faults alone are left asleep. */
+function wakeMissing(m: Machine, { modes, context, start, end }: Vma): void {
+  if ((modes & UFFDIO_REGISTER_MODE_MISSING) !== 0) wakeRange(m, context, start, end);
+}
+
+/** The part ends within a huge page. As Linux does: what lies below is unregistered by now, and all is done but that. */
+function refuseToCut(m: Machine, part: Vma): number {
+  if ((part.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, { ...part, end: hugeEndOf(part.end) });
+  wakeMissing(m, part);
+  splitHuge(m, part.start);
+  return -EINVAL;
+}
+
+/** The last descriptor is gone: everything is unregistered, every sleeper tries again, and no call waits to be read of. */
 export function releaseContext(m: Machine, context: number): void {
   exclusively(m, () => {
     for (const vma of vmasIn(m, 0, m.addressPages)) {
@@ -194,6 +228,7 @@ export function releaseContext(m: Machine, context: number): void {
     }
     wakeRange(m, context, 0, m.addressPages);
   });
+  releaseEvents(m, context);
 }
 
 /** Unregistered, a range has no page that is write-protected. */

@@ -18,9 +18,12 @@ export const TASK = {
   seen: 7, // epoch at the last quiescent point, 0 while the thread holds no translations
   sleeps: 8, // how often the thread has slept in a fault; only it looks
   offset: 9, // of the faulting byte on its page
+  // Of a call that waits until its event is read: which event is in `flags`, its first number in `page`
+  second: 10,
+  third: 11,
 } as const;
 
-export const LIST = { none: 0, pending: 1, read: 2 } as const;
+export const LIST = { none: 0, pending: 1, read: 2, events: 3 } as const;
 
 const FIRST_TID = 1000;
 
@@ -117,10 +120,15 @@ export function isBefore(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
 }
 
-/** Sleeps until woken, or not at all if that has happened. @throws MachineGoneError */
+/** Sleeps in a fault until woken, or not at all if that has happened. @throws MachineGoneError */
 export function sleepInFault(m: Machine, task: number): void {
-  const word = taskWord(task, TASK.awake);
   m.tasks[taskWord(task, TASK.sleeps)] = sleepsOf(m, task) + 1;
+  sleepUntilReleased(m, task);
+}
+
+/** Sleeps until woken, or not at all if that has happened. @throws MachineGoneError */
+export function sleepUntilReleased(m: Machine, task: number): void {
+  const word = taskWord(task, TASK.awake);
   while (loadAcquire(m.tasks, word) === 0) {
     checkAlive(m);
     sleepWhile(m.tasks, word, 0);

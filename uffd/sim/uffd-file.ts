@@ -1,6 +1,7 @@
 /** The system calls on a userfaultfd's descriptor: userfaultfd, ioctl, read, poll, and its fdinfo. */
 
-import { store64, storeU32 } from '../abi/layout.ts';
+import { type Field, store64, storeU32 } from '../abi/layout.ts';
+import type { UffdRemove } from '../abi.ts';
 import {
   _IOC_SIZE,
   O_CLOEXEC,
@@ -10,9 +11,11 @@ import {
   POLLNVAL,
   POLLOUT,
   UFFD_EVENT_PAGEFAULT,
+  UFFD_EVENT_REMAP,
   UFFD_USER_MODE_ONLY,
   UFFDIO_API,
   UFFDIO_CONTINUE,
+  UFFDIO_CONTINUE_IOR,
   UFFDIO_COPY,
   UFFDIO_MOVE,
   UFFDIO_POISON,
@@ -21,25 +24,32 @@ import {
   UFFDIO_WAKE,
   UFFDIO_WRITEPROTECT,
   UFFDIO_ZEROPAGE,
+  uffdioContinue,
+  uffdioCopy,
+  uffdioMove,
+  uffdioPoison,
+  uffdioZeropage,
   uffdMsg,
   uffdMsgPagefault,
 } from '../abi.ts';
 import { EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOSYS, ENOTTY } from '../errno.ts';
 import { PAGE_BYTES, type UffdInfo } from '../kernel.ts';
 import {
-  awaitFault,
+  awaitMessage,
   createContext,
+  dropContext,
   FEATURE,
   featuresOf,
-  freeContext,
   hasFeature,
   isInitialised,
   pendingFaults,
   sleepingFaults,
   takeMessage,
+  waitingCalls,
 } from './context.ts';
 import { KIND, openDescriptor, withOpen } from './descriptors.ts';
-import { continueRange, copy, poison, zeropage } from './fill.ts';
+import { type Event, isChanging, takeEvent } from './events.ts';
+import { answer, continueRange, copy, poison, zeropage } from './fill.ts';
 import { type Machine, NO_USERFAULTFD } from './machine.ts';
 import { move } from './move.ts';
 import { api, hasRequest, register, unregister, wake } from './register.ts';
@@ -50,12 +60,13 @@ const MESSAGE_BYTES = uffdMsg.size;
 
 export function userfaultfd(m: Machine, flags: number): number {
   if ((m.lacks & NO_USERFAULTFD) !== 0) return -ENOSYS;
-  if ((flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)) !== 0) return -EINVAL;
+  const known = O_CLOEXEC | O_NONBLOCK | (m.profile.has.userModeOnly ? UFFD_USER_MODE_ONLY : 0);
+  if ((flags & ~known) !== 0) return -EINVAL;
   const object = createContext(m, (flags & UFFD_USER_MODE_ONLY) !== 0);
   if (object < 0) return -ENFILE;
   const closeOnExec = (flags & O_CLOEXEC) !== 0;
   const fd = openDescriptor(m, { kind: KIND.userfaultfd, object, flags: flags & O_NONBLOCK, closeOnExec });
-  if (fd === -EMFILE) freeContext(m, object);
+  if (fd === -EMFILE) dropContext(m, object);
   return fd;
 }
 
@@ -64,28 +75,32 @@ export function ioctl(m: Machine, task: number, fd: number, request: number, arg
   return withOpen(m, fd, ({ kind, object }) => {
     if (kind !== KIND.userfaultfd) return -ENOTTY;
     if (number !== UFFDIO_API && !isInitialised(m, object)) return -EINVAL;
-    if (!REQUESTS.has(number) || !hasRequest(m, number)) return -EINVAL;
+    if (!hasRequest(m, number)) return -EINVAL;
+    // Before the argument is looked at: whoever asks for it must read an event first.
+    const out = OUT_FIELDS.get(number);
+    const isLate = out !== undefined && isChanging(m, object);
+    if (isLate && out === null) return -EAGAIN;
     if (arg === null || arg.byteLength < _IOC_SIZE(number)) return -EFAULT;
+    if (isLate && out !== null) return answer(arg, out, -EAGAIN, 0);
     return serve(m, task, object, number, arg);
   });
 }
 
-const REQUESTS: ReadonlySet<number> = new Set([
-  UFFDIO_API,
-  UFFDIO_REGISTER,
-  UFFDIO_UNREGISTER,
-  UFFDIO_WAKE,
-  UFFDIO_COPY,
-  UFFDIO_ZEROPAGE,
-  UFFDIO_CONTINUE,
-  UFFDIO_MOVE,
-  UFFDIO_POISON,
-  UFFDIO_WRITEPROTECT,
+/** What is not done while the layout changes, and the field that says so; WRITEPROTECT has none. */
+const OUT_FIELDS: ReadonlyMap<number, Field | null> = new Map<number, Field | null>([
+  [UFFDIO_COPY, uffdioCopy.fields.copy],
+  [UFFDIO_ZEROPAGE, uffdioZeropage.fields.zeropage],
+  [UFFDIO_CONTINUE, uffdioContinue.fields.mapped],
+  [UFFDIO_CONTINUE_IOR, uffdioContinue.fields.mapped],
+  [UFFDIO_MOVE, uffdioMove.fields.move],
+  [UFFDIO_POISON, uffdioPoison.fields.updated],
+  [UFFDIO_WRITEPROTECT, null],
 ]);
 
 function serve(m: Machine, task: number, context: number, request: number, arg: Uint8Array): number {
   switch (request) {
     case UFFDIO_CONTINUE:
+    case UFFDIO_CONTINUE_IOR:
       return continueRange(m, context, arg);
     case UFFDIO_COPY:
       return copy(m, context, task, arg);
@@ -118,23 +133,34 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
       const bytes = readReady(m, object, into);
       if (bytes > 0) return bytes;
       if (nonBlocking) return -EAGAIN;
-      awaitFault(m, object, Infinity);
+      awaitMessage(m, object, Infinity);
     }
   });
 }
 
 function readReady(m: Machine, context: number, into: Uint8Array): number {
   const tellsThread = hasFeature(m, context, FEATURE.threadId);
-  const isExact = hasFeature(m, context, FEATURE.exactAddress);
+  const isExact = m.profile.has.exactAddressAlways || hasFeature(m, context, FEATURE.exactAddress);
   let bytes = 0;
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {
     const message = takeMessage(m, context);
-    if (message === null) break;
+    if (message === null) {
+      const event = takeEvent(m, context);
+      if (event === null) break;
+      writeEvent(into, bytes, event);
+      continue;
+    }
     const { page, offset, flags, task } = message;
     const ptid = tellsThread ? threadId(task) : 0;
     writeFault(into, bytes, page * PAGE_BYTES + (isExact ? offset : 0), flags, ptid);
   }
   return bytes;
+}
+
+function writeEvent(into: Uint8Array, at: number, { kind, first, second, third }: Event): void {
+  const [start, end, len] = [first * PAGE_BYTES, second * PAGE_BYTES, third * PAGE_BYTES];
+  if (kind === UFFD_EVENT_REMAP) uffdMsg.encode({ event: kind, from: start, to: end, len }, into, at);
+  else uffdMsg.encode({ event: kind as UffdRemove['event'], start, end }, into, at);
 }
 
 /** Field by field, as fill.ts reads them: it runs once a fault. */
@@ -151,7 +177,7 @@ export function poll(m: Machine, fd: number, events: number, timeoutMs: number):
   const revents = withOpen(m, fd, ({ kind, object, nonBlocking }) => {
     if (kind !== KIND.userfaultfd) return events & (POLLIN | POLLOUT); // a file in memory is always ready
     if (!isInitialised(m, object) || !nonBlocking) return POLLERR;
-    const ready = awaitFault(m, object, timeoutMs < 0 ? Infinity : timeoutMs);
+    const ready = awaitMessage(m, object, timeoutMs < 0 ? Infinity : timeoutMs);
     return ready ? events & POLLIN : 0;
   });
   if (fd < 0) return 0; // no descriptor is asked about
@@ -164,6 +190,7 @@ export function fdinfo(m: Machine, fd: number): UffdInfo | number {
     return {
       pending: pendingFaults(m, object),
       total: sleepingFaults(m, object),
+      events: waitingCalls(m, object),
       features: BigInt(featuresOf(m, object)),
     };
   });

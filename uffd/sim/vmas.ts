@@ -123,7 +123,8 @@ function isWithinHuge(m: Machine, page: number): boolean {
 /** Cuts a mapping of huge pages in two, for good: they are not merged. */
 export function splitHuge(m: Machine, page: number): void {
   const vma = findVma(m, page);
-  if (vma?.huge && vma.start < page && hasRoom(m, 1)) replaceRange(m, page, vma.end, [clip(vma, page, vma.end)]);
+  if (vma?.huge && vma.start < page && hasRoom(m, 1))
+    replaceRange(m, page, vma.end, [clip(vma, page, vma.end)]);
 }
 
 /** Whether so many more VMAs fit the table. */

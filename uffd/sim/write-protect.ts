@@ -9,8 +9,9 @@ import {
   UFFDIO_WRITEPROTECT_MODE_WP,
   uffdioWriteprotect,
 } from '../abi.ts';
-import { EINVAL, ENOENT } from '../errno.ts';
+import { EAGAIN, EINVAL, ENOENT } from '../errno.ts';
 import { FEATURE, hasFeature, wakeRange } from './context.ts';
+import { isChanging } from './events.ts';
 import { endShootdown } from './frames.ts';
 import { isHugeAligned } from './huge-entries.ts';
 import type { Machine } from './machine.ts';
@@ -40,14 +41,19 @@ export function writeprotect(m: Machine, context: number, arg: Uint8Array): numb
   if (mode > UFFDIO_WRITEPROTECT_MODE_DONTWAKE) return -EINVAL; // both bits are no mode either
   const protect = mode === UFFDIO_WRITEPROTECT_MODE_WP;
   const [first, end] = [pageOf(start), pageOf(start + len)];
-  const errno = exclusively(m, () => changeRange(m, first, end, protect));
+  const errno = exclusively(m, () =>
+    isChanging(m, context) ? -EAGAIN : changeRange(m, first, end, protect),
+  );
   if (errno === 0 && mode === 0) wakeRange(m, context, first, end);
   return errno;
 }
 
 function changeRange(m: Machine, first: number, end: number, protect: boolean): number {
   const vmas = vmasIn(m, first, end);
-  if (vmas.length === 0) return -ENOENT;
+  const [vma] = vmas;
+  if (vma === undefined) return -ENOENT;
+  const isWhole = vma.start <= first && vma.end >= end;
+  if (!isWhole && !m.profile.has.wpAcrossMappings) return -ENOENT;
   try {
     for (const vma of vmas) {
       if ((vma.modes & UFFDIO_REGISTER_MODE_WP) === 0) return -ENOENT;
@@ -64,6 +70,7 @@ function changeRange(m: Machine, first: number, end: number, protect: boolean): 
 
 /** What is not there is marked: of a file always, of private memory if the userfaultfd has a feature for it. */
 function protectPages(m: Machine, vma: Vma): void {
+  if (!m.profile.protects) return; // the page-table entry has no bit for it
   const marks = vma.file >= 0 || hasFeature(m, vma.context, FEATURE.wpUnpopulated | FEATURE.wpAsync);
   for (let page = vma.start; page < vma.end; page++) {
     const pte = loadPte(m, page);

@@ -9,6 +9,7 @@ import {
   mapFile,
   move,
   ok,
+  type openMachine,
   openUffd,
   P,
   poison,
@@ -28,7 +29,7 @@ export interface Look {
   readonly see: (k: u.Kernel) => unknown;
   readonly was: unknown;
   readonly is?: unknown;
-  readonly on?: { readonly arch?: string; readonly bits?: 32 | 64 };
+  readonly on?: Parameters<typeof openMachine>[0];
 }
 
 /** The handshake's errno, and the features it answers. */
@@ -80,6 +81,18 @@ function twoMappings(k: u.Kernel): number {
   const addr = mapAnon(k, 2);
   for (const page of [0, 1]) k.store32(addr + page * P, 1);
   ok(k.mprotect(addr + P, P, u.PROT_READ));
+  return addr;
+}
+
+/** A machine that has huge pages, and room for them among its addresses. */
+const HUGE = { hugePages: 4, memoryBytes: 16 << 20, addressBytes: 64 << 20 } as const;
+
+/** Two huge pages of private memory, which has room for two more behind it. */
+function hugePages(k: u.Kernel): number {
+  const length = 2 * u.HUGE_PAGE_BYTES;
+  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED | u.MAP_HUGETLB | u.MAP_HUGE_2MB;
+  const addr = ok(k.mmap(8 << 20, length, u.PROT_READ | u.PROT_WRITE, flags, -1, 0));
+  k.store32(addr, 7);
   return addr;
 }
 
@@ -199,6 +212,36 @@ export const LOOKS: Readonly<Record<string, Look>> = {
     },
     was: [true, 'ok', 'ok', 'ok', '00'],
     is: [false, 'EINVAL', 'ENOENT', 'ENOENT', '00'],
+  },
+  memfdHugetlb: {
+    before: '4.13',
+    at: '4.14',
+    on: HUGE,
+    see: (k) => said(k.memfd_create('huge', u.MFD_HUGETLB | u.MFD_HUGE_2MB)),
+    was: 'EINVAL',
+    is: 'ok',
+  },
+  mremapHugetlb: {
+    before: '5.15',
+    at: '5.16',
+    on: HUGE,
+    see: (k) => {
+      const [from, to, length] = [hugePages(k), 32 << 20, 2 * u.HUGE_PAGE_BYTES];
+      return said(k.mremap(from, length, length, u.MREMAP_MAYMOVE | u.MREMAP_FIXED, to));
+    },
+    was: 'EINVAL',
+    is: 'ok',
+  },
+  dontneedHugetlb: {
+    before: '5.17',
+    at: '5.18',
+    on: HUGE,
+    see: (k) => {
+      const addr = hugePages(k);
+      return [said(k.madvise(addr, u.HUGE_PAGE_BYTES, u.MADV_DONTNEED)), k.load32(addr)];
+    },
+    was: ['EINVAL', 7],
+    is: ['ok', 0],
   },
   madvPopulate: advice('5.13', '5.14', u.MADV_POPULATE_READ, u.MADV_POPULATE_WRITE),
   exactAddress: featureAlone('5.17', '5.18', u.UFFD_FEATURE_EXACT_ADDRESS),

@@ -1,146 +1,124 @@
 /**
  * Random programs: memory of each kind that is mapped, watched and then played with. Most calls are ones that make sense;
- * some are near misses (a fraction of a page, a range too long, a mode that is none), so that every check is met.
+ * some are near misses (a fraction of a page, a range too long, a mode that is none), so that every check is met. Calls that
+ * mean something together come as phrases.
  */
 import fc from 'fast-check';
 import type { Program, Step } from '../litmus/program.ts';
-import { THREADS } from '../litmus/program.ts';
+import {
+  at,
+  bits,
+  FILE_PAGES,
+  file,
+  filePage,
+  flag,
+  from,
+  hotPages,
+  modes,
+  oneOf,
+  pages,
+  placed,
+  prot,
+  ROOM_PAGES,
+  ROOMS,
+  step,
+  thread,
+  uffd,
+  value,
+  weighted,
+} from './arbitraries.ts';
+import { opening, openUffd } from './openings.ts';
 
-/** Pages in which things happen: the area goes on beyond. */
-const PLAYED = 24;
-const FILE_PAGES = 8;
+const wakes = oneOf<'DONTWAKE'[]>([], [], ['DONTWAKE']);
 
-const oneOf = fc.constantFrom;
-const flag = fc.boolean();
-const thread = oneOf(...THREADS);
-const file = oneOf('f', 'f', 'f', 'g');
-const uffd = oneOf('u', 'u', 'u', 'v');
-const at = fc.oneof(
-  { weight: 30, arbitrary: fc.integer({ min: 0, max: PLAYED - 1 }) },
-  { weight: 1, arbitrary: fc.integer({ min: 0, max: 2 * PLAYED }).map((half) => half / 2) },
-);
-const pages = fc.oneof(
-  { weight: 12, arbitrary: fc.integer({ min: 1, max: 2 }) },
-  { weight: 6, arbitrary: fc.integer({ min: 3, max: 8 }) },
-  { weight: 1, arbitrary: oneOf(0, 0.5, 1.5, 31) },
-);
-const filePage = fc.integer({ min: 0, max: FILE_PAGES - 1 });
-const value = fc.integer({ min: 1, max: 0xff });
-const prot = oneOf('rw', 'rw', 'rw', 'r', 'w', 'none');
-/** Almost always what is asked for; now and then a bit that nobody knows. */
-const bits = fc.oneof(
-  { weight: 40, arbitrary: fc.constant(undefined) },
-  { weight: 1, arbitrary: oneOf(4, 8, 64) },
-);
-
-/** Some of the names, in one order: a mode. */
-function modes<const Names extends readonly string[]>(...names: Names): fc.Arbitrary<Names[number][]> {
-  return fc.subarray([...names] as Names[number][]);
+/** DONTWAKE is one of three, other bits one of two. */
+function withWakes<const Names extends readonly string[]>(...names: Names) {
+  return fc.tuple(wakes, modes(...names)).map(([wake, others]) => [...wake, ...others]);
 }
 
-function step<Call extends Step['call']>(
-  weight: number,
-  call: Call,
-  fields: { [name: string]: fc.Arbitrary<unknown> },
-): { weight: number; arbitrary: fc.Arbitrary<Step> } {
-  const arbitrary = fc.record({ call: fc.constant(call), ...fields }).map((made) => {
-    const given = Object.entries(made).filter(([, each]) => each !== undefined);
-    return Object.fromEntries(given) as unknown as Step;
-  });
-  return { weight, arbitrary };
-}
+const access = weighted([1, step('load', { at, thread })], [1, step('store', { at, value, thread })]);
+const continues = step('continue', { uffd, at, pages, mode: withWakes('WP'), bits });
+const copies = step('copy', { uffd, at, from, pages, mode: withWakes('WP'), bits, thread });
+const protects = step('writeprotect', {
+  uffd,
+  at,
+  pages,
+  mode: oneOf(['WP'], ['WP'], [], [], ['DONTWAKE'], ['WP', 'DONTWAKE']),
+  bits,
+});
+const registers = step('register', { uffd, at, pages, mode: modes('MISSING', 'WP', 'MINOR'), bits });
+const drops = step('madvise', { at, pages, advice: oneOf('DONTNEED', 'DONTNEED', 'REMOVE'), thread });
 
 /** What the generator uses of both kernels: what the simulator has. */
-const steps = fc.oneof(
-  step(14, 'load', { at, thread }),
-  step(14, 'store', { at, value, thread }),
-  step(10, 'copy', { uffd, at, from: at, pages, mode: modes('DONTWAKE', 'WP'), bits, thread }),
-  step(12, 'continue', { uffd, at, pages, mode: modes('DONTWAKE', 'WP'), bits }),
-  step(5, 'poison', { uffd, at, pages, mode: modes('DONTWAKE'), bits }),
-  step(9, 'writeprotect', {
-    uffd,
-    at,
-    pages,
-    mode: oneOf(['WP'], ['WP'], [], ['DONTWAKE'], ['WP', 'DONTWAKE']),
-    bits,
-  }),
-  step(6, 'zeropage', { uffd, at, pages, mode: modes('DONTWAKE'), bits }),
-  step(5, 'move', { uffd, at, from: at, pages, mode: modes('DONTWAKE', 'ALLOW_SRC_HOLES'), bits }),
-  step(6, 'wake', { uffd, at, pages }),
-  step(8, 'register', { uffd, at, pages, mode: modes('MISSING', 'WP', 'MINOR'), bits }),
-  step(4, 'unregister', { uffd, at, pages }),
-  step(6, 'read', { uffd, messages: oneOf(undefined, 2, 4) }),
-  step(2, 'poll', { uffd }),
-  step(4, 'madvise', {
-    at,
-    pages,
-    advice: oneOf('DONTNEED', 'DONTNEED', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
-    thread,
-  }),
-  step(5, 'fallocate', { file, page: filePage, pages, punch: fc.boolean() }),
-  step(2, 'ftruncate', { file, pages: fc.integer({ min: 0, max: FILE_PAGES }) }),
-  step(3, 'pread', { file, page: filePage, at, pages, thread }),
-  step(3, 'pwrite', { file, page: filePage, at, pages, thread }),
-  step(4, 'mmap', {
-    at,
-    pages,
-    prot,
-    file: oneOf(undefined, 'f', 'g'),
-    page: filePage,
-    private: oneOf(undefined, undefined, true),
-  }),
-  step(1, 'munmap', { at, pages }),
-  step(3, 'mremap', { at, pages, to: at, keep: flag }),
-  step(2, 'mprotect', { at, pages, prot }),
-  step(1, 'close', { uffd }),
+const single = weighted(
+  [24, access],
+  [10, copies],
+  [12, continues],
+  [6, step('poison', { uffd, at, pages, mode: wakes, bits })],
+  [9, protects],
+  [7, step('zeropage', { uffd, at, pages, mode: wakes, bits })],
+  [8, step('move', { uffd, at, from, pages, mode: withWakes('ALLOW_SRC_HOLES'), bits })],
+  [4, step('wake', { uffd, at, pages })],
+  [8, registers],
+  [4, step('unregister', { uffd, at, pages })],
+  [5, step('read', { uffd, messages: oneOf(undefined, 2, 4) })],
+  [1, step('poll', { uffd })],
+  [5, drops],
+  [2, step('madvise', { at, pages, advice: oneOf('POPULATE_READ', 'POPULATE_WRITE'), thread })],
+  [5, step('fallocate', { file, page: filePage, pages, punch: flag })],
+  [1, step('ftruncate', { file, pages: fc.integer({ min: 0, max: FILE_PAGES }) })],
+  [3, step('pread', { file, page: filePage, at, pages, thread })],
+  [3, step('pwrite', { file, page: filePage, at, pages, thread })],
+  [
+    3,
+    step('mmap', {
+      at,
+      pages,
+      prot,
+      file: oneOf(undefined, 'f', 'g'),
+      page: filePage,
+      private: oneOf(undefined, undefined, true),
+    }),
+  ],
+  [1, step('munmap', { at, pages })],
+  [2, step('mremap', { at, pages, to: at, keep: flag })],
+  [2, step('mprotect', { at, pages, prot })],
+  [1, step('close', { uffd })],
 );
 
-/** Private memory, watched. */
-function watchAnon(pages: number, mode: readonly ('MISSING' | 'WP')[]): Step {
-  return { call: 'register', uffd: 'u', at: 16, pages, mode: [...mode] };
+/** Steps about the same page. */
+function about(...steps: readonly fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> {
+  return fc.tuple(at, ...steps).map(([at, ...steps]) => steps.map((each) => ({ ...each, at }) as Step));
 }
 
-const opening = fc
-  .record({
-    size: fc.integer({ min: 1, max: FILE_PAGES }),
-    shared: fc.integer({ min: 1, max: 8 }),
-    page: fc.integer({ min: 0, max: 3 }),
-    anon: fc.integer({ min: 1, max: 8 }),
-    flags: modes('O_NONBLOCK', 'O_NONBLOCK', 'USER_MODE_ONLY'),
-    features: modes('THREAD_ID', 'WP_UNPOPULATED', 'EXACT_ADDRESS', 'WP_ASYNC'),
-    mode: modes('MISSING', 'WP', 'MINOR'),
-    private: oneOf(undefined, undefined, true),
-    anonMode: oneOf(undefined, ['MISSING'], ['WP'], ['MISSING', 'WP']),
-  })
-  .map(({ size, shared, page, anon, flags, features, mode, anonMode, ...kind }): Step[] => [
-    { call: 'memfd_create', file: 'f' },
-    { call: 'ftruncate', file: 'f', pages: size },
-    { call: 'mmap', at: 0, pages: shared, file: 'f', page, ...(kind.private ? { private: true } : {}) },
-    { call: 'mmap', at: 8, pages: FILE_PAGES, file: 'f' },
-    { call: 'mmap', at: 16, pages: anon },
-    { call: 'userfaultfd', uffd: 'u', flags: [...new Set(flags)] },
-    { call: 'api', uffd: 'u', features },
-    { call: 'register', uffd: 'u', at: 0, pages: shared, mode: mode.length === 0 ? ['MISSING'] : mode },
-    ...(anonMode === undefined ? [] : [watchAnon(anon, anonMode)]),
-  ]);
+/** Steps about a whole room. */
+function throughout(...steps: readonly fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> {
+  const range = oneOf(...ROOMS).map((at) => ({ at, pages: ROOM_PAGES }));
+  return fc
+    .tuple(range, ...steps)
+    .map(([range, ...steps]) => steps.map((each) => ({ ...each, ...range }) as Step));
+}
 
-/** A second file and a second userfaultfd, in some of them. */
-const more = fc.oneof(
-  { weight: 3, arbitrary: fc.constant<Step[]>([]) },
-  {
-    weight: 1,
-    arbitrary: fc.constant<Step[]>([
-      { call: 'memfd_create', file: 'g' },
-      { call: 'ftruncate', file: 'g', pages: 4 },
-      { call: 'userfaultfd', uffd: 'v', flags: ['O_NONBLOCK'] },
-      { call: 'api', uffd: 'v' },
-    ]),
-  },
+const resolves = weighted([3, copies], [3, continues], [2, protects], [1, step('wake', { uffd, at, pages })]);
+const protecting = step('writeprotect', { uffd, at, pages: oneOf(1, 2), mode: fc.constant(['WP']) });
+const storing = step('store', { at, value, thread });
+
+/** Steps that follow one another. */
+const phrase = weighted<Step[]>(
+  [60, single.map((each) => [each])],
+  [6, about(protecting, storing)],
+  [4, about(access, resolves)],
+  [3, about(access, drops)],
+  [2, throughout(step('unregister', { uffd, at, pages }), registers)],
+  [3, throughout(resolves)],
+  [1, oneOf('u', 'v', 'w').chain(openUffd)],
 );
 
 /** Programs of up to so many steps beside those that open them. */
 export function programs(maxSteps: number): fc.Arbitrary<Program> {
-  return fc
-    .tuple(opening, more, fc.array(steps, { minLength: 1, maxLength: maxSteps, size: 'max' }))
-    .map(([first, second, rest]) => ({ name: 'found', steps: [...first, ...second, ...rest] }));
+  const rest = fc.array(phrase, { minLength: 1, maxLength: maxSteps, size: 'max' });
+  return fc.tuple(opening, rest, hotPages).map(([first, phrases, hot]) => {
+    const steps = phrases.flat().slice(0, maxSteps);
+    return { name: 'found', steps: [...first, ...steps.map((each) => placed(each, hot))] };
+  });
 }

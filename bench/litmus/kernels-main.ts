@@ -1,4 +1,5 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
+import { type CellObserver, observe } from '../fuzz/observer.ts';
 import { foresee } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
 import type { Program } from './program.ts';
@@ -6,6 +7,7 @@ import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
 const stages = new Map<KernelName, Stage>();
+let observer: CellObserver | null = null;
 
 async function stageOf(kernel: KernelName): Promise<Stage> {
   const stage = stages.get(kernel) ?? (await openStage(kernel));
@@ -18,8 +20,11 @@ async function stageOf(kernel: KernelName): Promise<Stage> {
 async function answer(request: Request): Promise<Reply> {
   const { program } = request;
   if (request.what === 'compare') {
-    const sim = (await stageOf('sim')).run(program);
-    return { traces: [sim, (await stageOf('linux')).run(program, foresee(sim))] };
+    const stage = await stageOf('sim');
+    observer ??= observe(stage.handle);
+    const sim = stage.run(program, undefined, observer);
+    const linux = (await stageOf('linux')).run(program, foresee(sim));
+    return { traces: [sim, linux], cells: observer.cells() };
   }
   const { kernel, runs, seed } = request;
   const foreseen = kernel === 'linux' && program.race === undefined ? await simulated(program) : null;

@@ -14,9 +14,14 @@ export type Request = { readonly program: Program } & (
   | { readonly what: 'repeat'; readonly kernel: KernelName; readonly runs: number; readonly seed: number }
 );
 
-export type Reply =
-  | { readonly traces: readonly [sim: Trace, linux: Trace] }
-  | { readonly repeated: Repeated };
+/** A program in lock step on both kernels. */
+export interface Compared {
+  readonly traces: readonly [sim: Trace, linux: Trace];
+  /** The cells of the coverage that each step has hit (fuzz/observer.ts). */
+  readonly cells: readonly (readonly string[])[];
+}
+
+export type Reply = Compared | { readonly repeated: Repeated };
 type Note = Reply | { readonly running: KernelName } | { readonly failed: string };
 
 /** How a program ended that did not come to its end. */
@@ -26,7 +31,7 @@ export interface Died {
 
 export interface Kernels {
   /** In lock step on both, without its race. */
-  readonly compare: (program: Program) => Promise<{ readonly traces: readonly [Trace, Trace] } | Died>;
+  readonly compare: (program: Program) => Promise<Compared | Died>;
   readonly repeat: (
     program: Program,
     kernel: KernelName,

@@ -29,22 +29,17 @@ export function openScratch(kernel: u.Kernel): Scratch {
   return { fd, address, view };
 }
 
-/** `marks`: pages may be marked that are not there. */
-export function look(kernel: u.Kernel, scratch: Scratch, names: Names, marks: boolean): string {
+export function look(kernel: u.Kernel, scratch: Scratch, names: Names): string {
   const files = Object.entries(names.files).map(([name, fd]) => `${name}:${fileState(kernel, scratch, fd)}`);
   const uffds = Object.entries(names.uffds).map(([name, fd]) => `${name}:${uffdState(kernel, fd)}`);
-  return [areaState(kernel, scratch, names.base, marks), ...files, ...uffds].join(' | ');
+  return [areaState(kernel, scratch, names.base), ...files, ...uffds].join(' | ');
 }
 
-function areaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: boolean): string {
+function areaState(kernel: u.Kernel, scratch: Scratch, base: number): string {
   const states: string[] = [];
-  const there = marks ? null : kernel.presence(base, AREA_PAGES); // one call for all, where nothing can be marked
-  for (let page = 0; page < AREA_PAGES; page++) {
-    if (there?.[page] === 0) continue;
-    const address = base + page * P;
-    const { present, writeProtected, file } = kernel.pagemap(address);
+  for (const [page, { present, writeProtected, file }] of kernel.pagemaps(base, AREA_PAGES).entries()) {
     if (!present && !writeProtected) continue;
-    const held = present ? `=${contents(kernel, scratch, address)}` : '';
+    const held = present ? `=${contents(kernel, scratch, base + page * P)}` : '';
     states.push(`${page}${file ? 'f' : ''}${writeProtected ? 'w' : ''}${held}`);
   }
   return states.join(' ');

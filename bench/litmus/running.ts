@@ -23,8 +23,6 @@ export interface Running extends Machine {
   };
   /** Userfaultfds whose `read` blocks. */
   readonly blocking: Set<string>;
-  /** Whether pages can be write-protected. */
-  readonly marks: boolean;
   /** Threads at a call. */
   readonly busy: Map<ThreadName, Step>;
 }

@@ -9,7 +9,7 @@
 import * as u from '../../uffd/index.ts';
 import { type Actor, startActor } from './actor.ts';
 import { look, openScratch } from './look.ts';
-import type { Answer } from './perform.ts';
+import type { Answer, Names } from './perform.ts';
 import { AREA_PAGES, type Program, type Step, THREADS, type ThreadName, threadOf } from './program.ts';
 import { type Machine, type Running, settle } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
@@ -42,8 +42,18 @@ export interface Foreseen {
   readonly end: number;
 }
 
+/** Looks on while a program runs in lock step, and must not change anything. */
+export interface Observer {
+  begin(): void;
+  /** Nobody is at anything, but for those who sleep. */
+  before(step: Step, names: Names): void;
+  after(step: Step, names: Names, moment: Moment): void;
+}
+
 export interface Stage {
-  readonly run: (program: Program, foreseen?: Foreseen) => Trace;
+  /** Of the kernel that it runs on. */
+  readonly handle: u.KernelHandle;
+  readonly run: (program: Program, foreseen?: Foreseen, observer?: Observer) => Trace;
   /** The same with its race, `turns` saying how far threads are held up at random: what all of it came to. */
   readonly race: (program: Program, turns: () => number) => Raced;
   readonly close: () => Promise<void>;
@@ -63,7 +73,9 @@ export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
   for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
   const scratch = openScratch(kernel);
   return {
-    run: (program, foreseen) => runProgram({ kernel, actors, scratch }, program, foreseen),
+    handle: kernel.handle(),
+    run: (program, foreseen, observer) =>
+      runProgram({ kernel, actors, scratch }, program, foreseen, observer),
     race: (program, turns) => raceProgram({ kernel, actors, scratch }, program, turns),
     async close() {
       for (const actor of actors.values()) await actor.end();
@@ -74,15 +86,26 @@ export async function openStage(kind: 'sim' | 'linux'): Promise<Stage> {
 
 const NONE: Foreseen = { signals: new Map(), end: Infinity };
 
-function runProgram(machine: Machine, program: Program, { signals, end }: Foreseen = NONE): Trace {
-  return onCleanStage(machine, program, (running) => {
+function runProgram(
+  machine: Machine,
+  program: Program,
+  { signals, end }: Foreseen = NONE,
+  observer?: Observer,
+): Trace {
+  observer?.begin();
+  return onCleanStage(machine, (running) => {
     const steps = program.steps.slice(0, end);
-    return steps.map((step, i) => moment(running, step, signals.get(i)));
+    return steps.map((step, i) => {
+      observer?.before(step, running.names);
+      const found = moment(running, step, signals.get(i));
+      observer?.after(step, running.names, found);
+      return found;
+    });
   });
 }
 
 function raceProgram(machine: Machine, program: Program, turns: () => number): Raced {
-  return onCleanStage(machine, program, (running) => {
+  return onCleanStage(machine, (running) => {
     const first = program.steps.map((step) => moment(running, step, undefined));
     const raced: Record<string, readonly Answer[]> = {};
     for (const [thread, steps = []] of Object.entries(program.race ?? {})) {
@@ -97,17 +120,12 @@ function raceProgram(machine: Machine, program: Program, turns: () => number): R
   });
 }
 
-/** Runs `body` with a program that nothing has been done of, and leaves nothing of it. */
-function onCleanStage<Result>(
-  machine: Machine,
-  program: Program,
-  body: (running: Running) => Result,
-): Result {
+/** Runs `body` where no program has left anything, and leaves nothing of this one. */
+function onCleanStage<Result>(machine: Machine, body: (running: Running) => Result): Result {
   const { kernel, actors } = machine;
   const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
   const names = { base: BASE[kernel.kind], files: {}, uffds: {}, threads };
-  const marks = JSON.stringify(program).includes('"WP"');
-  const running: Running = { ...machine, names, marks, blocking: new Set(), busy: new Map() };
+  const running: Running = { ...machine, names, blocking: new Set(), busy: new Map() };
   try {
     return body(running);
   } finally {
@@ -127,7 +145,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     if (thread === asking && !wasBusy.has(thread)) answer = answered;
     else woke[thread] = answered;
   }
-  const state = look(kernel, scratch, names, running.marks);
+  const state = look(kernel, scratch, names);
   return {
     ...answer,
     ...(Object.keys(woke).length === 0 ? {} : { woke }),

@@ -1,7 +1,7 @@
 /** The real kernel: the `Kernel` interface over the C library, for the thread that attached with it. */
 import { readlinkSync } from 'node:fs';
 import { _IOC_SIZE, POLLIN, UFFDIO_REGISTER, UFFDIO_UNREGISTER, uffdioRange } from '../abi.ts';
-import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
+import { AccessError, type Kernel, MachineGoneError, type PageState } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed } from '../sync.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
@@ -28,7 +28,7 @@ import {
 import { advise, MOVE_UNIT, map, protect, remap, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
-import { fdinfo, pagemap, presence } from './proc.ts';
+import { fdinfo, pagemaps, presence } from './proc.ts';
 import { mutatorView, pageView } from './views.ts';
 
 /** An address at which no process has anything: the kernel then finds what is wrong in its own order. */
@@ -208,7 +208,11 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     pagemap(addr) {
       alive();
-      return pagemap(addr);
+      return pagemaps(addr, 1)[0] as PageState;
+    },
+    pagemaps(addr, pages) {
+      alive();
+      return pagemaps(addr, pages);
     },
     presence(addr, pages) {
       alive();

@@ -4,7 +4,7 @@
  * Deviation from Linux: what was registered is so no longer once it has moved, and there alone. On 6.18 it may first become one
  * mapping with a registered neighbour of its new place, and then none of that is registered any more.
  */
-import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { endShootdown } from './frames.ts';
@@ -136,10 +136,13 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
   return to * PAGE_BYTES;
 }
 
-/** Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered, and nothing protected. */
+/**
+ * Maps what the VMA maps at `to` too, and takes its entries there. The new place is not registered, and nothing is protected
+ * that was registered in whatever mode: a protection may be older than that.
+ */
 function moveEntries(m: Machine, vma: Vma, to: number, newPages: number): void {
   unmapPages(m, to, to + newPages);
-  if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
+  if (vma.context >= 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
   replaceRange(m, to, to + newPages, [{ ...vma, start: to, end: to + newPages, ...UNREGISTERED }]);
 }

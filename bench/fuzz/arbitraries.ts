@@ -1,16 +1,28 @@
 /**
- * What steps are made of. Numbers of pages below zero are the program's hot pages, one in each room (openings.ts), which
- * {@link placed} puts in: most steps are about these, so that threads and calls meet.
+ * What steps are made of. Most of them are about the hot pages of the program's rooms (openings.ts), one in each, so that threads
+ * and calls meet; and by the userfaultfd that the room belongs to. Steps say so in signs that {@link placed} replaces.
  */
 import fc from 'fast-check';
 import type { Step } from '../litmus/program.ts';
 import { THREADS } from '../litmus/program.ts';
 
 export const FILE_PAGES = 8;
-/** Where the parts of the area begin in which things happen; each goes as far as the next. The area goes on beyond. */
+/**
+ * Where the rooms begin. Between them is a page of nothing: two mappings of private memory that were written to while they were
+ * apart never become one on Linux, on which depends what a call over both of them does; the simulator joins them (vmas.ts).
+ */
 export const ROOMS = [0, 8, 16] as const;
-export const ROOM_PAGES = 8;
-const PLAYED = ROOMS.length * ROOM_PAGES;
+export const ROOM_PAGES = 7;
+/** Then come pages that nobody watches, to copy from; beyond them nothing is mapped. */
+export const PLAIN = { at: 24, pages: 2 } as const;
+const UNMAPPED = 29;
+
+/** What has become of a room. */
+export interface Room {
+  readonly hot: number;
+  /** The userfaultfd that watches it. */
+  readonly uffd: string;
+}
 
 export const oneOf = fc.constantFrom;
 export const flag = fc.boolean();
@@ -27,61 +39,69 @@ export function seldom(times: number): fc.Arbitrary<boolean> {
   return fc.integer({ min: 1, max: times }).map((n) => n === times);
 }
 
-/** Some of the names, in one order: a mode. */
-export function modes<const Names extends readonly string[]>(...names: Names): fc.Arbitrary<Names[number][]> {
-  return fc.subarray([...names] as Names[number][]);
-}
-
 /** Each name once in so many times. */
-export function features(often: Readonly<Record<string, number>>): fc.Arbitrary<string[]> {
-  const names = Object.entries(often).map(([name, times]) => seldom(times).map((has) => (has ? [name] : [])));
+export function some<const Names extends string>(
+  often: Readonly<Record<Names, number>>,
+): fc.Arbitrary<Names[]> {
+  const names = Object.entries<number>(often).map(([name, times]) =>
+    seldom(times).map((has) => (has ? [name as Names] : [])),
+  );
   return fc.tuple(...names).map((all) => all.flat());
 }
 
-export const file = oneOf('f', 'f', 'f', 'f', 'g');
+export const file = oneOf('f', 'f', 'f', 'g');
 export const filePage = fc.integer({ min: 0, max: FILE_PAGES - 1 });
-/** The first one is there always, and has most of what is watched. */
-export const uffd = oneOf('u', 'u', 'u', 'u', 'u', 'v', 'v', 'w');
+/** The sign for the room's own. */
+const OWN = 'own';
+export const uffd = weighted([15, fc.constant(OWN)], [5, oneOf('u', 'u', 'v', 'v', 'w')]);
+
+/** The sign for a room's hot page. */
+function hot(room: number): number {
+  return -1 - room;
+}
+
 export const at = weighted(
-  [20, oneOf(...ROOMS.map((_, room) => -1 - room))],
-  [10, fc.integer({ min: 0, max: PLAYED - 1 })],
+  [24, oneOf(...ROOMS.map((_, room) => hot(room)))],
+  [6, fc.integer({ min: 0, max: PLAIN.at - 1 })],
   [4, oneOf(...ROOMS)],
-  [1, fc.integer({ min: 0, max: 2 * PLAYED }).map((half) => half / 2)],
+  [1, oneOf(PLAIN.at, UNMAPPED, UNMAPPED + 20)],
+  [1, fc.integer({ min: 1, max: 2 * PLAIN.at }).map((half) => half / 2)],
 );
 export const pages = weighted(
-  [14, fc.integer({ min: 1, max: 2 })],
-  [5, fc.integer({ min: 3, max: ROOM_PAGES })],
+  [30, fc.integer({ min: 1, max: 2 })],
+  [8, fc.integer({ min: 3, max: ROOM_PAGES })],
   [1, oneOf(0, 0.5, 1.5, 31)],
 );
 export const prot = weighted(
-  [5, oneOf('rw' as const)],
+  [7, oneOf('rw' as const)],
   [1, oneOf('r' as const, 'w' as const, 'none' as const)],
 );
 /** Almost always what is asked for; now and then a bit that nobody knows. */
-export const bits = weighted([40, fc.constant(undefined)], [1, oneOf(4, 8, 64)]);
+export const bits = weighted([80, fc.constant(undefined)], [1, oneOf(4, 8, 64)]);
 
-type Hot = readonly number[];
-/** A page in each room. */
-export const hotPages: fc.Arbitrary<Hot> = fc.tuple(
-  ...ROOMS.map((first) => fc.integer({ min: first, max: first + 3 })),
+/** The sign for so many pages behind the destination. */
+const BESIDE = 1000;
+export const from = weighted<number>(
+  [4, fc.integer({ min: 1, max: 4 }).map((pages) => BESIDE + pages)],
+  [4, fc.constant(PLAIN.at)],
+  [3, at],
+  [1, fc.constant(UNMAPPED)],
 );
 
-/** A source beside the destination; else one somewhere. */
-export const NEAR = 1000;
-export const from = weighted<number>([2, at], [3, oneOf(1, 2, -1).map((pages) => NEAR + pages)]);
-
-/** The step with the hot pages, and what is near them, put in. */
-export function placed(step: Step, hot: Hot): Step {
-  const pageOf = (at: number): number => (at < 0 ? (hot[-at - 1] as number) : at);
-  const given = step as { at?: number; from?: number; to?: number };
-  const base = given.at === undefined ? 0 : pageOf(given.at);
-  const source = (from: number): number => (from > NEAR - 8 ? Math.max(base + from - NEAR, 0) : pageOf(from));
+/** The step with what its signs stand for. */
+export function placed(step: Step, rooms: readonly Room[]): Step {
+  const given = step as { at?: number; from?: number; to?: number; uffd?: string };
+  const pageOf = (sign: number): number => (sign < 0 ? (rooms[-1 - sign] as Room).hot : sign);
+  const base = pageOf(given.at ?? 0);
+  const source = (sign: number): number => (sign > BESIDE ? base + sign - BESIDE : pageOf(sign));
+  const owner = (rooms[ROOMS.findLastIndex((first) => first <= base)] ?? (rooms[0] as Room)).uffd;
   return {
     ...step,
     ...(given.at === undefined ? {} : { at: base }),
     ...(given.from === undefined ? {} : { from: source(given.from) }),
     ...(given.to === undefined ? {} : { to: pageOf(given.to) }),
-  };
+    ...(given.uffd === OWN ? { uffd: owner } : {}),
+  } as Step;
 }
 
 /** A step with these fields; those that come out undefined are left out. */

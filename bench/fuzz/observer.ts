@@ -30,7 +30,7 @@ import { IOCTL_AREA } from './ioctl-rules.ts';
 import { kindOf } from './memory.ts';
 import { cellKey } from './rules.ts';
 import { SLEEPER_AREA, SLEPT_ON, type SleeperPlace, WHOSE, WOKE } from './sleeper-rules.ts';
-import { type Sleeper, sleepersOf, sleepsOfThread } from './sleepers.ts';
+import { type Sleeper, watchSleepers } from './sleepers.ts';
 
 type IoctlStep = StepOf<Ioctl>;
 type Mode = Parameters<typeof modeBits>[1];
@@ -53,6 +53,7 @@ const NOT_MADE: ReadonlySet<string> = new Set(['busy', 'would block', 'named alr
 
 export function observe(handle: KernelHandle): CellObserver {
   const m = attachMachine(handle.machine as SharedArrayBuffer);
+  const sleepers = watchSleepers(m);
   let cells: string[][] = [];
   let before: Before = { place: null, met: [] };
   return {
@@ -61,20 +62,21 @@ export function observe(handle: KernelHandle): CellObserver {
       cells = [];
     },
     before(step, names) {
-      before = sharing(m, () => lookBefore(m, step, names));
+      before = sharing(m, () => lookBefore(m, step, names, sleepers.all()));
     },
     after(step, names, moment) {
-      cells.push(NOT_MADE.has(moment.is) ? [] : hitCells(m, before, step, names, moment));
+      sharing(m, () => sleepers.look(names));
+      cells.push(NOT_MADE.has(moment.is) ? [] : hitCells(before, step, sleepers.all(), moment));
     },
   };
 }
 
-function lookBefore(m: Machine, step: Step, names: Names): Before {
+function lookBefore(m: Machine, step: Step, names: Names, sleepers: readonly Sleeper[]): Before {
   if (step.call === 'load' || step.call === 'store') return { place: accessPlace(m, step, names), met: [] };
   if (!isIoctl(step)) return { place: null, met: [] };
   const place = ioctlPlace(m, step, names);
   const isRefused = (Object.values(REFUSED) as string[]).includes(place.mode);
-  return { place, met: isRefused ? [] : sleepersMet(m, step, names, place) };
+  return { place, met: isRefused ? [] : sleepersMet(m, step, names, place.mode, sleepers) };
 }
 
 function isIoctl(step: Step): step is IoctlStep {
@@ -82,27 +84,27 @@ function isIoctl(step: Step): step is IoctlStep {
 }
 
 function hitCells(
-  m: Machine,
   { place, met }: Before,
   step: Step,
-  names: Names,
-  { is, woke = {} }: Moment,
+  sleepers: readonly Sleeper[],
+  { is }: Moment,
 ): string[] {
   if (place === null) return [];
   if (!isIoctl(step))
-    return [cellKey(ACCESS_AREA, place as AccessPlace, outcomeOfAccess(m, step, names, is))];
-  const woken = met.map(({ sleeper, place }) => {
-    const isAwake = sleeper.thread in woke || sleepsOfThread(m, names, sleeper.thread) !== sleeper.sleeps;
-    return cellKey(SLEEPER_AREA, place, isAwake ? WOKE : SLEPT_ON);
-  });
+    return [cellKey(ACCESS_AREA, place as AccessPlace, outcomeOfAccess(step, sleepers, is))];
+  const sleepsOn = ({ thread, number }: Sleeper): boolean =>
+    sleepers.some((other) => other.thread === thread && other.number === number);
+  const woken = met.map(({ sleeper, place }) =>
+    cellKey(SLEEPER_AREA, place, sleepsOn(sleeper) ? SLEPT_ON : WOKE),
+  );
   return [cellKey(IOCTL_AREA, place as IoctlPlace, is), ...woken];
 }
 
 /** `asleep` says in which fault. */
-function outcomeOfAccess(m: Machine, step: Step, names: Names, is: string): string {
+function outcomeOfAccess(step: Step, sleepers: readonly Sleeper[], is: string): string {
   if (is !== 'asleep') return is;
-  const thread = (step as AccessStep).thread ?? 'T0';
-  return sleepersOf(m, names).find((sleeper) => sleeper.thread === thread)?.fault ?? is;
+  const asked = (step as AccessStep).thread ?? 'T0';
+  return sleepers.find(({ thread }) => thread === asked)?.fault ?? is;
 }
 
 function pageAt({ base }: Names, at: number): number {
@@ -166,14 +168,20 @@ function registrationOf(vmas: readonly Vma[], context: number): string {
 }
 
 /** Those who sleep in the call's range, on pages that are registered for their fault still. */
-function sleepersMet(m: Machine, step: IoctlStep, names: Names, { mode }: IoctlPlace): Before['met'] {
-  const context = contextOf(m, step, names);
+function sleepersMet(
+  m: Machine,
+  step: IoctlStep,
+  names: Names,
+  mode: string,
+  sleepers: readonly Sleeper[],
+): Before['met'] {
+  const called = contextOf(m, step, names);
   const [first, end] = [pageAt(names, step.at), pageAt(names, step.at + step.pages)];
-  return sleepersOf(m, names).flatMap((sleeper) => {
-    const vma = findVma(m, sleeper.page);
-    if (sleeper.page < first || sleeper.page >= end || vma === null) return [];
-    if (!registeredAs(vma.modes).includes(FAULT_MODE[sleeper.fault])) return [];
-    const whose = vma.context === context ? WHOSE.own : WHOSE.foreign;
-    return [{ sleeper, place: { call: step.call, fault: sleeper.fault, whose, mode } }];
+  return sleepers.flatMap((sleeper) => {
+    const { page, fault, context } = sleeper;
+    const vma = page < first || page >= end ? null : findVma(m, page);
+    if (vma?.context !== context || !registeredAs(vma.modes).includes(FAULT_MODE[fault])) return [];
+    const whose = context === called ? WHOSE.own : WHOSE.foreign;
+    return [{ sleeper, place: { call: step.call, fault, whose, mode } }];
   });
 }

@@ -2,38 +2,51 @@
 import { UFFD_PAGEFAULT_FLAG_MINOR, UFFD_PAGEFAULT_FLAG_WP } from '../../uffd/index.ts';
 import type { Machine } from '../../uffd/sim/machine.ts';
 import { LIST, TASK, taskWord, threadId } from '../../uffd/sim/tasks.ts';
+import { findVma } from '../../uffd/sim/vmas.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import type { Names } from '../litmus/perform.ts';
 import type { Fault } from './access-rules.ts';
 
 export interface Sleeper {
   readonly thread: string;
+  /** Which of the thread's faults it is: the next one has another number. */
+  readonly number: number;
   readonly page: number;
   readonly fault: Fault;
-  /** How often the thread has gone to sleep so far, this time included. */
-  readonly sleeps: number;
+  /** The userfaultfd that was told, as the machine numbers them. */
+  readonly context: number;
+}
+
+export interface Sleepers {
+  /** Sees who sleeps now. The mm lock is held, and nothing has happened since they went to sleep. */
+  look(names: Names): void;
+  /** Whoever slept at the last look. */
+  readonly all: () => readonly Sleeper[];
 }
 
 const IN_A_FAULT: ReadonlySet<number> = new Set([LIST.pending, LIST.read]);
 
-/** The threads of the program that sleep in a fault. */
-export function sleepersOf(m: Machine, names: Names): Sleeper[] {
-  return Object.keys(names.threads).flatMap((thread) => {
-    const field = (word: number): number => fieldOf(m, names, thread, word);
-    if (!IN_A_FAULT.has(field(TASK.list))) return [];
-    return [
-      { thread, page: field(TASK.page), fault: faultOf(field(TASK.flags)), sleeps: field(TASK.sleeps) },
-    ];
-  });
+export function watchSleepers(m: Machine): Sleepers {
+  let known: readonly Sleeper[] = [];
+  return {
+    all: () => known,
+    look(names) {
+      const now = Object.entries(names.threads).flatMap(([thread, tid]) => sleeperIn(m, thread, tid));
+      // Who sleeps on is as known: its page may be another userfaultfd's by now.
+      known = now.map((sleeper) => known.find((other) => isSame(sleeper, other)) ?? sleeper);
+    },
+  };
 }
 
-/** How often it has gone to sleep so far. */
-export function sleepsOfThread(m: Machine, names: Names, thread: string): number {
-  return fieldOf(m, names, thread, TASK.sleeps);
+function isSame(one: Sleeper, other: Sleeper): boolean {
+  return one.thread === other.thread && one.number === other.number;
 }
 
-function fieldOf(m: Machine, { threads }: Names, thread: string, word: number): number {
-  return loadAcquire(m.tasks, taskWord((threads[thread] as number) - threadId(0), word));
+function sleeperIn(m: Machine, thread: string, tid: number): Sleeper[] {
+  const field = (word: number): number => loadAcquire(m.tasks, taskWord(tid - threadId(0), word));
+  if (!IN_A_FAULT.has(field(TASK.list))) return [];
+  const [number, page, fault] = [field(TASK.faults), field(TASK.page), faultOf(field(TASK.flags))];
+  return [{ thread, number, page, fault, context: findVma(m, page)?.context ?? -1 }];
 }
 
 function faultOf(flags: number): Fault {

@@ -61,6 +61,8 @@ export interface Stage {
 
 /** Where the area lies; nothing else of the process comes there. */
 const BASE = { sim: 64 * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
+/** As far from the area's begin as a step may map something, or somebody sleep. */
+const REACH_PAGES = 4 * AREA_PAGES;
 /** A machine on which a program that is no longer than ours runs out of nothing. */
 const SIM = { memoryBytes: 1024 * u.PAGE_BYTES, addressBytes: 256 * u.PAGE_BYTES };
 /** For which a race must be quiet. */
@@ -157,7 +159,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 /** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
 function cleanUp(running: Running): void {
   const { kernel, names } = running;
-  const area = AREA_PAGES * u.PAGE_BYTES;
+  const area = REACH_PAGES * u.PAGE_BYTES;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
   kernel.munmap(names.base, area);
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);

@@ -18,6 +18,7 @@ export const TASK = {
   seen: 7, // epoch at the last quiescent point, 0 while the thread holds no translations
   sleeps: 8, // how often the thread has slept in a fault; only it looks
   offset: 9, // of the faulting byte on its page
+  faults: 12, // how often it was queued, and so tells one fault from the next
 } as const;
 
 export const LIST = { none: 0, pending: 1, read: 2 } as const;

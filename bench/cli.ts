@@ -32,6 +32,7 @@ const commands: Commands = {
   fuzz: async (options) => {
     const call = resolveFuzzOptions(options);
     checkWritable('--save', call.save);
+    if (call.json !== null) checkWritable('--json', call.json);
     return (await import('./fuzz/command.ts')).fuzzCommand(call);
   },
 };

@@ -165,6 +165,8 @@ export interface Kernel {
   copyOut(addr: number, bytes: Uint8Array): void;
 
   pagemap(addr: number): PageState;
+  /** The same of so many pages from the one at `addr` on, at once. */
+  pagemaps(addr: number, pages: number): PageState[];
   /** Of so many pages from the one at `addr` on, at once: 1 for each that pagemap says is present, else 0. */
   presence(addr: number, pages: number): Uint8Array;
   /** −EBADF for what is no open userfaultfd. */

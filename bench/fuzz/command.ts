@@ -5,48 +5,52 @@
 import fc from 'fast-check';
 import { CheckError, EXIT } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
-import { describeDifference, differenceOf } from '../litmus/difference.ts';
+import { compareTraces, describeDifference } from '../litmus/difference.ts';
 import { type Kernels, openKernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
-import type { Program } from '../litmus/program.ts';
-import type { Trace } from '../litmus/stage.ts';
+import { hasHugePages, type Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
-import { addTo, type Coverage, renderCoverage } from './coverage.ts';
+import { addTo, type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
+import { coverageData, renderCoverage } from './coverage-table.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
+import { reduce } from './reduce.ts';
+
+export const FUZZ_SCHEMA = 'minorfault/fuzz/1';
 
 /**
  * @returns the exit code
- * @throws InterruptedError, CheckError if the kernels differ: the program is as small as it gets, and has been saved
+ * @throws InterruptedError; CheckError if the kernels differ (the program is as small as it gets, and has been saved), or
+ * if they answer what the rules of the coverage call impossible
  */
 export async function fuzzCommand(call: FuzzCall): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
   const kernels = openKernels();
-  const coverage: Coverage = new Map();
+  const coverage = emptyCoverage();
   const began = performance.now();
   let ran = 0;
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
   try {
     await unlessInterrupted(signal, replayCorpus(kernels));
-    const huge = await hasHugePages(kernels, progress);
+    const huge = await canBeHuge(kernels, progress);
     const property = fc.asyncProperty(programs(call.steps, huge), async (program) => {
       signal.throwIfAborted();
       ran++;
-      const wrong = await told(kernels, program, (trace) => addTo(coverage, program, trace));
+      const wrong = await told(kernels, program, coverage);
       // Once more: a difference of threads that raced is none of the kernels.
       if (wrong !== null && (await told(kernels, program)) !== null) throw new Difference(wrong);
     });
     const checked = fc.check(property, { numRuns: call.programs, seed: call.seed });
     const found = await unlessInterrupted(signal, checked);
     progress.end();
-    if (found.failed) throw saved(call, (found.counterexample as [Program])[0], found.errorInstance);
-    print(renderCoverage(coverage));
-    print(
-      `${ran} programs of up to ${call.steps} steps (seed ${call.seed}), ${rate(ran, began)}: no difference`,
-    );
-    return EXIT.done;
+    if (found.failed) {
+      if (!(found.errorInstance instanceof Difference)) throw found.errorInstance;
+      const [program] = found.counterexample as [Program];
+      throw await unlessInterrupted(signal, saved(kernels, call, program));
+    }
+    return report(call, coverage, rate(ran, began));
   } finally {
     kernels.close();
     progress.end();
@@ -54,7 +58,7 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
 }
 
 /** Whether programs can have huge pages; if not, that is told. */
-async function hasHugePages(kernels: Kernels, { note }: Progress): Promise<boolean> {
+async function canBeHuge(kernels: Kernels, { note }: Progress): Promise<boolean> {
   const claim = await kernels.claimHugePages();
   const why = 'died' in claim ? claim.died : claim.claimed;
   if (why !== null) note(`without huge pages: ${why}`);
@@ -73,27 +77,40 @@ async function replayCorpus(kernels: Kernels): Promise<void> {
 
 class Difference extends Error {}
 
-/** What tells the kernels apart, or null. */
-async function told(
-  kernels: Kernels,
-  program: Program,
-  look: (sim: Trace) => void = () => {},
-): Promise<string | null> {
+/** What tells the kernels apart, or null. The steps that they agree in are counted. */
+async function told(kernels: Kernels, program: Program, coverage?: Coverage): Promise<string | null> {
   const outcome = await kernels.compare(program);
   if ('died' in outcome) return outcome.died;
   if ('skipped' in outcome) return null;
   const [sim, linux] = outcome.traces;
-  look(sim);
-  const difference = differenceOf(sim, linux);
+  const { agreed, difference } = compareTraces(sim, linux);
+  // No rule is about huge pages yet.
+  if (coverage !== undefined && !hasHugePages(program)) addTo(coverage, program, sim, outcome.cells, agreed);
   return difference === null ? null : describeDifference(program, difference);
 }
 
-/** @throws what was thrown, if that is no difference */
-function saved({ save, seed }: FuzzCall, program: Program, error: unknown): CheckError {
-  if (!(error instanceof Difference)) throw error;
-  writeJson('--save', save, { ...program, name: `found-${seed}`, shows: 'the kernels differ' });
-  print(error.message);
+async function saved(kernels: Kernels, { save, seed }: FuzzCall, program: Program): Promise<CheckError> {
+  const differs = async (smaller: Program): Promise<boolean> =>
+    (await told(kernels, smaller)) !== null && (await told(kernels, smaller)) !== null;
+  const smallest = await reduce(program, differs);
+  writeJson('--save', save, { ...smallest, name: `found-${seed}`, shows: 'the kernels differ' });
+  print((await told(kernels, smallest)) ?? 'the threads of the program race: not every run of it shows it');
   return new CheckError(`the kernels differ (seed ${seed}): run it again with minorfault litmus ${save}`);
+}
+
+/** @returns the exit code. @throws CheckError if a rule is wrong */
+function report({ json, programs, steps, seed }: FuzzCall, coverage: Coverage, rate: string): number {
+  if (json !== '-') print(renderCoverage(coverage));
+  if (json !== null)
+    writeJson('--json', json, { schema: FUZZ_SCHEMA, programs, steps, seed, ...coverageData(coverage) });
+  const { wrong } = gapsOf(coverage);
+  if (wrong.length > 0)
+    throw new CheckError(
+      `the kernel has answered what it cannot by bench/fuzz/*-rules.ts: mend the rule of ${wrong.join('; ')}`,
+    );
+  if (json !== '-')
+    print(`${programs} programs of up to ${steps} steps (seed ${seed}), ${rate}: no difference`);
+  return EXIT.done;
 }
 
 function rate(ran: number, began: number): string {

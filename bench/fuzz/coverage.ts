@@ -1,43 +1,56 @@
-/** What random programs have reached: of each call, the answers there were and how often. */
-import Table from 'cli-table3';
+/** What random programs have reached, of what the rules say that the kernel can reach. */
 import type { Program } from '../litmus/program.ts';
 import type { Trace } from '../litmus/stage.ts';
+import { ACCESS_AREA } from './access-rules.ts';
+import { IOCTL_AREA } from './ioctl-rules.ts';
+import { type Area, type Cell, type Place, reachable } from './rules.ts';
+import { SLEEPER_AREA } from './sleeper-rules.ts';
 
-/** Call → answer → how often. */
-export type Coverage = Map<string, Map<string, number>>;
+/** All that is counted by cells. Calls that no area is about are counted by their answers alone. */
+export const AREAS: readonly Area<Place>[] = [IOCTL_AREA, ACCESS_AREA, SLEEPER_AREA];
 
-export function addTo(coverage: Coverage, { steps }: Program, trace: Trace): void {
-  for (const [i, { is }] of trace.entries()) {
+/** Every cell that can be reached, by its key (rules.ts). */
+export const CELLS: ReadonlyMap<string, Cell> = new Map(AREAS.flatMap((area) => [...reachable(area)]));
+
+const IN_AREAS: ReadonlySet<string> = new Set([...CELLS.values()].map(({ place }) => place.call as string));
+
+export interface Coverage {
+  /** Cell → how often, whether the rules know it or not. */
+  readonly hits: Map<string, number>;
+  /** Of the other calls: call → answer → how often. */
+  readonly calls: Map<string, Map<string, number>>;
+}
+
+export function emptyCoverage(): Coverage {
+  return { hits: new Map(), calls: new Map() };
+}
+
+/** Counts the first `agreed` steps of a program: those after which both kernels said the same. */
+export function addTo(
+  { hits, calls }: Coverage,
+  { steps }: Program,
+  trace: Trace,
+  cells: readonly (readonly string[])[],
+  agreed: number,
+): void {
+  for (let i = 0; i < agreed; i++) {
+    for (const key of cells[i] ?? []) count(hits, key);
     const call = steps[i]?.call as string;
-    const answers = coverage.get(call) ?? new Map<string, number>();
-    answers.set(is, (answers.get(is) ?? 0) + 1);
-    coverage.set(call, answers);
+    if (IN_AREAS.has(call)) continue;
+    const answers = calls.get(call) ?? new Map<string, number>();
+    count(answers, trace[i]?.is as string);
+    calls.set(call, answers);
   }
 }
 
-/** A row a call, a column an answer. */
-export function renderCoverage(coverage: Coverage): string {
-  const answers = [...new Set([...coverage.values()].flatMap((each) => [...each.keys()]))].sort();
-  const table = new Table({
-    head: ['', ...answers],
-    colAligns: ['left', ...answers.map(() => 'right' as const)],
-    style: { head: [], border: [], compact: true },
-    chars: PLAIN,
-  });
-  for (const [call, counts] of [...coverage].sort())
-    table.push([call, ...answers.map((answer) => String(counts.get(answer) ?? '.'))]);
-  return table.toString();
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-const PLAIN = Object.fromEntries(
-  ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
-    [side, ''],
-    [`${side}-mid`, ''],
-    [`${side}-left`, ''],
-    [`${side}-right`, ''],
-    ['left-mid', ''],
-    ['mid-mid', ''],
-    ['right-mid', ''],
-    ['middle', '  '],
-  ]),
-);
+/** Cells that can be reached and were not, and cells that were reached and cannot be: of these a rule is wrong. */
+export function gapsOf({ hits }: Coverage): { readonly missed: string[]; readonly wrong: string[] } {
+  return {
+    missed: [...CELLS.keys()].filter((key) => !hits.has(key)),
+    wrong: [...hits.keys()].filter((key) => !CELLS.has(key)),
+  };
+}

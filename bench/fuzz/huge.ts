@@ -1,11 +1,13 @@
 /** A random program of small pages made one of huge pages: what its opening maps, and all that is done there. */
 import { HUGE, type Step } from '../litmus/program.ts';
+import { PLAIN } from './arbitraries.ts';
 
-/** Of the eight pages of each region of the small area (watched, alias, source): where its huge ones are, and how many. */
+/** Of the eight pages of each region of the small area (three rooms, and the source): where its huge ones are, and how many. */
 const REGIONS = [
   [0, 3],
-  [3, 3],
-  [6, 2],
+  [3, 2],
+  [5, 2],
+  [7, 1],
 ] as const;
 const REGION_PAGES = 8;
 /** The most huge pages that a call is about. */
@@ -17,12 +19,18 @@ const MOST = 3;
  *
  * Two things are kept from Linux 6.18, which does not survive them. Protection is never left behind by a registration without
  * it: a thread that writes to such a huge page faults for ever, in a system call beyond any signal. And no private mapping moves
- * in part: what is reserved for the rest is lost to the host's pool for good.
+ * in part: what is reserved for the rest is lost to the host's pool for good. And nothing is MOVEd: so far apart a source may have no
+ * page table, which Linux tells first (uffd/sim/move.ts). Private memory is mapped to copy from alone: rooms lie side by side
+ * here (arbitraries.ts).
  */
 export function inHugePages(steps: readonly Step[]): Step[] {
   const protects = steps.some((step) => step.call === 'register' && step.mode?.includes('WP'));
   const isPrivate = steps.some((step) => step.call === 'mmap' && step.file === 'f' && step.private === true);
-  const kept = isPrivate ? steps.filter(({ call }) => call !== 'mremap') : steps;
+  const isPlain = (step: Step): boolean =>
+    step.call !== 'mmap' || step.file !== undefined || step.at === PLAIN.at;
+  const kept = steps
+    .filter(isPlain)
+    .filter(({ call }) => call !== 'move' && !(isPrivate && call === 'mremap'));
   return kept.map((step): Step => {
     const scaled = Object.entries(step).map(([key, value]) => [key, scale(step, key, value)]);
     const huge = Object.fromEntries(scaled) as Step;

@@ -8,6 +8,7 @@ export interface RawFuzzOptions {
   readonly steps?: string;
   readonly seed?: string;
   readonly save?: string;
+  readonly json?: string;
   readonly quiet?: true;
 }
 
@@ -17,6 +18,7 @@ export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] =
   ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
   ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
   ['--save <file>', 'where a program goes that tells the kernels apart (default: found-<seed>.litmus.json)'],
+  ['--json <file>', 'write what was reached as JSON; - is standard output'],
   ['--quiet', 'no progress on standard error'],
 ];
 
@@ -26,6 +28,7 @@ export interface FuzzCall {
   readonly steps: number;
   readonly seed: number;
   readonly save: string;
+  readonly json: string | null;
   readonly quiet: boolean;
 }
 
@@ -38,6 +41,7 @@ export function resolveFuzzOptions(raw: RawFuzzOptions): FuzzCall {
     steps: integer('--steps', raw.steps ?? '40', [1, 200]),
     seed,
     save: raw.save ?? `found-${seed}.litmus.json`,
+    json: raw.json ?? null,
     quiet: raw.quiet ?? false,
   };
 }

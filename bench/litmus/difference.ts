@@ -9,19 +9,28 @@ export interface Difference {
   readonly linux: string;
 }
 
-/**
- * The first step after which the two say different things; null: none up to where threads raced (stage.ts). The second trace
- * may be shorter (foresee.ts).
- */
-export function differenceOf(sim: Trace, linux: Trace): Difference | null {
+/** How far two traces go together. */
+export interface Comparison {
+  /** Steps after which they say the same, from the first one on. */
+  readonly agreed: number;
+  /** What ends that; null: nothing does, up to where threads raced (stage.ts) or the second trace ends (foresee.ts). */
+  readonly difference: Difference | null;
+}
+
+export function compareTraces(sim: Trace, linux: Trace): Comparison {
   let raced = false;
   for (const [step, moment] of linux.entries()) {
     const other = sim[step] as Moment;
     const [one, two] = [JSON.stringify(other), JSON.stringify(moment)];
     raced ||= moment.race === true && other.race === true;
-    if (one !== two) return raced ? null : { step, sim: one, linux: two };
+    if (one !== two) return { agreed: step, difference: raced ? null : { step, sim: one, linux: two } };
   }
-  return null;
+  return { agreed: linux.length, difference: null };
+}
+
+/** The first step after which the two say different things; null: none that a kernel is to blame for. */
+export function differenceOf(sim: Trace, linux: Trace): Difference | null {
+  return compareTraces(sim, linux).difference;
 }
 
 /** The step and what each kernel said, on three lines. */

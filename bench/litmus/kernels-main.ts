@@ -1,4 +1,5 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
+import { type CellObserver, observe } from '../fuzz/observer.ts';
 import type { GivenProfile } from '../profile.ts';
 import { endingOf, foresee } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
@@ -8,6 +9,7 @@ import { openStage, type Stage, type Trace } from './stage.ts';
 
 const stages = new Map<KernelName, Stage>();
 const profile = JSON.parse(process.argv[2] ?? '{}') as GivenProfile;
+let observer: CellObserver | null = null;
 
 async function stageOf(kernel: KernelName): Promise<Stage> {
   const stage = stages.get(kernel) ?? (await openStage(kernel, profile));
@@ -33,8 +35,11 @@ async function answer(request: Request): Promise<Reply> {
   const missing = usesLinux && hasHugePages(program) ? await claimHugePages() : null;
   if (missing !== null) return { skipped: missing };
   if (request.what === 'compare') {
-    const sim = (await stageOf('sim')).run(program);
-    return { traces: [sim, (await stageOf('linux')).run(program, foresee(sim))] };
+    const stage = await stageOf('sim');
+    observer ??= observe(stage.handle);
+    const sim = stage.run(program, undefined, observer);
+    const linux = (await stageOf('linux')).run(program, foresee(sim));
+    return { traces: [sim, linux], cells: observer.cells() };
   }
   const { kernel, runs, seed } = request;
   const foreseen = kernel === 'linux' && program.race === undefined ? await simulated(program) : null;

@@ -29,8 +29,15 @@ export interface Skipped {
   readonly skipped: string;
 }
 
+/** A program in lock step on both kernels. */
+export interface Compared {
+  readonly traces: readonly [sim: Trace, linux: Trace];
+  /** The cells of the coverage that each step has hit (fuzz/observer.ts). */
+  readonly cells: readonly (readonly string[])[];
+}
+
 export type Reply =
-  | { readonly traces: readonly [sim: Trace, linux: Trace] }
+  | Compared
   | { readonly repeated: Repeated }
   | { readonly ending: Ending | null }
   | { readonly claimed: string | null }
@@ -46,9 +53,7 @@ export interface Died {
 
 export interface Kernels {
   /** In lock step on both, without its race. */
-  readonly compare: (
-    program: Program,
-  ) => Promise<{ readonly traces: readonly [Trace, Trace] } | Skipped | Died>;
+  readonly compare: (program: Program) => Promise<Compared | Skipped | Died>;
   readonly repeat: (
     program: Program,
     kernel: KernelName,

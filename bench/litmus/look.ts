@@ -37,7 +37,7 @@ export function look(
   names: Names,
   { marks, huge }: Pick<Running, 'marks' | 'huge'>,
 ): string {
-  const area = areaState(kernel, scratch, names.base, marks);
+  const area = areaState(kernel, scratch, names.base);
   const hugeArea = huge ? [hugeAreaState(kernel, scratch, names.base, marks)] : [];
   const files = Object.entries(names.files).map(([name, fd]) => {
     const stateOf = names.hugeFiles[name] ? hugeFileState : fileState;
@@ -47,20 +47,23 @@ export function look(
   return [area, ...hugeArea, ...files, ...uffds].join(' | ');
 }
 
-function areaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: boolean): string {
+function areaState(kernel: u.Kernel, scratch: Scratch, base: number): string {
   const states: string[] = [];
-  const there = marks ? null : kernel.presence(base, AREA_PAGES); // one call for all, where nothing can be marked
-  for (let page = 0; page < AREA_PAGES; page++)
-    if (there?.[page] !== 0) states.push(...pageState(kernel, scratch, base, page));
+  for (const [page, state] of kernel.pagemaps(base, AREA_PAGES).entries())
+    states.push(...pageState(kernel, scratch, base, page, state));
   return states.join(' ');
 }
 
 /** Nothing of a page that is neither there nor marked. */
-function pageState(kernel: u.Kernel, scratch: Scratch, base: number, page: number): string[] {
-  const address = base + page * P;
-  const { present, writeProtected, file } = kernel.pagemap(address);
+function pageState(
+  kernel: u.Kernel,
+  scratch: Scratch,
+  base: number,
+  page: number,
+  { present, writeProtected, file }: u.PageState,
+): string[] {
   if (!present && !writeProtected) return [];
-  const held = present ? `=${contents(kernel, scratch, address)}` : '';
+  const held = present ? `=${contents(kernel, scratch, base + page * P)}` : '';
   return [`${page}${file ? 'f' : ''}${writeProtected ? 'w' : ''}${held}`];
 }
 
@@ -75,8 +78,10 @@ function hugeAreaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: 
   for (let i = 0; i < HUGE_ROOM; i++) {
     const present = [...there.subarray(i * HUGE, (i + 1) * HUGE).entries()].filter(([, is]) => is === 1);
     const isWhole = present.length === HUGE || (present.length === 0 && marks);
-    const pages = isWhole ? SAMPLES : present.slice(0, MOST_SMALL).map(([page]) => page);
-    const found = pages.flatMap((page) => pageState(kernel, scratch, base, (i + 1) * HUGE + page));
+    const within = isWhole ? SAMPLES : present.slice(0, MOST_SMALL).map(([page]) => page);
+    const found = within
+      .map((page) => (i + 1) * HUGE + page)
+      .flatMap((page) => pageState(kernel, scratch, base, page, kernel.pagemap(base + page * P)));
     if (found.length > 0) states.push(`[${present.length}: ${found.join(' ')}]`);
   }
   return states.join(' ');

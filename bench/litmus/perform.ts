@@ -76,7 +76,7 @@ function constant(name: string): number {
 }
 
 /** UFFDIO_COPY_MODE_WP and the like, and bits without a name. */
-function modeBits(
+export function modeBits(
   call: string,
   { mode = [], bits = 0 }: { mode?: readonly string[]; bits?: number },
 ): number {

@@ -10,7 +10,7 @@ import * as u from '../../uffd/index.ts';
 import { type Actor, startActor } from './actor.ts';
 import { claimHugePool } from './huge-pool.ts';
 import { look, openScratch } from './look.ts';
-import type { Answer } from './perform.ts';
+import type { Answer, Names } from './perform.ts';
 import {
   HUGE,
   HUGE_POOL,
@@ -54,8 +54,18 @@ export interface Foreseen {
   readonly end: number;
 }
 
+/** Looks on while a program runs in lock step, and must not change anything. */
+export interface Observer {
+  begin(): void;
+  /** Nobody is at anything, but for those who sleep. */
+  before(step: Step, names: Names): void;
+  after(step: Step, names: Names, moment: Moment): void;
+}
+
 export interface Stage {
-  readonly run: (program: Program, foreseen?: Foreseen) => Trace;
+  /** Of the kernel that it runs on. */
+  readonly handle: u.KernelHandle;
+  readonly run: (program: Program, foreseen?: Foreseen, observer?: Observer) => Trace;
   /** The same with its race, `turns` saying how far threads are held up at random: what all of it came to. */
   readonly race: (program: Program, turns: () => number) => Raced;
   /** Readies the pool of huge pages: null, or why it cannot be had. */
@@ -87,7 +97,8 @@ export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions
   const janitor = await startActor(kernel.handle());
   const machine: Machine = { kernel, actors, janitor, scratch: openScratch(kernel) };
   return {
-    run: (program, foreseen) => runProgram(machine, program, foreseen),
+    handle: kernel.handle(),
+    run: (program, foreseen, observer) => runProgram(machine, program, foreseen, observer),
     race: (program, turns) => raceProgram(machine, program, turns),
     claimHugePool: async () => (kind === 'sim' ? null : claimHugePool(kernel)),
     async close() {
@@ -99,10 +110,21 @@ export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions
 
 const NONE: Foreseen = { signals: new Map(), end: Infinity };
 
-function runProgram(machine: Machine, program: Program, { signals, end }: Foreseen = NONE): Trace {
+function runProgram(
+  machine: Machine,
+  program: Program,
+  { signals, end }: Foreseen = NONE,
+  observer?: Observer,
+): Trace {
+  observer?.begin();
   return onCleanStage(machine, program, (running) => {
     const steps = program.steps.slice(0, end);
-    return steps.map((step, i) => moment(running, step, signals.get(i)));
+    return steps.map((step, i) => {
+      observer?.before(step, running.names);
+      const found = moment(running, step, signals.get(i));
+      observer?.after(step, running.names, found);
+      return found;
+    });
   });
 }
 
@@ -122,7 +144,7 @@ function raceProgram(machine: Machine, program: Program, turns: () => number): R
   });
 }
 
-/** Runs `body` with a program that nothing has been done of, and leaves nothing of it. */
+/** Runs `body` where no program has left anything, and leaves nothing of this one. */
 function onCleanStage<Result>(
   machine: Machine,
   program: Program,

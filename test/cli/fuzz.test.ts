@@ -1,5 +1,5 @@
-/** `fuzz`: both kernels say the same of what is random, and a difference is made small and saved. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/** `fuzz`: both kernels say the same of what is random, and it tells what of the kernel that has reached. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -10,12 +10,34 @@ const folder = mkdtempSync(join(tmpdir(), 'minorfault-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const { kernel, why } = chooseKernel('auto');
 const here = kernel === 'linux' ? '' : ` (skipped: ${why})`;
+const save = ['--quiet', '--save', join(folder, 'found.json')];
 
 it.skipIf(kernel !== 'linux')(`500 programs, and those of the past, tell no difference${here}`, async () => {
-  const args = ['fuzz', '--programs', '500', '--seed', '3', '--quiet', '--save', join(folder, 'found.json')];
+  const json = join(folder, 'coverage.json');
+  const args = ['fuzz', '--programs', '500', '--seed', '3', '--json', json, ...save];
   const { code, stdout, stderr } = await minorfault(args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/500 programs of up to 40 steps \(seed 3\), \d+ a second: no difference/);
   for (const call of ['copy', 'continue', 'move', 'poison', 'writeprotect', 'zeropage'])
-    expect(stdout).toMatch(new RegExp(`^ ${call} +.*\\d`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^${call} +anonymous +.*\\d+/\\d+`, 'm'));
+  const told = JSON.parse(readFileSync(json, 'utf8'));
+  expect(told).toMatchObject({ schema: 'minorfault/fuzz/1', programs: 500, seed: 3, unreachable: [] });
+  expect(told.cells).toHaveLength(told.reachable);
+  expect(told.cells.filter(({ hits }: { hits: number }) => hits > 0)).toHaveLength(told.hit);
+  expect(stdout).toContain(`${told.hit} of ${told.reachable} cells were hit`);
+  expect(told.hit / told.reachable).toBeGreaterThan(0.8);
+});
+
+it.skipIf(kernel !== 'linux')(`--json - writes that alone${here}`, async () => {
+  const { code, stdout } = await minorfault([
+    'fuzz',
+    '--programs',
+    '5',
+    '--seed',
+    '3',
+    '--json',
+    '-',
+    ...save,
+  ]);
+  expect({ code, told: JSON.parse(stdout) }).toMatchObject({ code: 0, told: { programs: 5 } });
 });

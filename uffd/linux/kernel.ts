@@ -10,7 +10,7 @@ import {
   UFFDIO_UNREGISTER,
   uffdioRange,
 } from '../abi.ts';
-import { AccessError, type Kernel, MachineGoneError } from '../kernel.ts';
+import { AccessError, type Kernel, MachineGoneError, type PageState } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed } from '../sync.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
@@ -38,7 +38,7 @@ import {
 import { advise, MOVE_UNIT, map, protect, remap, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
-import { fdinfo, pagemap, presence } from './proc.ts';
+import { fdinfo, pagemaps, presence } from './proc.ts';
 import { mutatorView, pageView } from './views.ts';
 
 /** An address at which no process has anything: the kernel then finds what is wrong in its own order. */
@@ -220,7 +220,11 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     pagemap(addr) {
       alive();
-      return pagemap(addr);
+      return pagemaps(addr, 1)[0] as PageState;
+    },
+    pagemaps(addr, pages) {
+      alive();
+      return pagemaps(addr, pages);
     },
     presence(addr, pages) {
       alive();

@@ -11,13 +11,12 @@ const UFFD_WP = 1n << 57n;
 const PAGES_A_READ = 4096;
 
 /** proc_pid_pagemap(5) */
-export function pagemap(addr: number): PageState {
-  const bits = entries(addr, 1)[0] as bigint;
-  return {
+export function pagemaps(addr: number, pages: number): PageState[] {
+  return Array.from(entries(addr, pages), (bits) => ({
     present: (bits & PRESENT) !== 0n,
     writeProtected: (bits & UFFD_WP) !== 0n,
     file: (bits & (FILE_PAGE | PRESENT)) === (FILE_PAGE | PRESENT),
-  };
+  }));
 }
 
 /** 1 for each of so many pages that is present. */

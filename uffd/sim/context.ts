@@ -113,6 +113,7 @@ export function queueFault(
   setTask(m, task, TASK.page, page);
   setTask(m, task, TASK.offset, offset);
   setTask(m, task, TASK.flags, flags);
+  setTask(m, task, TASK.faults, (taskField(m, task, TASK.faults) + 1) | 0);
   append(m, context, task, LIST.pending);
   count(m, context, CONTEXT.pending, 1);
   count(m, context, CONTEXT.sleepers, 1);

@@ -63,19 +63,21 @@ function entrances(m: Machine, task: number, requireMachine: () => void) {
   return { systemCall, access };
 }
 
-function pagemap(m: Machine, addr: number): PageState {
-  const page = pageOf(addr);
-  return sharing(m, () => {
-    const vma = findVma(m, page);
-    const pte = vma === null ? NO_PTE : loadPte(m, page);
-    const present = isPresent(pte);
-    const file = present && vma !== null && vma.file >= 0 && !isAnon(pte) && frameOf(pte) !== 0;
-    return { present, writeProtected: isProtected(pte), file };
-  });
+function pagemaps(m: Machine, addr: number, pages: number): PageState[] {
+  const first = pageOf(addr);
+  return sharing(m, () => Array.from({ length: pages }, (_, i) => pageState(m, first + i)));
+}
+
+function pageState(m: Machine, page: number): PageState {
+  const vma = findVma(m, page);
+  const pte = vma === null ? NO_PTE : loadPte(m, page);
+  const present = isPresent(pte);
+  const file = present && vma !== null && vma.file >= 0 && !isAnon(pte) && frameOf(pte) !== 0;
+  return { present, writeProtected: isProtected(pte), file };
 }
 
 function presence(m: Machine, addr: number, pages: number): Uint8Array {
-  return Uint8Array.from({ length: pages }, (_, i) => Number(pagemap(m, addr + i * PAGE_BYTES).present));
+  return Uint8Array.from(pagemaps(m, addr, pages), ({ present }) => Number(present));
 }
 
 function memory(m: Machine): MemoryUse {
@@ -130,7 +132,8 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     store32: access((addr, value) => store32(m, task, addr, value)),
     copyIn: access((addr, bytes) => copyIn(m, task, addr, bytes)),
     copyOut: access((addr, bytes) => copyOut(m, task, addr, bytes)),
-    pagemap: systemCall((addr) => pagemap(m, addr)),
+    pagemap: systemCall((addr) => pagemaps(m, addr, 1)[0] as PageState),
+    pagemaps: systemCall((addr, pages) => pagemaps(m, addr, pages)),
     presence: systemCall((addr, pages) => presence(m, addr, pages)),
     fdinfo: systemCall((fd) => uffd.fdinfo(m, fd)),
     gettid: systemCall(() => threadId(task)),

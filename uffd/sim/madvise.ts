@@ -28,12 +28,16 @@ import { hugeStartOf, isHugeAligned } from './huge-entries.ts';
 import { punchHugeBytes } from './huge-file.ts';
 import type { Machine } from './machine.ts';
 import { exclusively, sharing } from './mm-lock.ts';
+import { changePtes, NO_PTE, POISON_MARKER } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
 import { sleepsOf } from './tasks.ts';
 import { dropPages, punch } from './unmap.ts';
 import { clip, findVma, type Vma, vmasIn } from './vmas.ts';
 
-/** Without effect here. Pages that were MADV_FREEd stay until memory is short, which the machine never is. */
+/**
+ * Without effect here. Pages that were MADV_FREEd stay until memory is short, which the machine never is; but poison is
+ * gone at once, as on Linux.
+ */
 const HINTS: ReadonlySet<number> = new Set([
   MADV_NORMAL,
   MADV_RANDOM,
@@ -151,9 +155,14 @@ function meantBy(vma: Vma, advice: number): Vma {
 
 function advise(m: Machine, vma: Vma, advice: number): number {
   if (advice === MADV_FREE && vma.file >= 0) return -EINVAL;
+  if (advice === MADV_FREE) forgetPoison(m, vma);
   if (advice === MADV_DONTNEED) dropPages(m, vma);
   if (advice === MADV_REMOVE) remove(m, vma);
   return 0;
+}
+
+function forgetPoison(m: Machine, { start, end }: Vma): void {
+  changePtes(m, start, end, (pte) => (pte === POISON_MARKER ? NO_PTE : pte));
 }
 
 function remove(m: Machine, { file, filePage, start, end, huge }: Vma): void {

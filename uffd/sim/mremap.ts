@@ -4,7 +4,7 @@
  * Deviation from Linux: what was registered is so no longer once it has moved, and there alone. On 6.18 it may first become one
  * mapping with a registered neighbour of its new place, and then none of that is registered any more.
  */
-import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { isToldOfMoves, type Prepared, prepareRemap, prepareUnmap, tellEvents } from './events.ts';
@@ -203,14 +203,15 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
 
 /**
  * Maps what the VMA maps at `to` too, and takes its entries there. Where its userfaultfd is told of that, the new place is
- * registered as the old one, and protected; else neither. (Before Linux 5.0 it was registered in any case.)
+ * registered as the old one, and protected; else neither, and nothing is protected that was registered in whatever mode: a
+ * protection may be older than that. (Before Linux 5.0 it was registered in any case.)
  */
 function moveEntries(m: Machine, vma: Vma, to: number, { newPages, events }: Move): void {
   events.target.push(...prepareUnmap(m, to, to + newPages));
   unmapPages(m, to, to + newPages);
   const isTold = isToldOfMoves(m, vma);
   if (isTold) events.moves.push(prepareRemap(m, vma, to, vma.end - vma.start));
-  else if ((vma.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, vma);
+  else if (vma.context >= 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
   const staysRegistered = isTold || !m.profile.has.movedIsUnregistered;
   const there = { ...vma, start: to, end: to + newPages, ...(staysRegistered ? {} : UNREGISTERED) };

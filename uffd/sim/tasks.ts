@@ -21,6 +21,7 @@ export const TASK = {
   // Of a call that waits until its event is read: which event is in `flags`, its first number in `page`
   second: 10,
   third: 11,
+  faults: 12, // how often it was queued, and so tells one fault from the next
 } as const;
 
 export const LIST = { none: 0, pending: 1, read: 2, events: 3 } as const;

@@ -1,6 +1,9 @@
 /**
  * The address space: VMAs, sorted by address in one table, each a range of pages with one set of attributes.
  * Whoever reads holds the mm lock shared; whoever changes anything holds it exclusively.
+ *
+ * Deviation from Linux: equal neighbours always become one. There private mappings stay apart if each was written to before
+ * they were neighbours and equal (their anon_vma differ), and so a fill over both of them is ENOENT.
  */
 
 import { MAX_VMAS, type Machine, PAGES_PER_HUGE, STATE, VMA_WORDS } from './machine.ts';

@@ -4,8 +4,8 @@
  * anew. It may see a page's old contents, never another page's.
  */
 import { expect, it } from 'vitest';
-import { MADV_DONTNEED, openKernel } from '../../dist/uffd/index.js';
-import { mapAnon, openMachine, openUffd, P } from '../uffd/machine.js';
+import * as u from '../../dist/uffd/index.js';
+import { mapAnon, openMachine, openUffd, P, RW } from '../uffd/machine.js';
 import { startJob, within } from './stress.js';
 
 const PAGES = 4;
@@ -21,6 +21,21 @@ it('a held translation never shows another page', async () => {
   const hold = startJob(k, 'hold', { addr: mine, pages: PAGES, wanted: 100, tag: 100, seed });
   const stale = await within(40_000, `seed ${seed}`, Promise.race([hold, ...recyclers]));
   expect(stale).toBe(100);
+  k.dispose();
+  expect(await Promise.all(recyclers)).toEqual(['gone', 'gone']);
+});
+
+it('nor another huge page', async () => {
+  const seed = Date.now() & 0xffff;
+  const unit = u.HUGE_PAGE_BYTES / P;
+  const k = openMachine({ memoryBytes: 32 << 20, addressBytes: 64 << 20, hugePages: 2 * PAGES + 1 });
+  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_HUGETLB;
+  const [mine, other] = [0, 1].map(() => k.mmap(0, PAGES * u.HUGE_PAGE_BYTES, RW, flags, -1, 0));
+  const recyclers = [mine, other].map((addr, i) =>
+    startJob(k, 'recycle', { addr: addr as number, pages: PAGES, tag: 100 * (i + 1), unit, seed: seed + i }),
+  );
+  const hold = startJob(k, 'hold', { addr: mine as number, pages: PAGES, wanted: 100, tag: 100, unit, seed });
+  expect(await within(40_000, `seed ${seed}`, Promise.race([hold, ...recyclers]))).toBe(100);
   k.dispose();
   expect(await Promise.all(recyclers)).toEqual(['gone', 'gone']);
 });
@@ -43,13 +58,13 @@ it('nor does a system call, or an access by address', async () => {
 
 it('an access by address holds its page while it copies', () => {
   const k = openMachine({ memoryBytes: 2 * P, addressBytes: 64 * P });
-  const other = openKernel(k.handle());
+  const other = u.openKernel(k.handle());
   const addr = mapAnon(k, 2);
   k.store32(addr, 1);
   /** Takes the page away in the middle of the copy, and fills another. */
   class Intruder extends Uint8Array {
     override subarray(from: number, to: number): Uint8Array<ArrayBuffer> {
-      other.madvise(addr, P, MADV_DONTNEED);
+      other.madvise(addr, P, u.MADV_DONTNEED);
       other.store32(addr + P, 2);
       return new Uint8Array(to - from).fill(9);
     }

@@ -18,15 +18,15 @@ function below(limit) {
 
 const jobs = {
   /** Keeps a translation between two quiescent points (a fault is one too): it must go on showing its own page. */
-  hold({ addr, pages, wanted, tag }) {
-    const translations = k.pageView(addr, pages * P);
-    const view = k.mutatorView(addr, pages * P);
+  hold({ addr, pages, wanted, tag, unit = 1 }) {
+    const translations = k.pageView(addr, pages * unit * P);
+    const view = k.mutatorView(addr, pages * unit * P);
     const { words } = translations;
     let stale = 0; // translations that were out of date before they were given up
     view.enter();
     for (let round = 0; stale < wanted; round++) {
       const page = below(pages);
-      const word = translations.readable(page);
+      const word = translations.readable(page * unit);
       for (let look = 0; look < 200; look++) {
         for (const at of [0, 500, 1023]) {
           const value = words[word + at];
@@ -34,7 +34,7 @@ const jobs = {
           throw new Error(`page ${page} shows ${value}, in round ${round} of seed ${seed}`);
         }
       }
-      if (translations.readable(page) !== word) stale++;
+      if (translations.readable(page * unit) !== word) stale++;
       view.quiesce();
     }
     view.leave();
@@ -81,12 +81,13 @@ const jobs = {
   },
 
   /** Drops pages and makes them anew, so that frames go round. */
-  recycle({ addr, pages, tag }) {
+  recycle({ addr, pages, tag, unit = 1 }) {
+    const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED | (unit === 1 ? 0 : u.MAP_HUGETLB);
     for (;;) {
       const page = below(pages);
-      const start = addr + page * P;
-      if (below(4) === 0) k.mmap(start, P, 3, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED, -1, 0);
-      else k.madvise(start, P, u.MADV_DONTNEED);
+      const start = addr + page * unit * P;
+      if (below(4) === 0) k.mmap(start, unit * P, 3, flags, -1, 0);
+      else k.madvise(start, unit * P, u.MADV_DONTNEED);
       for (const at of [0, 500, 1023]) k.store32(start + at * 4, tag + page);
     }
   },

@@ -35,10 +35,11 @@ import {
   STATE,
   unmapBut,
 } from './machine.ts';
-import { advise, MOVE_UNIT, map, protect, remap, unmap } from './mappings.ts';
+import { advise, MOVE_UNIT, map, protect, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
 import { fdinfo, pagemaps, presence } from './proc.ts';
+import { remap } from './remap.ts';
 import { mutatorView, pageView } from './views.ts';
 
 /** An address at which no process has anything: the kernel then finds what is wrong in its own order. */

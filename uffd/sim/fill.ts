@@ -4,7 +4,6 @@
  * as such; one further on as EAGAIN, with the bytes done.
  */
 
-import { type Field, loadU64, store64 } from '../abi/layout.ts';
 import {
   UFFDIO_CONTINUE_MODE_DONTWAKE,
   UFFDIO_CONTINUE_MODE_WP,
@@ -21,9 +20,9 @@ import {
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { readableWord } from './access.ts';
-import { wakeRange } from './context.ts';
 import { isChanging } from './events.ts';
 import { faultIn } from './fault.ts';
+import { answer, finish, take } from './fill-answer.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
 import { continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
 import { type Machine, PAGES_PER_HUGE } from './machine.ts';
@@ -196,32 +195,6 @@ function inVma(m: Machine, context: number, first: number, end: number, body: (v
     if (vma !== null && vma.context >= 0 && vma.end >= end) return body(vma);
     return m.profile.has.absentIsEnoent ? -ENOENT : -EINVAL;
   });
-}
-
-/** What goes into the output field: bytes done if any were, and those are woken; else the error. */
-export function finish(
-  m: Machine,
-  context: number,
-  first: number,
-  end: number,
-  stopped: number,
-  wakes: boolean,
-): number {
-  if (end === first) return stopped;
-  if (wakes) wakeRange(m, context, first, end);
-  return (end - first) * PAGE_BYTES;
-}
-
-/** A field of the argument. */
-export function take(arg: Uint8Array, { at }: Field): number {
-  return loadU64(arg, at);
-}
-
-/** Writes the output field, and tells what the call answers by it. */
-export function answer(arg: Uint8Array, { at }: Field, out: number, length: number): number {
-  store64(arg, at, out);
-  if (out < 0) return out;
-  return out === length ? 0 : -EAGAIN;
 }
 
 function isPastEnd(m: Machine, vma: Vma, page: number): boolean {

@@ -20,7 +20,7 @@ import {
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { isChanging } from './events.ts';
-import { answer, finish, take } from './fill.ts';
+import { answer, finish, take } from './fill-answer.ts';
 import { endShootdown } from './frames.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';

@@ -49,7 +49,8 @@ import {
 } from './context.ts';
 import { KIND, openDescriptor, withOpen } from './descriptors.ts';
 import { type Event, isChanging, takeEvent } from './events.ts';
-import { answer, continueRange, copy, poison, zeropage } from './fill.ts';
+import { continueRange, copy, poison, zeropage } from './fill.ts';
+import { answer } from './fill-answer.ts';
 import { type Machine, NO_USERFAULTFD } from './machine.ts';
 import { move } from './move.ts';
 import { api, hasRequest, register, unregister, wake } from './register.ts';

@@ -24,7 +24,7 @@ import { createFile, dropFile, MAX_FILE_BYTES, setFileSize } from './page-cache.
 import { isPresent, loadPte, storePte } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf, TASK_SIZE } from './ranges.ts';
 import { unmapPages } from './unmap.ts';
-import { clip, findHole, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import { clip, findHole, findVma, hasRoom, replaceRange, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 
 /** The arguments of mmap. */
 export interface MapCall {
@@ -144,7 +144,7 @@ export function munmap(m: Machine, task: number, addr: number, length: number): 
   if (!isAligned(addr) || !isUserRange(addr, length) || length === 0) return -EINVAL;
   const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
   const events = exclusively(m, () => {
-    if (!hasRoom(m, 1)) return null;
+    if (splitsMapping(m, start, end) && !hasRoom(m, 1)) return null;
     const prepared = prepareUnmap(m, start, end);
     unmapPages(m, start, end);
     return prepared;
@@ -152,6 +152,12 @@ export function munmap(m: Machine, task: number, addr: number, length: number): 
   if (events === null) return -ENOMEM;
   tellEvents(m, task, events);
   return 0;
+}
+
+/** Whether something of one mapping is left on both sides: then there is one more. munmap(2), ENOMEM. */
+function splitsMapping(m: Machine, start: number, end: number): boolean {
+  const vma = findVma(m, start);
+  return vma !== null && vma.start < start && vma.end > end;
 }
 
 export function mprotect(m: Machine, addr: number, length: number, prot: number): number {

@@ -6,8 +6,18 @@
  * says, that threads and child processes inherit. So what judges them is commands, the cheapest first.
  */
 
-// In one process, without the one file that takes as long as all the others.
-const QUICK = '--project all --no-isolate --maxWorkers 1 --bail 1 --exclude "**/address-space-model*"';
+/** Vitest in one process, up to the first test that fails. */
+const VITEST = 'node_modules/.bin/vitest run --project all --no-isolate --maxWorkers 1 --bail 1';
+/** Tests with threads that take a second or two; stress and schedules take longer. */
+const THREADS = [
+  'blocking-read',
+  'dispose',
+  'frame-reuse',
+  'kernel-mode',
+  'messages',
+  'waking',
+  'linux-versions',
+];
 
 /**
  * Each with the seconds that it may take at the most, some twenty times what it does: a mutant may hang, in a loop or in a
@@ -15,7 +25,9 @@ const QUICK = '--project all --no-isolate --maxWorkers 1 --bail 1 --exclude "**/
  */
 const STAGES = [
   [40, 'node test/reach/on-the-simulator.mjs --traces dist/traces.json'],
-  [90, `node_modules/.bin/vitest run test/uffd ${QUICK}`],
+  // Without the one file that takes as long as all the others.
+  [90, `${VITEST} test/uffd --exclude "**/address-space-model*"`],
+  [120, `${VITEST} ${THREADS.map((name) => `test/threads/uffd-${name}`).join(' ')}`],
 ];
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */

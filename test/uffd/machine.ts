@@ -58,7 +58,7 @@ export interface Answer {
 const PRESET = 0x5555_5555_5555;
 
 function answer(result: number, out: number): Answer {
-  return { errno: result === 0 ? 'ok' : u.errnoName(result), out: out === PRESET ? 'untouched' : out };
+  return { errno: said(result), out: out === PRESET ? 'untouched' : out };
 }
 
 export function copy(k: u.Kernel, fd: number, dst: number, src: number, len: number, mode = 0): Answer {
@@ -98,8 +98,7 @@ export function register(k: u.Kernel, fd: number, start: number, len: number, mo
 }
 
 function rangeCall(k: u.Kernel, fd: number, request: number, start: number, len: number): string {
-  const result = k.ioctl(fd, request, u.uffdioRange.encode({ start, len }));
-  return result === 0 ? 'ok' : u.errnoName(result);
+  return said(k.ioctl(fd, request, u.uffdioRange.encode({ start, len })));
 }
 
 export function unregister(k: u.Kernel, fd: number, start: number, len: number): string {

@@ -72,6 +72,7 @@ it('an access is a bus error that says so: to private memory, to a file, and whe
   expect(() => other.store32(own, 1)).toThrow(OUT_OF_MEMORY);
   expect(other.load32(own)).toBe(4);
   expect(() => other.store32(own, 1)).toThrow(OUT_OF_MEMORY);
+  expect(other.load32(mapAnon(other, 1))).toBe(0); // no page was copied over the page of zeros
 });
 
 it('system calls have their own words: ENOMEM of MADV_POPULATE, ENOSPC of a write', () => {

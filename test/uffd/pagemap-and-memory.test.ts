@@ -43,6 +43,19 @@ it('a page counts once, however often it is mapped; the peak stays', () => {
   expect(k.memory().bytes).toBe(3 * P);
 });
 
+it('a private mapping of a file gives back what it has copied: dropped, or cut off with the end of the file', () => {
+  const k = openMachine();
+  const { fd, alias } = mapFile(k, 2);
+  for (const at of [alias, alias + P]) k.store32(at, 1);
+  const own = ok(k.mmap(0, 2 * P, RW, u.MAP_PRIVATE, fd, 0));
+  for (const at of [own, own + P]) k.store32(at, 2);
+  expect(k.memory().bytes).toBe(4 * P);
+  k.madvise(own, P, u.MADV_DONTNEED);
+  expect([k.memory().bytes, k.load32(own)]).toEqual([3 * P, 1]);
+  k.ftruncate(fd, P);
+  expect(k.memory().bytes).toBe(P);
+});
+
 it('a file gives its memory back with its last mapping and descriptor, not before', () => {
   const k = openMachine();
   const { fd, addr, alias } = mapFile(k, 2);

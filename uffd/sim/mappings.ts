@@ -39,6 +39,7 @@ import {
   clip,
   cutsHugePage,
   findHole,
+  findVma,
   hasRoom,
   replaceRange,
   UNREGISTERED,
@@ -237,12 +238,18 @@ export function munmap(m: Machine, task: number, addr: number, length: number): 
   if (!isAligned(addr) || !isUserRange(addr, length) || length === 0) return -EINVAL;
   const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
   return tellingOf(m, task, (events) => {
-    if (!hasRoom(m, 1)) return -ENOMEM;
+    if (splitsMapping(m, start, end) && !hasRoom(m, 1)) return -ENOMEM;
     if (cutsHugePage(m, start, end)) return -EINVAL;
     events.push(...prepareUnmap(m, start, end));
     unmapPages(m, start, end);
     return 0;
   });
+}
+
+/** Whether something of one mapping is left on both sides: then there is one more. munmap(2), ENOMEM. */
+function splitsMapping(m: Machine, start: number, end: number): boolean {
+  const vma = findVma(m, start);
+  return vma !== null && vma.start < start && vma.end > end;
 }
 
 export function mprotect(m: Machine, addr: number, length: number, prot: number): number {

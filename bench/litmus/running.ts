@@ -5,7 +5,7 @@ import type { Actor } from './actor.ts';
 import type { Scratch } from './look.ts';
 import type { Answer } from './perform.ts';
 import type { Step, ThreadName } from './program.ts';
-import { waitingIn } from './waiting.ts';
+import type { Sleep, SleepOf } from './waiting.ts';
 
 /** What programs run on, one after the other. */
 export interface Machine {
@@ -14,6 +14,7 @@ export interface Machine {
   readonly scratch: Scratch;
   /** A thread of no program: unmaps what is left of one, which may have to be told first. */
   readonly janitor: Actor;
+  readonly sleepOf: SleepOf;
 }
 
 /** One of them. */
@@ -39,17 +40,13 @@ export interface Running extends Machine {
 
 const DEADLINE_MS = 3000;
 const PAUSE_MS = 0.02;
-/**
- * Waits until every thread has answered or sleeps; answers those who have. A thread that has queued its fault looks once more
- * before it sleeps, and may find the page there: beside others that run, that it sleeps is certain only after `certainMs`.
- */
-export function settle(running: Running, certainMs = 0): [ThreadName, readonly Answer[]][] {
+/** Waits until every thread has answered or sleeps; answers those who have. */
+export function settle(running: Running): [ThreadName, readonly Answer[]][] {
   const { actors, busy } = running;
   const answered: [ThreadName, readonly Answer[]][] = [];
   const until = performance.now() + DEADLINE_MS;
-  let quietSince = Infinity;
   for (let looks = 0; ; looks++) {
-    const asleep = busy.size === 0 ? 0 : sleepersOf(running); // before the look at who has answered: nobody is both
+    const asleep = sleepersOf(running).length; // before the look at who has answered: nobody is both
     const before = answered.length;
     for (const thread of busy.keys()) {
       const answers = (actors.get(thread) as Actor).answers();
@@ -57,12 +54,9 @@ export function settle(running: Running, certainMs = 0): [ThreadName, readonly A
       busy.delete(thread);
       answered.push([thread, answers]);
     }
-    const now = performance.now();
-    // Whoever has answered since the count may have woken some of those that were counted.
-    const isQuiet = asleep === busy.size && answered.length === before;
-    quietSince = isQuiet ? Math.min(quietSince, now) : Infinity;
-    if (busy.size === 0 || now - quietSince >= certainMs) break;
-    if (now > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
+    // Whoever has answered since then may have woken some of those that slept.
+    if (busy.size === 0 || (asleep === busy.size && answered.length === before)) break;
+    if (performance.now() > until) throw new Error(`${[...busy.keys()].join(', ')}: neither asleep nor done`);
     if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);
   }
   return answered.sort(([a], [b]) => (a < b ? -1 : 1));
@@ -70,15 +64,10 @@ export function settle(running: Running, certainMs = 0): [ThreadName, readonly A
 
 const IDLE = new Int32Array(new SharedArrayBuffer(4));
 
-function sleepersOf(running: Running): number {
-  const { kernel, names, hasEvents } = running;
-  const inFaults = Object.values(names.uffds).reduce((sum, fd) => sum + totalOf(kernel, fd), 0);
-  return hasEvents ? inFaults + waitingIn(running) : inFaults;
-}
-
-function totalOf(kernel: u.Kernel, fd: number): number {
-  const info = kernel.fdinfo(fd);
-  return typeof info === 'number' ? 0 : info.total;
+/** How threads sleep: of those that are at a call. */
+export function sleepersOf({ actors, busy, sleepOf }: Running): Sleep[] {
+  const sleeps = [...busy.keys()].map((thread) => sleepOf((actors.get(thread) as Actor).tid));
+  return sleeps.filter((sleep) => sleep !== null);
 }
 
 /** Messages of a userfaultfd that nobody has read; −1: it is none. */

@@ -3,8 +3,7 @@
  * has answered or sleeps in a fault, and is followed by a look at everything. Two kernels that agree say the same
  * after each step.
  *
- * A thread counts as asleep while its userfaultfd counts it (fdinfo: `total`); a thread that is in none of these lists
- * and has not answered is still running. So all is quiet when as many are counted as have not answered.
+ * All is quiet when as many sleep (waiting.ts) as have not answered.
  */
 import * as u from '../../uffd/index.ts';
 import { type Actor, startActor } from './actor.ts';
@@ -22,9 +21,9 @@ import {
   type ThreadName,
   threadOf,
 } from './program.ts';
-import { type Machine, type Running, settle } from './running.ts';
+import { type Machine, type Running, settle, sleepersOf } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
-import { waitingIn } from './waiting.ts';
+import { watchSleep } from './waiting.ts';
 
 /** What one step came to. */
 export interface Moment extends Answer {
@@ -83,8 +82,6 @@ const SIM = {
   addressBytes: BASE.sim + REACHED_BYTES + 1024 * u.PAGE_BYTES,
   hugePages: HUGE_POOL,
 };
-/** For which a race must be quiet. */
-const CERTAIN_MS = 30;
 
 /**
  * @param profile which simulated kernel
@@ -95,7 +92,8 @@ export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions
   const actors = new Map<ThreadName, Actor>();
   for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
   const janitor = await startActor(kernel.handle());
-  const machine: Machine = { kernel, actors, janitor, scratch: openScratch(kernel) };
+  const sleepOf = watchSleep(kernel);
+  const machine: Machine = { kernel, actors, janitor, sleepOf, scratch: openScratch(kernel) };
   return {
     handle: kernel.handle(),
     run: (program, foreseen, observer) => runProgram(machine, program, foreseen, observer),
@@ -138,7 +136,7 @@ function raceProgram(machine: Machine, program: Program, turns: () => number): R
       const actor = running.actors.get(thread as ThreadName) as Actor;
       actor.ask(steps, running.names, steps.map(turns));
     }
-    for (const [thread, answers] of settle(running, CERTAIN_MS)) raced[thread] = answers;
+    for (const [thread, answers] of settle(running)) raced[thread] = answers;
     const after = (program.after ?? []).map((step) => moment(running, step, undefined));
     return { first, raced, after };
   });
@@ -222,5 +220,5 @@ function unmapTelling(running: Running): void {
   do {
     readAll();
     settle(running);
-  } while (waitingIn(running) > 0);
+  } while (sleepersOf(running).includes('event'));
 }

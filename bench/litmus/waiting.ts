@@ -1,7 +1,17 @@
-/** Calls that wait until a userfaultfd's event is read: munmap, mremap, madvise, and mmap over what is mapped. */
+/**
+ * Whether a thread sleeps for certain: it has looked at its page once more, or told its event, and goes on when it is woken alone.
+ * A userfaultfd counts a thread sooner (fdinfo), which may then find the page there.
+ */
 import { readFileSync } from 'node:fs';
+import type { Kernel } from '../../uffd/index.ts';
+import { attachMachine } from '../../uffd/sim/machine.ts';
+import { sleepOf } from '../../uffd/sim/tasks.ts';
 import type { Step } from './program.ts';
-import type { Running } from './running.ts';
+
+/** In a fault, or in a call that waits until its event is read. */
+export type Sleep = 'fault' | 'event';
+/** How the thread with that id sleeps; null if it does not. */
+export type SleepOf = (tid: number) => Sleep | null;
 
 const RAISE_EVENTS: ReadonlySet<Step['call']> = new Set(['mmap', 'munmap', 'mremap', 'madvise']);
 
@@ -9,18 +19,19 @@ export function mayRaiseEvent(step: Step): boolean {
   return RAISE_EVENTS.has(step.call);
 }
 
-/** How many threads of a program are in such a call and wait. sim counts them; Linux tells where in it a thread sleeps. */
-export function waitingIn({ kernel, actors, busy, names }: Running): number {
-  if (kernel.kind === 'sim')
-    return Object.values(names.uffds).reduce((sum, fd) => {
-      const info = kernel.fdinfo(fd);
-      return sum + (typeof info === 'number' ? 0 : (info.events ?? 0));
-    }, 0);
-  const calls = [...busy].filter(([, step]) => mayRaiseEvent(step));
-  return calls.filter(([thread]) => sleepsInEvent(actors.get(thread)?.tid ?? 0)).length;
+export function watchSleep(kernel: Kernel): SleepOf {
+  if (kernel.kind === 'linux') return sleepOnLinux;
+  const m = attachMachine(kernel.handle().machine as SharedArrayBuffer);
+  return (tid) => sleepOf(m, tid);
 }
 
-/** As proc(5), wchan: the function of the kernel that a thread sleeps in. */
-function sleepsInEvent(tid: number): boolean {
-  return readFileSync(`/proc/self/task/${tid}/wchan`, 'utf8') === 'userfaultfd_event_wait_completion';
+/** The functions of Linux in which threads sleep. */
+const SLEEP_IN: ReadonlyMap<string, Sleep> = new Map([
+  ['handle_userfault', 'fault'],
+  ['userfaultfd_event_wait_completion', 'event'],
+]);
+
+/** As proc(5) says, wchan: of a thread that has no processor and asks for none. */
+function sleepOnLinux(tid: number): Sleep | null {
+  return SLEEP_IN.get(readFileSync(`/proc/self/task/${tid}/wchan`, 'utf8')) ?? null;
 }

@@ -110,6 +110,7 @@ export function queueFault(
 ): void {
   lockLists(m, context);
   setTask(m, task, TASK.awake, 0);
+  setTask(m, task, TASK.asleep, 0);
   setTask(m, task, TASK.page, page);
   setTask(m, task, TASK.offset, offset);
   setTask(m, task, TASK.flags, flags);

@@ -21,6 +21,7 @@ export const TASK = {
   // Of a call that waits until its event is read: which event is in `flags`, its first number in `page`
   second: 10,
   third: 11,
+  asleep: 13, // 1 once the thread has looked at its page again, and sleeps
   faults: 12, // how often it was queued, and so tells one fault from the next
 } as const;
 
@@ -124,6 +125,7 @@ export function isBefore(a: number, b: number): boolean {
 /** Sleeps in a fault until woken, or not at all if that has happened. @throws MachineGoneError */
 export function sleepInFault(m: Machine, task: number): void {
   m.tasks[taskWord(task, TASK.sleeps)] = sleepsOf(m, task) + 1;
+  storeRelease(m.tasks, taskWord(task, TASK.asleep), 1);
   sleepUntilReleased(m, task);
 }
 
@@ -135,6 +137,14 @@ export function sleepUntilReleased(m: Machine, task: number): void {
     sleepWhile(m.tasks, word, 0);
   }
   checkAlive(m);
+}
+
+/** How the thread sleeps that has that id, if it does for certain: as whoever watches sees it. */
+export function sleepOf(m: Machine, tid: number): 'fault' | 'event' | null {
+  const field = (word: number): number => loadAcquire(m.tasks, taskWord(tid - FIRST_TID, word));
+  const list = field(TASK.list);
+  if (list === LIST.events) return 'event';
+  return list !== LIST.none && field(TASK.asleep) === 1 ? 'fault' : null;
 }
 
 /** How often the calling thread has slept in a fault so far. */

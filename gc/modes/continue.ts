@@ -129,7 +129,7 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
       files.flipped();
     },
     rehearseFlip(uncounted) {
-      movePages(kernel, stage, ranges.stageFrom as number, PAGE_BYTES);
+      if (!kernel.dropsAtOnce) movePages(kernel, stage, ranges.stageFrom as number, PAGE_BYTES);
       mapFile(kernel, stage, PAGE_BYTES, ranges.fd0 as number);
       uncounted.register(stage, PAGE_BYTES, MISSING_AND_MINOR);
       uncounted.unregister(stage, PAGE_BYTES);

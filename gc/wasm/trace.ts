@@ -52,6 +52,7 @@ const MOST_IN_ROUND: u32 = 64;
  */
 export function scan(stack: usize, depth: u32, most: u32, entries: usize, round: u32): i32 {
   let top = stack + (depth << 2);
+  if (arrayAt !== 0 && top !== stack && load<u32>(top - 4) === 0) top -= 4; // the sign that there is an array left
   budget = most > 0x7fffffff ? 0x7fffffff : <i32>most;
   scanned = 0;
   while (budget > 0 && top !== 0) {
@@ -65,10 +66,9 @@ export function scan(stack: usize, depth: u32, most: u32, entries: usize, round:
     }
   }
   if (top === stack && arrayAt !== 0) {
-    // An empty stack would say that there is nothing left. The nil object leads to nothing, and was counted when it was marked.
+    // An empty stack would say that there is nothing left. The nil object leads to nothing.
     store<u32>(top, 0);
     top += 4;
-    scanned--;
   }
   return top === 0 ? -1 : <i32>((top - stack) >>> 2);
 }

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { AREAS, CELLS } from '../../dist/bench/fuzz/coverage.js';
 import { observe } from '../../dist/bench/fuzz/observer.js';
 import { bundledPrograms } from '../../dist/bench/litmus/load.js';
+import { hasHugePages } from '../../dist/bench/litmus/program.js';
 import { openStage } from '../../dist/bench/litmus/stage.js';
 
 it.each(AREAS)('$name: each rule decides some place, and says why', ({ places, rulesOf }) => {
@@ -44,7 +45,8 @@ it('what the litmus programs hit on the simulated kernel can all be reached', as
   const stage = await openStage('sim');
   const observer = observe(stage.handle);
   const hits = new Set<string>();
-  for (const program of bundledPrograms()) {
+  // No rule is about huge pages yet.
+  for (const program of bundledPrograms().filter((each) => !hasHugePages(each))) {
     stage.run(program, undefined, observer);
     for (const key of observer.cells().flat()) hits.add(key);
   }

@@ -68,7 +68,11 @@ it('a run that is published ends where the file changes', () => {
 it('pages stay where the page tables of the heap in use are moved in few steps, and most of it stays', () => {
   const heapBytes = 2 ** 16 * PAGE_BYTES;
   const ranges = { heap: 0, heapBytes, nonMovingBytes: 0, spanBytes: heapBytes, rawBytes: 0, fd0: 3, fd1: 4 };
-  const files = trackFiles({ ranges, side: () => 0 } as unknown as ThreadContext);
+  const files = trackFiles({
+    kernel: { dropsAtOnce: false },
+    ranges,
+    side: () => 0,
+  } as unknown as ThreadContext);
   const MOST = 96 * 256; // pages of 96 MiB
   expect(files.staying(MOST, MOST)).toBeGreaterThan(0.85 * MOST);
   expect(files.staying(MOST / 2, MOST)).toBeGreaterThan(0.4 * MOST);

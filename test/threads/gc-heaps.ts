@@ -15,6 +15,8 @@ export const MODE_NAMES: readonly ModeName[] = ['continue', 'continue-warm', 'co
 
 /** The kernel that this project of the tests is about (vitest.config.ts). */
 export const KERNEL = process.env.MINORFAULT_KERNEL === 'linux' ? 'linux' : 'sim';
+/** Whether a flip of the mode moves page tables: on sim two files only change places (Kernel.dropsAtOnce). */
+export const asksForMoves = (mode: string): boolean => KERNEL === 'linux' || !mode.startsWith('continue');
 const { kernel: available, why } = chooseKernel(KERNEL === 'linux' ? 'auto' : 'sim', MODES.move.features);
 if (available !== KERNEL) console.warn(`SKIPPED: the collector's tests on the real kernel: ${why}`);
 

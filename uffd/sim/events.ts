@@ -92,8 +92,8 @@ function queueEvent(m: Machine, task: number, { context, ...event }: Prepared): 
     setTask(m, task, TASK.page, event.first);
     setTask(m, task, TASK.second, event.second);
     setTask(m, task, TASK.third, event.third);
+    count(m, context, CONTEXT.events, 1); // before it is in the list, where others see that it waits
     append(m, context, task, LIST.events);
-    count(m, context, CONTEXT.events, 1);
   } else endChange(m, context);
   unlockLists(m, context);
   return isOpen;

@@ -57,4 +57,5 @@ process.on('message', async (request: Request) => {
     process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
 });
-process.on('disconnect', () => process.exit());
+// Not exit(), which waits for threads: one may be asleep in a fault for good.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));

@@ -1,6 +1,6 @@
 /**
  * A userfaultfd program as data: memory that it maps, and the system calls and accesses of a few threads, one after
- * the other. What runs it (lockstep.ts) notes after each step what the kernel answered, who woke and what there is.
+ * the other. What runs it (stage.ts) notes after each step what the kernel answered, who woke and what there is.
  *
  * Addresses and lengths are in pages (4 KiB) from the program's area on, which both kernels have at places of their own; a
  * fraction of a page is one: 2.5 is the middle of page 2. From page 512 on there is room for huge pages (hugetlb, 2 MiB), each

@@ -116,7 +116,7 @@ const FEW_ENOUGH_TO_PAUSE = 500;
  * So many pauses may find more and be given up, before twice as many are enough for each further one: most find more
  * since this thread had no processor before them, which seldom happens twice running.
  */
-const PAUSES_GIVEN_UP = 4;
+const PAUSES_GIVEN_UP = 40;
 
 /** The usual course: two pauses, and the mutators run before, between and after them. */
 function markAndFlip(c: Collector): Flipped | RefusedError {
@@ -127,7 +127,8 @@ function markAndFlip(c: Collector): Flipped | RefusedError {
   for (let attempt = 1; black === null; attempt++) {
     const most = FEW_ENOUGH_TO_PAUSE * 2 ** Math.max(0, attempt - PAUSES_GIVEN_UP);
     black = pause(c, 'marking', () => phase(c, 'remark', () => remark(c, precleaned, most)));
-    if (black === null) precleaned += phase(c, 'preclean', () => precleanAgain(c.tables, c.marking, markers));
+    if (black === null)
+      precleaned += phase(c, 'preclean', () => precleanAgain(c.tables, c.marking, markers, most));
   }
   const plan = planCompaction(c, black, c.density);
   return pause(c, 'compaction', () => flipTo(c, plan, black));

@@ -25,6 +25,8 @@ export interface AllocatorOwner {
   readonly safepoint: () => void;
   /** Runs `wait` while the world can be stopped. */
   readonly waitStopped: (why: 'allocation', wait: () => void) => void;
+  /** A new object of the moving space has its header. */
+  readonly noteNew: (object: Ref) => void;
 }
 
 export interface Allocator {

@@ -20,6 +20,7 @@
 import { fence } from '../uffd/sync.ts';
 import { CARDS_PER_PAGE, CONTROL, type HeapTables } from './layout.ts';
 import { nonMovingTop } from './non-moving.ts';
+import type { Ref } from './object.ts';
 
 /** log2 of the granules of heap that share a card. */
 export const LOG_CARD_GRANULES = 3;
@@ -28,8 +29,8 @@ const LOG_PAGE_WORDS = 10;
 const CLEAN = 0;
 const DIRTY = 1;
 
-/** The post-write barrier: word `word`, from the heap's base, is a reference slot and has been stored to. */
-export type Barrier = (word: number) => void;
+/** The post-write barrier: word `word`, from the heap's base, is a reference slot, and `value` has been stored to it. */
+export type Barrier = (word: number, value: Ref) => void;
 
 export function makeBarrier({ cards, cardPages }: HeapTables): Barrier {
   return (word) => {
@@ -47,10 +48,13 @@ export function isDirty({ cards }: HeapTables, word: number): boolean {
 export interface CardTaker {
   /** Forgets all stores up to now: marking begins, and has looked at no slot. */
   readonly clean: () => void;
-  /** Whether cards are dirty on so many pages, at the most, of [0, pages) and the non-moving space. A look that is soon over. */
-  readonly areFew: (pages: number, most: number) => boolean;
-  /** Takes the dirty cards of pages [0, pages) and of the non-moving space, and cleans them. Answers how many. */
-  readonly take: (pages: number) => number;
+  /**
+   * Takes dirty cards of pages [0, pages) and of the non-moving space, and cleans them: all of a page or none, and no further
+   * page once there are `most`. Answers how many.
+   */
+  readonly take: (pages: number, most?: number) => number;
+  /** Whether that left none, but what was stored meanwhile. */
+  readonly tookAll: () => boolean;
   /** The numbers of those that were taken last. */
   readonly taken: Int32Array;
 }
@@ -65,38 +69,26 @@ export function makeCardTaker(tables: HeapTables): CardTaker {
   let newest: 0 | 1 = 0; // which of the lists has the pages that were taken last
   let listed = 0;
   let count = 0;
+  let isEnough = false;
 
-  /** How many of pages [first, end) are dirty, or some number past `most`. */
-  function countPages(first: number, end: number, most: number): number {
-    let dirty = 0;
-    for (let eight = first >>> 3; eight < end / 8 && dirty <= most; eight++) {
+  /** Takes the dirty ones of pages [first, end), while that is not enough. */
+  function takePages(first: number, end: number, each: (page: number) => boolean): void {
+    const into = lists[newest];
+    for (let eight = first >>> 3; eight < end / 8 && !isEnough; eight++) {
       if (eightPages[eight] === 0) continue;
-      for (let page = Math.max(first, eight * 8); page < Math.min(end, eight * 8 + 8); page++)
-        if (cardPages[page] !== CLEAN) dirty++;
-    }
-    return dirty;
-  }
-
-  /** Takes the dirty ones of pages [first, end), after `before` of the list. Answers how many there are now. */
-  function takePages(into: Int32Array, first: number, end: number, before: number): number {
-    let pages = before;
-    for (let eight = first >>> 3; eight < end / 8; eight++) {
-      if (eightPages[eight] === 0) continue;
-      for (let page = Math.max(first, eight * 8); page < Math.min(end, eight * 8 + 8); page++) {
+      for (let page = Math.max(first, eight * 8); page < Math.min(end, eight * 8 + 8) && !isEnough; page++) {
         if (cardPages[page] === CLEAN) continue;
         cardPages[page] = CLEAN;
-        into[pages++] = page;
+        into[listed++] = page;
+        isEnough = each(page);
       }
     }
-    return pages;
   }
 
-  function takeCards(pages: Int32Array, length: number): void {
-    for (let i = 0; i < length; i++) {
-      const first = ((pages[i] as number) * CARDS_PER_PAGE) / 8;
-      for (let eight = first; eight < first + CARDS_PER_PAGE / 8; eight++)
-        if (eightCards[eight] !== 0) takeEight(eight * 8);
-    }
+  function takeCards(page: number): void {
+    const first = (page * CARDS_PER_PAGE) / 8;
+    for (let eight = first; eight < first + CARDS_PER_PAGE / 8; eight++)
+      if (eightCards[eight] !== 0) takeEight(eight * 8);
   }
 
   function takeEight(first: number): void {
@@ -108,36 +100,35 @@ export function makeCardTaker(tables: HeapTables): CardTaker {
   }
 
   /** After the mutators' work between two collections that may be every card there is. */
-  function cleanCards(pages: Int32Array, length: number): void {
-    for (let i = 0; i < length; i++) {
-      const first = ((pages[i] as number) * CARDS_PER_PAGE) / 8;
-      for (let eight = first; eight < first + CARDS_PER_PAGE / 8; eight++) eightCards[eight] = 0;
-    }
+  function cleanCards(page: number): boolean {
+    const first = (page * CARDS_PER_PAGE) / 8;
+    for (let eight = first; eight < first + CARDS_PER_PAGE / 8; eight++) eightCards[eight] = 0;
+    return false;
   }
 
-  /** Takes the dirty pages, and has `each` take their cards, and those of the pages taken before. */
-  function takeAll(pages: number, each: (pages: Int32Array, length: number) => void): void {
+  /** Has `each` take the cards of the pages that were taken before, and of dirty ones, which it takes, until that is enough. */
+  function takeAll(pages: number, each: (page: number) => boolean): void {
     const [before, again] = [lists[newest], listed];
     newest = newest === 0 ? 1 : 0;
-    const now = lists[newest];
-    listed = takePages(now, 0, pages, 0);
-    listed = takePages(now, tables.pages, nonMovingTop(tables), listed);
-    each(before, again);
-    each(now, listed);
+    listed = 0;
+    isEnough = false;
+    for (let i = 0; i < again; i++) each(before[i] as number);
+    takePages(0, pages, each);
+    takePages(tables.pages, nonMovingTop(tables), each);
     fence(control, CONTROL.handshake);
   }
 
   return {
-    areFew(pages, most) {
-      const moving = countPages(0, pages, most);
-      return moving + countPages(tables.pages, nonMovingTop(tables), most) <= most;
-    },
     clean: () => takeAll(tables.pages, cleanCards),
-    take(pages) {
+    take(pages, most = Infinity) {
       count = 0;
-      takeAll(pages, takeCards);
+      takeAll(pages, (page) => {
+        takeCards(page);
+        return count >= most;
+      });
       return count;
     },
+    tookAll: () => !isEnough,
     taken,
   };
 }

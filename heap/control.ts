@@ -27,6 +27,7 @@ const CONTROL_NAMES = [
   'nonMovingSide', // which of the two bitmaps of what does not move says what is in use; the other one is being made
   'nonMovingLive', // granules of it that the collection before found live
   'allocatesMarked', // 1 from the beginning of marking to the flip: new objects that do not move are marked at once
+  'markingIsLate', // 1 from the first round of precleaning to the end of marking (late-marking.ts)
   'largeLock', // the same words of the large-object space: what its two parts share …
   'largeUsed',
   'largeStartAt',

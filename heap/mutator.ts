@@ -6,8 +6,8 @@
  * kept in a root slot, on the shadow stack, or in another object.
  */
 import type { MutatorView } from '../uffd/kernel.ts';
-import { makeBarrier } from './cards.ts';
 import { MutatorError } from './errors.ts';
+import { makeLateMarking } from './late-marking.ts';
 import { type HeapTables, ROOT_COUNT_WORDS } from './layout.ts';
 import { makeNewObjects } from './new-objects.ts';
 import {
@@ -138,12 +138,13 @@ export function attachMutator(
   const roots: Int32Array = rootWords;
   const firstStackSlot = options.roots;
   const { load: loadWord, store: storeWord } = view;
-  const barrier = makeBarrier(tables);
-  const owner = { index, safepoint, waitStopped };
+  const { look, noteNew, barrier } = makeLateMarking(tables);
+  const owner = { index, safepoint, waitStopped, noteNew };
   const { retire, ...allocators } = makeNewObjects(view, tables, owner);
   let stackTop = firstStackSlot;
 
   enterRunning(tables, index);
+  look();
   view.enter();
   roots.fill(0); // not before: the world may have been stopped, and the collector at work on them
   roots[0] = firstStackSlot;
@@ -157,6 +158,7 @@ export function attachMutator(
 
   function startRunning(): void {
     enterRunning(tables, index);
+    look();
     view.enter();
     checked?.stopped();
   }
@@ -192,12 +194,14 @@ export function attachMutator(
   function pass(): void {
     retire();
     roots[0] = stackTop;
-    if (isHandshakeWanted(tables, index)) passHandshake(tables, index);
+    if (!isHandshakeWanted(tables, index)) return;
+    passHandshake(tables, index);
+    look();
   }
 
   function storeReference(word: number, value: Ref): void {
     storeWord(word, value);
-    barrier(word);
+    barrier(word, value);
   }
 
   function referencesOf(object: Ref): number {

@@ -30,6 +30,7 @@ export interface NewObjects {
 
 export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: AllocatorOwner): NewObjects {
   const { store } = view;
+  const { noteNew } = owner;
   const { allocate, retire } = makeAllocator(view, tables, owner);
   const [pinned, large, raw] = tables.fixed.map((space) =>
     makeFixedAllocator(store, tables, space, owner),
@@ -43,6 +44,7 @@ export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: All
     if (shape.granules >= largeGranules) return allocFixed(spaceFor(shape.references), shape, true);
     const at = allocate(shape.granules);
     store(at * 2, shape.header);
+    noteNew(at);
     return at;
   }
 
@@ -51,6 +53,7 @@ export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: All
     if (granules >= largeGranules) return allocObjectFixed(spaceFor(references), references, dataWords);
     const at = allocate(granules);
     storeHeader(at, references, dataWords, granules);
+    noteNew(at);
     return at;
   }
 

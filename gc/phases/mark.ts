@@ -5,9 +5,10 @@
  *     preclean  take the dirty cards; a handshake; trace from the roots and from the slots on those cards. Again,
  *               until they are few
  *     remark    the world stopped: the same once more, with nobody to dirty a card. If they are many all the same, or
- *               lead to many objects, the pause is given up for another preclean
+ *               lead to many objects, it does a part, and so does a round of precleaning; then there is another pause.
+ *               Since it cleans while nobody runs, a few such pauses get ahead of mutators that no round does
  *
- * Objects are allocated white. Those on pages that were handed out since the handshake was asked for may not be
+ * Objects are allocated white, and from the first round of precleaning on marked (heap/late-marking.ts). Those on pages that were handed out since the handshake was asked for may not be
  * there to be read yet: marking stops short of them at `limit`. No reference to one is lost: its page was handed out
  * after the cards were cleaned and the limit was read, in that order; its card is dirty when they are taken next.
  *
@@ -19,6 +20,7 @@
  */
 import { isSet, precedingBit } from '../../heap/bitmap.ts';
 import { LOG_CARD_GRANULES, makeCardTaker } from '../../heap/cards.ts';
+import { beginLateMarking, endLateMarking } from '../../heap/late-marking.ts';
 import { CARDS_PER_PAGE, type HeapTables } from '../../heap/layout.ts';
 import { beginMarkingNew } from '../../heap/non-moving.ts';
 import { GRANULE_WORDS, LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
@@ -54,8 +56,8 @@ const CARD_MASK = (1 << (1 << LOG_CARD_GRANULES)) - 1;
 export interface Marking {
   /** Begins, in the space where objects are now: forgets the stores up to now, and asks for a handshake. */
   readonly begin: (livingSpace: PageView) => number;
-  /** Takes the dirty cards, and asks for a handshake. */
-  readonly takeCards: () => number;
+  /** Takes dirty cards, some `most` at the most, and asks for a handshake. */
+  readonly takeCards: (most?: number) => number;
   /** Dirty cards that were taken last. */
   readonly taken: () => number;
   /**
@@ -73,8 +75,8 @@ export interface Marking {
   readonly keep: (object: Ref) => void;
   /**
    * The world stopped: marks from all roots and from all dirty cards, and is done. Or, if more cards than `most` are
-   * dirty, or more objects are to be scanned, has only begun and answers false: with the mutators running again it goes on
-   * with `pushFound`.
+   * dirty, or more objects are to be scanned, does so many and answers false: with the mutators running again it goes on
+   * with `trace`.
    */
   readonly finish: (most?: number) => boolean;
   /** Objects that were scanned since `begin`. */
@@ -163,6 +165,11 @@ export function makeMarking(
   function push(rootSets: readonly Int32Array[]): void {
     visit(0);
     visitRoots(rootSets);
+    pushCards();
+  }
+
+  /** What the cards taken refer to. */
+  function pushCards(): void {
     if (tracer.visitCards(cards.taken, taken)) return;
     for (let i = 0; i < taken; i++) {
       findOn(cards.taken[i] as number);
@@ -180,8 +187,9 @@ export function makeMarking(
       beginMarkingNew(tables); // after that: what it stores is on dirty cards
       return requestReading();
     },
-    takeCards() {
-      taken = cards.take(topPage(tables));
+    takeCards(most) {
+      taken = cards.take(topPage(tables), most);
+      beginLateMarking(tables);
       return requestReading();
     },
     taken: () => taken,
@@ -196,14 +204,21 @@ export function makeMarking(
       join();
     },
     finish(most = NO_LIMIT) {
-      const areFew = cards.areFew(topPage(tables), most);
-      taken = areFew ? cards.take(topPage(tables)) : 0;
-      if (areFew && taken <= most) {
+      const handedOut = topPage(tables);
+      taken = cards.take(handedOut, most);
+      if (cards.tookAll()) {
         readBelow(NO_LIMIT); // a reference past the heap is not passed over now
         push(tables.roots);
-        if (trace(most)) return true;
+        if (trace(most)) {
+          endLateMarking(tables);
+          return true;
+        }
       }
-      readBelow(topPage(tables) << LOG_PAGE_GRANULES); // all of what is handed out can be read, the world being stopped
+      readBelow(handedOut << LOG_PAGE_GRANULES); // all of that can be read, the world being stopped
+      if (!cards.tookAll()) {
+        pushCards();
+        trace(most);
+      }
       return false;
     },
     objects: () => scanned(pool),
@@ -231,11 +246,16 @@ function markFound(marking: Marking, helpers: Helpers): void {
   else marking.trace();
 }
 
-/** After a pause that was given up: its cards, and what was dirtied meanwhile. Answers how many cards. */
-export function precleanAgain(tables: HeapTables, marking: Marking, helpers: Helpers): number {
+/**
+ * After a pause that was not the last: what it left to trace, and some `most` of the cards that are dirty now. Answers how many
+ * cards both have taken. A round that took all would leave as many dirty as before, where mutators are as quick as it is.
+ */
+export function precleanAgain(tables: HeapTables, marking: Marking, helpers: Helpers, most: number): number {
   const taken = marking.taken();
+  marking.trace();
+  awaitHandshake(tables, marking.takeCards(most));
   markFound(marking, helpers);
-  return taken + preclean(tables, marking, helpers);
+  return taken + marking.taken();
 }
 
 /**

@@ -21,8 +21,9 @@ function cardTable() {
   openNonMoving(tables);
   tables.control[CONTROL.nonMovingTop] = tables.endPage;
   const cards = makeCardTaker(tables);
-  const take = (pages = PAGES) => [...cards.taken.subarray(0, cards.take(pages))].sort((a, b) => a - b);
-  return { tables, store: makeBarrier(tables), clean: cards.clean, areFew: cards.areFew, take };
+  const take = (pages = PAGES, most?: number) =>
+    [...cards.taken.subarray(0, cards.take(pages, most))].sort((a, b) => a - b);
+  return { tables, store: makeBarrier(tables), clean: cards.clean, tookAll: cards.tookAll, take };
 }
 
 it('any stores: their cards are taken, each once, and are clean', () => {
@@ -49,14 +50,15 @@ it('pages that are not asked for keep theirs', () => {
   expect(take()).toEqual([4, 20].map((page) => page * 64));
 });
 
-it('few are dirty or not: pages are counted, and none is taken', () => {
-  const { store, areFew, take } = cardTable();
-  expect([areFew(PAGES, 0), areFew(PAGES, -1)]).toEqual([true, false]);
-  for (const word of [3 * 1024, 3 * 1024 + 100, 20 * 1024, (PAGES + 1) * 1024]) store(word);
-  expect([3, 2, 0].map((most) => areFew(PAGES, most))).toEqual([true, false, false]);
-  expect([2, 1].map((most) => areFew(4, most))).toEqual([true, false]);
-  expect(take()).toHaveLength(4);
-  expect(areFew(PAGES, 0)).toBe(true);
+it('some are taken, whole pages of them, and the rest the next time', () => {
+  const { store, take, tookAll } = cardTable();
+  const words = [3 * 1024, 3 * 1024 + 100, 7 * 1024, 20 * 1024, (PAGES + 1) * 1024];
+  for (const word of words) store(word);
+  expect([take(PAGES, 1), tookAll()]).toEqual([[192, 198], false]);
+  expect([take(PAGES, 2), tookAll()]).toEqual([[448, 1280], false]);
+  store(3 * 1024);
+  expect([take(PAGES, 3), tookAll()]).toEqual([[192, (PAGES + 1) * 64], true]);
+  expect([take(PAGES, 0), tookAll()]).toEqual([[], true]);
 });
 
 it('a card that becomes visible after its page is found the next time', () => {

@@ -107,20 +107,20 @@ it('the map of a 1 MiB heap', () => {
       `${name.padEnd(13)} ${String(begin).padStart(6)} ${String(bytes).padStart(6)}`,
   );
   expect(`\n${lines.join('\n')}\n`).toBe(`
-control            0   2496
-roots 0         2496    404
-roots 1         2900    404
-snapshot 0      3328    404
-snapshot 1      3732    404
-mutatorStates   4160    128
-cards           4288  16384
-cardPages      20672    256
-markBits       20928  16384
-liveness       37312  32768
-objectAtPage   70080   1024
-firstGranule   71104   1028
-firstObject    72192   1028
-firstLayout    73280   1028
-pageStates     74368   1024
+control            0   2560
+roots 0         2560    404
+roots 1         2964    404
+snapshot 0      3392    404
+snapshot 1      3796    404
+mutatorStates   4224    128
+cards           4352  16384
+cardPages      20736    256
+markBits       20992  16384
+liveness       37376  32768
+objectAtPage   70144   1024
+firstGranule   71168   1028
+firstObject    72256   1028
+firstLayout    73344   1028
+pageStates     74432   1024
 `);
 });

@@ -16,9 +16,10 @@ function checkTable({ machine }: World): void {
     const next = vmas[i + 1];
     if (next === undefined) return;
     expect(vma.end).toBeLessThanOrEqual(next.start);
-    const { start, end, filePage, ...left } = vma;
-    const { start: _, end: __, filePage: nextPage, ...right } = next;
-    const continues = vma.file < 0 || filePage + end - start === nextPage;
+    const { start, end, filePage, owner, ...left } = vma;
+    const { start: _, end: __, filePage: nextPage, owner: nextOwner, ...right } = next;
+    const isOwners = owner === nextOwner || owner === 0 || nextOwner === 0;
+    const continues = isOwners && filePage + end - start === nextPage;
     const merged = end !== next.start || !continues || JSON.stringify(left) !== JSON.stringify(right);
     expect(merged, `VMAs ${start}…${end} and ${next.start}…${next.end} are one`).toBe(true);
   });

@@ -45,7 +45,7 @@ import {
   withProtection,
 } from './page-table.ts';
 import { enterTranslating, isTranslating, leaveTranslating, sleepInFault, sleepsOf } from './tasks.ts';
-import { findVma, type Vma } from './vmas.ts';
+import { findVma, takeOwner, type Vma } from './vmas.ts';
 
 /**
  * Makes the page accessible, or sleeps in a userfault until somebody says that it might be.
@@ -125,6 +125,7 @@ function decide(m: Machine, vma: Vma, access: Access): Step {
     return 'retry';
   }
   if (isPresent(pte)) return !access.write || isWritable(pte) ? 'ok' : writeFault(m, vma, access, pte);
+  if (access.write) takeOwner(m, vma); // a userfault or not
   return vma.file < 0 ? anonymousFault(m, vma, access, pte) : fileFault(m, vma, access, pte);
 }
 
@@ -137,13 +138,14 @@ function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
     replacePte(m, page, pte, withProtection(unprotectedPte(pte), vma));
     return 'retry'; // it may be the zero page
   }
-  if (!vma.shared && !isAnon(pte)) return copyPage(m, page, pte);
+  if (!vma.shared && !isAnon(pte)) return copyPage(m, vma, page, pte);
   // A protection from when the range was watched for writes: it stays, and counts again once that is so.
   return replacePte(m, page, pte, pte | WRITABLE) ? 'ok' : 'retry';
 }
 
 /** A private mapping gets a copy of its own, of a page of the file or of the page of zeros. */
-function copyPage(m: Machine, page: number, pte: number): FaultOutcome {
+function copyPage(m: Machine, vma: Vma, page: number, pte: number): FaultOutcome {
+  takeOwner(m, vma);
   const frame = copyOfFrame(m, frameOf(pte));
   if (frame === NO_FRAME) return 'nomem';
   if (replacePte(m, page, pte, makePte(frame, WRITABLE | ANON))) return 'ok';

@@ -41,7 +41,7 @@ import {
   withProtection,
 } from './page-table.ts';
 import { isPageRange, isSourceRange, pageOf, pieces } from './ranges.ts';
-import { findVma, type Vma } from './vmas.ts';
+import { findVma, takeOwner, type Vma } from './vmas.ts';
 
 export function copy(m: Machine, context: number, task: number, arg: Uint8Array): number {
   const { fields } = uffdioCopy;
@@ -192,6 +192,7 @@ function inVma(m: Machine, context: number, first: number, end: number, body: (v
   return sharing(m, () => {
     if (isChanging(m, context)) return -EAGAIN;
     const vma = findVma(m, first);
+    if (vma !== null) takeOwner(m, vma); // whatever comes of it
     if (vma !== null && vma.context >= 0 && vma.end >= end) return body(vma);
     return m.profile.has.absentIsEnoent ? -ENOENT : -EINVAL;
   });

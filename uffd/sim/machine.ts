@@ -51,6 +51,7 @@ const STATE_NAMES = [
   'hugeUsed', // huge pages that somebody has, and those that are kept for somebody (huge-pool.ts)
   'hugeReserved',
   'vmas', // VMAs in use
+  'owners', // of private pages, so far (vmas.ts)
   'taskSlots', // task slots that were ever in use
 ] as const;
 
@@ -70,7 +71,7 @@ export const MAX_VMAS = 65530;
 export const TASK_WORDS = LINE;
 export const DESCRIPTION_WORDS = 8;
 export const FILE_WORDS = 24;
-export const VMA_WORDS = 8;
+export const VMA_WORDS = 9;
 export const CONTEXT_WORDS = 2 * LINE;
 
 const MAGIC = 0x6d666c74;

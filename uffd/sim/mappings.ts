@@ -143,7 +143,7 @@ function mapPages(m: Machine, call: MapCall, opened: number | null, events: Prep
   const file = opened ?? made;
   events.push(...prepareUnmap(m, start, start + pages));
   unmapPages(m, start, start + pages);
-  const filePage = opened === null ? 0 : call.offset / PAGE_BYTES;
+  const filePage = file < 0 ? start : opened === null ? 0 : call.offset / PAGE_BYTES;
   const prot = call.prot & PROT_ALL;
   replaceRange(m, start, start + pages, [
     {
@@ -156,6 +156,7 @@ function mapPages(m: Machine, call: MapCall, opened: number | null, events: Prep
       ...UNREGISTERED,
       huge: false,
       reserves: false,
+      owner: 0,
     },
   ]);
   if (made >= 0) dropFile(m, made); // the mapping holds it from here on
@@ -202,6 +203,7 @@ function reserveAndMap(
       ...UNREGISTERED,
       huge: true,
       reserves: reserves && !shared,
+      owner: 0,
     },
   ]);
   return start * PAGE_BYTES;

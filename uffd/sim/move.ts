@@ -34,7 +34,7 @@ import {
   withProtection,
 } from './page-table.ts';
 import { isPageRange, pageOf } from './ranges.ts';
-import { findVma } from './vmas.ts';
+import { findVma, takeOwner } from './vmas.ts';
 
 /** The arguments of a MOVE, in pages. */
 interface Move {
@@ -83,6 +83,7 @@ function movePages(m: Machine, call: Move): number {
 function refusal(m: Machine, { context, from, to, pages }: Move): number {
   const target = findVma(m, to);
   const source = findVma(m, from);
+  if (target !== null) takeOwner(m, target); // whatever comes of it
   if (target === null || source === null) return -ENOENT;
   const isWhole = to + pages <= target.end && from + pages <= source.end;
   const isPrivate = target.file < 0 && source.file < 0;

@@ -21,6 +21,7 @@ import {
   findHole,
   findVma,
   hasRoom,
+  loseOwner,
   replaceRange,
   UNREGISTERED,
   type Vma,
@@ -197,8 +198,13 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
     move.events.old.push(...prepareUnmap(m, moved.start, moved.end));
     replaceRange(m, from, from + pages, []);
   }
+  if (move.keepsOld && isAll(findVma(m, from), moved)) loseOwner(m, moved);
   endShootdown(m);
   return to * PAGE_BYTES;
+}
+
+function isAll(vma: Vma | null, { start, end }: Vma): boolean {
+  return vma !== null && vma.start === start && vma.end === end;
 }
 
 /**
@@ -214,6 +220,8 @@ function moveEntries(m: Machine, vma: Vma, to: number, { newPages, events }: Mov
   else if (vma.context >= 0) unprotectPages(m, vma);
   movePtes(m, to, vma.start, vma.end);
   const staysRegistered = isTold || !m.profile.has.movedIsUnregistered;
-  const there = { ...vma, start: to, end: to + newPages, ...(staysRegistered ? {} : UNREGISTERED) };
+  // What never had a page of its own is as if it had been mapped there.
+  const filePage = vma.file < 0 && vma.owner === 0 ? to : vma.filePage;
+  const there = { ...vma, start: to, end: to + newPages, filePage, ...(staysRegistered ? {} : UNREGISTERED) };
   replaceRange(m, to, to + newPages, [there]);
 }

@@ -1,11 +1,12 @@
 /**
  * The address space: VMAs, sorted by address in one table, each a range of pages with one set of attributes.
- * Whoever reads holds the mm lock shared; whoever changes anything holds it exclusively.
+ * Whoever reads holds the mm lock shared; whoever changes anything but an owner holds it exclusively.
  *
- * Deviation from Linux: equal neighbours always become one. There private mappings stay apart if each was written to before
- * they were neighbours and equal (their anon_vma differ), and so a fill over both of them is ENOENT.
+ * Equal neighbours become one, but private ones whose pages have different owners stay apart, as on Linux (anon_vma): each was
+ * written to, or filled, before they were neighbours and equal. A fill over both of them is ENOENT then.
  */
 
+import { cas, fetchAdd } from '../sync.ts';
 import { MAX_VMAS, type Machine, PAGES_PER_HUGE, STATE, VMA_WORDS } from './machine.ts';
 import { dropFile, holdFile } from './page-cache.ts';
 
@@ -16,7 +17,7 @@ export interface Vma {
   readonly prot: number;
   readonly shared: boolean;
   readonly file: number;
-  /** The file's page at `start`. */
+  /** The file's page at `start`. Of anonymous memory its number when it was mapped: it takes that along when it moves with pages. */
   readonly filePage: number;
   readonly context: number;
   /** UFFDIO_REGISTER_MODE bits. */
@@ -25,13 +26,25 @@ export interface Vma {
   readonly huge: boolean;
   /** A page of the pool is kept for each huge page of this private mapping that it has no copy of (huge-pool.ts). */
   readonly reserves: boolean;
+  /** Whose the pages are that a private mapping has of its own: that of its neighbours too, or another. 0: it never had any. */
+  readonly owner: number;
 }
 
 /** The attributes of a VMA that no userfaultfd watches. */
 export const UNREGISTERED = { context: -1, modes: 0 } as const;
 
 // Words of a record, in this order; file and context are kept + 1.
-const WORD = { start: 0, end: 1, prot: 2, kind: 3, file: 4, filePage: 5, context: 6, modes: 7 } as const;
+const WORD = {
+  start: 0,
+  end: 1,
+  prot: 2,
+  kind: 3,
+  file: 4,
+  filePage: 5,
+  context: 6,
+  modes: 7,
+  owner: 8,
+} as const;
 /** Bits of the word `kind`. */
 const VMA = { shared: 1, huge: 2, reserves: 4 } as const;
 
@@ -56,12 +69,23 @@ function vmaAt(m: Machine, index: number): Vma {
     modes: get(m, index, WORD.modes),
     huge: (kind & VMA.huge) !== 0,
     reserves: (kind & VMA.reserves) !== 0,
+    owner: get(m, index, WORD.owner),
   };
 }
 
 function put(m: Machine, index: number, vma: Vma): void {
   m.vmas.set(
-    [vma.start, vma.end, vma.prot, kindOf(vma), vma.file + 1, vma.filePage, vma.context + 1, vma.modes],
+    [
+      vma.start,
+      vma.end,
+      vma.prot,
+      kindOf(vma),
+      vma.file + 1,
+      vma.filePage,
+      vma.context + 1,
+      vma.modes,
+      vma.owner,
+    ],
     index * VMA_WORDS,
   );
 }
@@ -104,7 +128,7 @@ export function clip(vma: Vma, start: number, end: number): Vma {
     ...vma,
     start: from,
     end: Math.min(vma.end, end),
-    filePage: vma.file < 0 ? 0 : vma.filePage + from - vma.start,
+    filePage: vma.filePage + from - vma.start,
   };
 }
 
@@ -166,29 +190,61 @@ function splice(m: Machine, index: number, removed: number, added: readonly Vma[
   m.state[STATE.vmas] = count - removed + added.length;
 }
 
-/** Merges equal neighbours among the VMAs at [index − 1, index + added]. */
+/** Merges equal neighbours among the VMAs at [index − 1, index + added]: with the one below first, as Linux does. */
 function mergeAround(m: Machine, index: number, added: number): void {
-  for (let i = Math.min(index + added, vmaCount(m) - 1); i >= Math.max(index, 1); i--) {
-    const left = vmaAt(m, i - 1);
-    const right = vmaAt(m, i);
-    if (!mergeable(left, right)) continue;
-    splice(m, i - 1, 2, [{ ...left, end: right.end }]);
-    if (right.file >= 0) dropFile(m, right.file);
+  let i = Math.max(index, 1);
+  for (let left = added + (index > 0 ? 1 : 0); left > 0 && i < vmaCount(m); left--) {
+    const below = vmaAt(m, i - 1);
+    const above = vmaAt(m, i);
+    if (!mergeable(below, above)) {
+      i++;
+      continue;
+    }
+    splice(m, i - 1, 2, [{ ...below, end: above.end, owner: below.owner || above.owner }]);
+    if (above.file >= 0) dropFile(m, above.file);
   }
 }
 
 /** Those of huge pages never are, as on Linux (VM_DONTEXPAND). */
 function mergeable(left: Vma, right: Vma): boolean {
   return (
+    isContinued(left, right) &&
+    left.prot === right.prot &&
+    (left.owner === right.owner || left.owner === 0 || right.owner === 0)
+  );
+}
+
+function isContinued(left: Vma, right: Vma): boolean {
+  return (
     !left.huge &&
     left.end === right.start &&
-    left.prot === right.prot &&
     left.shared === right.shared &&
     left.file === right.file &&
     left.context === right.context &&
     left.modes === right.modes &&
-    (left.file < 0 || left.filePage + (left.end - left.start) === right.filePage)
+    left.filePage + (left.end - left.start) === right.filePage
   );
+}
+
+/**
+ * A private mapping is about to get a page of its own: from now on it has an owner, that of a neighbour that it continues if
+ * there is one (whatever may be done with either), else a new one. The mm lock may be held shared.
+ */
+export function takeOwner(m: Machine, vma: Vma): void {
+  if (vma.shared || vma.owner !== 0 || vma.huge) return;
+  const index = indexFrom(m, vma.start);
+  const above = index + 1 < vmaCount(m) ? vmaAt(m, index + 1) : null;
+  const below = index > 0 ? vmaAt(m, index - 1) : null;
+  const shared =
+    (above !== null && isContinued(vma, above) ? above.owner : 0) ||
+    (below !== null && isContinued(below, vma) ? below.owner : 0);
+  // Whoever is quicker says which: the other's number is nobody's.
+  cas(m.vmas, index * VMA_WORDS + WORD.owner, 0, shared || fetchAdd(m.state, STATE.owners, 1) + 1);
+}
+
+/** Its pages have gone elsewhere with their owner. The caller holds the mm lock exclusively. */
+export function loseOwner(m: Machine, vma: Vma): void {
+  m.vmas[indexFrom(m, vma.start) * VMA_WORDS + WORD.owner] = 0;
 }
 
 /** Where a hole is looked for first: below is left unmapped, as vm.mmap_min_addr does. */

@@ -60,6 +60,8 @@ export type KernelHandle = {
   readonly minorfault: 'sim' | 'linux';
   /** The simulated machine's memory and state. */
   readonly machine?: SharedArrayBuffer;
+  /** Which of the machine's processes (default: the first). */
+  readonly process?: number;
   readonly linear?: WasmMemory | null;
 };
 
@@ -153,6 +155,13 @@ export interface Kernel {
   mremap(old: number, oldLength: number, newLength: number, flags: number, newAddr: number): number;
   mprotect(addr: number, length: number, prot: number): number;
   madvise(addr: number, length: number, advice: number): number;
+
+  /**
+   * fork(2): a handle of the new process, or −errno. It has copies of this one's memory and descriptors, and no thread until one
+   * attaches (`openKernel(handle)`, in any thread of Node); once the last of these has disposed of its kernel, it ends. The call
+   * waits until a userfaultfd with UFFD_FEATURE_EVENT_FORK that watches some of the memory was read.
+   */
+  fork(): KernelHandle | number;
 
   /**
    * An access by the calling thread: it faults, sleeps and is retried as a C program's would be. `addr` is 4-byte

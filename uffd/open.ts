@@ -60,7 +60,7 @@ export function openKernel(target: 'sim' | 'linux' | KernelHandle, options: Kern
     const libc = requireLibc();
     return linuxKernel(libc, attachLinuxMachine(libc, target.machine, target.linear ?? null), false);
   }
-  return simKernel(attachMachine(target.machine), false);
+  return simKernel(attachMachine(target.machine, target.process), false);
 }
 
 /** Whether there is a userfaultfd is for the caller to find out: not everything needs one. */

@@ -10,6 +10,7 @@ import {
   UFFDIO_UNREGISTER,
   uffdioRange,
 } from '../abi.ts';
+import { ENOSYS } from '../errno.ts';
 import { AccessError, type Kernel, MachineGoneError, type PageState } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed } from '../sync.ts';
@@ -198,6 +199,10 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     madvise(addr, length, advice) {
       alive();
       return advise(libc, m, addr, length, advice);
+    },
+    fork() {
+      alive();
+      return -ENOSYS;
     },
     load32(addr) {
       requireAligned(addr);

@@ -5,6 +5,7 @@
  * resolver installs the entry, *then* looks for sleepers. Whichever came second sees the other.
  */
 import {
+  UFFD_FEATURE_EVENT_FORK,
   UFFD_FEATURE_EVENT_REMAP,
   UFFD_FEATURE_EVENT_REMOVE,
   UFFD_FEATURE_EVENT_UNMAP,
@@ -13,9 +14,10 @@ import {
   UFFD_FEATURE_THREAD_ID,
   UFFD_FEATURE_WP_ASYNC,
   UFFD_FEATURE_WP_UNPOPULATED,
+  UFFD_USER_MODE_ONLY,
 } from '../abi.ts';
 import { cas, fetchAdd, loadAcquire, sleepWhile, storeRelease, wake } from '../sync.ts';
-import { CONTEXT_WORDS, checkAlive, MAX_CONTEXTS, type Machine } from './machine.ts';
+import { CONTEXT_WORDS, checkAlive, inSpace, MAX_CONTEXTS, type Machine } from './machine.ts';
 import {
   append,
   CONTEXT,
@@ -29,22 +31,42 @@ import {
   unlinkFrom,
   unlockLists,
 } from './queue.ts';
+import { dropSpace, holdSpace } from './spaces.ts';
 import { LIST, notify, release, TASK } from './tasks.ts';
 
 /** Beside the features, as Linux keeps it: the handshake is done. The machine offers no feature above bit 30. */
 const INITIALISED = 1 << 31;
 
-/** A new context, not yet through the API handshake, or −1 if the table is full. */
-export function createContext(m: Machine, userModeOnly: boolean): number {
+/** A new context of this process's, opened with those flags and not yet through the API handshake; −1 if the table is full. */
+export function createContext(m: Machine, flags: number): number {
   for (let context = 0; context < MAX_CONTEXTS; context++) {
     const base = contextWord(context, 0);
     if (!cas(m.contexts, base, 0, 1)) continue;
     // Not the lock: a thread that was woken by the last user's close may be looking at the empty queue still.
     m.contexts.fill(0, base + CONTEXT.features, base + CONTEXT_WORDS);
-    storeRelease(m.contexts, contextWord(context, CONTEXT.userModeOnly), userModeOnly ? 1 : 0);
+    storeRelease(m.contexts, contextWord(context, CONTEXT.flags), flags);
+    storeRelease(m.contexts, contextWord(context, CONTEXT.space), m.space);
+    holdSpace(m, m.space);
     return context;
   }
   return -1;
+}
+
+/** The context of a forked process that takes the place of its parent's; −1 if the table is full. */
+export function forkContext(child: Machine, parent: number): number {
+  const context = createContext(child, openFlags(child, parent));
+  if (context >= 0) initialise(child, context, featuresOf(child, parent));
+  return context;
+}
+
+/** Flags that it was opened with: UFFD_USER_MODE_ONLY, O_NONBLOCK and O_CLOEXEC. */
+export function openFlags(m: Machine, context: number): number {
+  return loadAcquire(m.contexts, contextWord(context, CONTEXT.flags));
+}
+
+/** The machine as the process sees it whose addresses the context watches. */
+export function ownerOf(m: Machine, context: number): Machine {
+  return inSpace(m, loadAcquire(m.contexts, contextWord(context, CONTEXT.space)));
 }
 
 /** One user more. Whoever does this must know that there is one. */
@@ -54,7 +76,8 @@ export function holdContext(m: Machine, context: number): void {
 
 /** One user less: without any, its record is another's. */
 export function dropContext(m: Machine, context: number): void {
-  fetchAdd(m.contexts, contextWord(context, CONTEXT.users), -1);
+  const { space } = ownerOf(m, context);
+  if (fetchAdd(m.contexts, contextWord(context, CONTEXT.users), -1) === 1) dropSpace(m, space);
 }
 
 /** The handshake's last step: enables features, once. False if it was done before. */
@@ -78,6 +101,7 @@ export const FEATURE = {
   exactAddress: Number(UFFD_FEATURE_EXACT_ADDRESS),
   wpUnpopulated: Number(UFFD_FEATURE_WP_UNPOPULATED),
   wpAsync: Number(UFFD_FEATURE_WP_ASYNC),
+  eventFork: Number(UFFD_FEATURE_EVENT_FORK),
   eventRemap: Number(UFFD_FEATURE_EVENT_REMAP),
   eventRemove: Number(UFFD_FEATURE_EVENT_REMOVE),
   eventUnmap: Number(UFFD_FEATURE_EVENT_UNMAP),
@@ -89,7 +113,7 @@ export function hasFeature(m: Machine, context: number, features: number): boole
 }
 
 export function isUserModeOnly(m: Machine, context: number): boolean {
-  return loadAcquire(m.contexts, contextWord(context, CONTEXT.userModeOnly)) === 1;
+  return (openFlags(m, context) & UFFD_USER_MODE_ONLY) !== 0;
 }
 
 /** A message with these flags to this context: what a fault may come to. */

@@ -175,6 +175,22 @@ function duplicate(m: Machine, fd: number, from: number, closeOnExec: boolean): 
   });
 }
 
+/** A forked process has each of its parent's, under the same number and on the same description. */
+export function inheritDescriptors(m: Machine, child: Machine): void {
+  locked(m, () => {
+    for (const [fd, word] of m.descriptors.entries()) {
+      if (word !== 0) fetchAdd(m.descriptions, wordOf((word >>> 1) - 1, DESCRIPTION.references), 1);
+      storeRelease(child.descriptors, fd, word);
+    }
+    return 0;
+  });
+}
+
+/** A process ends. */
+export function closeAll(m: Machine): void {
+  for (let fd = FIRST_DESCRIPTOR; fd < MAX_DESCRIPTORS; fd++) close(m, fd);
+}
+
 /** There is no exec here, so close-on-exec is kept for whoever asks, and makes no difference. */
 export function fcntl(m: Machine, fd: number, command: number, value: number): number {
   if (descriptionOf(m, fd) < 0) return -EBADF;

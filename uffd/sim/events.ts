@@ -1,5 +1,5 @@
 /**
- * Events that are no faults: REMAP, REMOVE and UNMAP, told to the userfaultfds that have asked for them
+ * Events that are no faults: FORK, REMAP, REMOVE and UNMAP, told to the userfaultfds that have asked for them
  * (UFFD_FEATURE_EVENT_*). The call that raises one goes on once it is read, or the userfaultfd is closed. Source:
  * userfaultfd(2); Linux, Documentation/admin-guide/mm/userfaultfd.rst, "Non-cooperative userfaultfd".
  *
@@ -9,7 +9,7 @@
  *
  * Each event prepared is a user of its context, which so is no other one's while the call waits, closed or not.
  */
-import { UFFD_EVENT_REMAP, UFFD_EVENT_REMOVE, UFFD_EVENT_UNMAP } from '../abi.ts';
+import { UFFD_EVENT_FORK, UFFD_EVENT_REMAP, UFFD_EVENT_REMOVE, UFFD_EVENT_UNMAP } from '../abi.ts';
 import { fetchAdd, loadAcquire, storeRelease } from '../sync.ts';
 import { announce, dropContext, FEATURE, hasFeature, holdContext, waitingCalls } from './context.ts';
 import type { Machine } from './machine.ts';
@@ -28,7 +28,10 @@ import {
 import { LIST, notify, release, sleepUntilReleased, TASK } from './tasks.ts';
 import { type Vma, vmasIn } from './vmas.ts';
 
-/** An event, its numbers in pages: of REMAP from, to and length; of the others start and end. */
+/**
+ * An event, its numbers in pages: of REMAP from, to and length; of REMOVE and UNMAP start and end. Of FORK the context of the new
+ * process, and once it is read the descriptor that the reader has for it.
+ */
 export interface Event {
   readonly kind: number;
   readonly first: number;
@@ -71,15 +74,34 @@ export function prepareRemove(m: Machine, { context, start, end }: Vma): Prepare
   return prepare(m, { context, kind: UFFD_EVENT_REMOVE, first: start, second: end, third: 0 });
 }
 
+/** A process is being forked that has part of what the context watches, to be watched by `child`. */
+export function prepareFork(m: Machine, context: number, child: number): Prepared {
+  return prepare(m, { context, kind: UFFD_EVENT_FORK, first: child, second: 0, third: 0 });
+}
+
 /** Tells the events, one after the other, and waits until each is read. @throws MachineGoneError */
 export function tellEvents(m: Machine, task: number, events: readonly Prepared[]): void {
-  for (const event of events) {
-    if (queueEvent(m, task, event)) {
-      announce(m, event.context);
-      sleepUntilReleased(m, task);
-    }
-    dropContext(m, event.context);
+  for (const event of events) tellEvent(m, task, event);
+}
+
+/** What a thread is left with in place of the event's kind when that was read. */
+const WAS_READ = 0;
+
+/** Whether it was read: its userfaultfd may be closed before. @throws MachineGoneError */
+export function tellEvent(m: Machine, task: number, event: Prepared): boolean {
+  const isQueued = queueEvent(m, task, event);
+  if (isQueued) {
+    announce(m, event.context);
+    sleepUntilReleased(m, task);
   }
+  dropContext(m, event.context);
+  return isQueued && taskField(m, task, TASK.flags) === WAS_READ;
+}
+
+/** Nobody is told after all: the call has failed. */
+export function forgetEvent(m: Machine, { context }: Prepared): void {
+  endChange(m, context);
+  dropContext(m, context);
 }
 
 /** False if the userfaultfd is closed: nobody will read it. */
@@ -108,16 +130,31 @@ export function isChanging(m: Machine, context: number): boolean {
   return loadAcquire(m.contexts, contextWord(context, CONTEXT.changing)) > 0;
 }
 
-/** Takes the oldest unread event, whose call goes on; null if there is none. */
-export function takeEvent(m: Machine, context: number): Event | null {
+/**
+ * Takes the oldest unread event, whose call goes on; null if there is none. Of FORK `open` makes a descriptor for the context:
+ * where it cannot, its −errno is the answer, and the event stays.
+ */
+export function takeEvent(
+  m: Machine,
+  context: number,
+  open: (child: number) => number,
+): Event | number | null {
   if (waitingCalls(m, context) === 0) return null;
   lockLists(m, context);
   const task = first(m, context, LIST.events);
-  const event = task < 0 ? null : eventOf(m, task);
-  if (task >= 0) endWait(m, context, task);
+  const event = task < 0 ? null : opened(eventOf(m, task), open);
+  const isTaken = event !== null && event.first >= 0;
+  if (isTaken) {
+    setTask(m, task, TASK.flags, WAS_READ);
+    endWait(m, context, task);
+  }
   unlockLists(m, context);
-  if (task >= 0) notify(m, task);
-  return event;
+  if (isTaken) notify(m, task);
+  return event === null || isTaken ? event : event.first;
+}
+
+function opened(event: Event, open: (child: number) => number): Event {
+  return event.kind === UFFD_EVENT_FORK ? { ...event, first: open(event.first) } : event;
 }
 
 function eventOf(m: Machine, task: number): Event {

@@ -43,6 +43,7 @@ import {
   unprotectedPte,
   WRITABLE,
   withProtection,
+  writtenPte,
 } from './page-table.ts';
 import { enterTranslating, isTranslating, leaveTranslating, sleepInFault, sleepsOf } from './tasks.ts';
 import { findVma, takeOwner, type Vma } from './vmas.ts';
@@ -139,8 +140,8 @@ function writeFault(m: Machine, vma: Vma, access: Access, pte: number): Step {
     return 'retry'; // it may be the zero page
   }
   if (!vma.shared && !isAnon(pte)) return copyPage(m, vma, page, pte);
-  // A protection from when the range was watched for writes: it stays, and counts again once that is so.
-  return replacePte(m, page, pte, pte | WRITABLE) ? 'ok' : 'retry';
+  // Or a protection from when the range was watched for writes: it stays, and counts again once that is so.
+  return replacePte(m, page, pte, writtenPte(pte)) ? 'ok' : 'retry';
 }
 
 /** A private mapping gets a copy of its own, of a page of the file or of the page of zeros. */

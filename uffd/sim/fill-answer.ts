@@ -1,6 +1,6 @@
 /** How the ioctls that put pages in place take their arguments and answer: fields of a structure, one of them written. */
 import { type Field, loadU64, store64 } from '../abi/layout.ts';
-import { EAGAIN } from '../errno.ts';
+import { EAGAIN, ESRCH } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { wakeRange } from './context.ts';
 import type { Machine } from './machine.ts';
@@ -24,8 +24,9 @@ export function take(arg: Uint8Array, { at }: Field): number {
   return loadU64(arg, at);
 }
 
-/** Writes the output field, and tells what the call answers by it. */
+/** Writes the output field, and tells what the call answers by it. Not where the process is gone that the pages were for. */
 export function answer(arg: Uint8Array, { at }: Field, out: number, length: number): number {
+  if (out === -ESRCH) return out;
   store64(arg, at, out);
   if (out < 0) return out;
   return out === length ? 0 : -EAGAIN;

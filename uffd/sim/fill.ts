@@ -17,14 +17,14 @@ import {
   uffdioPoison,
   uffdioZeropage,
 } from '../abi.ts';
-import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
+import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ESRCH } from '../errno.ts';
 import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { readableWord } from './access.ts';
 import { isChanging } from './events.ts';
 import { faultIn } from './fault.ts';
 import { answer, finish, take } from './fill-answer.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import { continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
+import { type Caller, continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
 import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { sharing } from './mm-lock.ts';
 import { cachedFrame, cacheFrame, cacheZeroes, filePages, useFrame } from './page-cache.ts';
@@ -41,9 +41,10 @@ import {
   withProtection,
 } from './page-table.ts';
 import { isPageRange, isSourceRange, pageOf, pieces } from './ranges.ts';
+import { isAlive } from './spaces.ts';
 import { findVma, takeOwner, type Vma } from './vmas.ts';
 
-export function copy(m: Machine, context: number, task: number, arg: Uint8Array): number {
+export function copy(m: Machine, context: number, caller: Caller, arg: Uint8Array): number {
   const { fields } = uffdioCopy;
   const [dst, src, len] = [take(arg, fields.dst), take(arg, fields.src), take(arg, fields.len)];
   const mode = take(arg, fields.mode);
@@ -55,11 +56,11 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
   let stopped = 0;
   let step = 1;
   for (; page < end; page += step) {
-    const call = { page, end, source: src + (page - first) * PAGE_BYTES, mode };
-    stopped = step === 1 ? copyOnce(m, context, task, call) : IS_HUGE;
+    const call = { page, end, caller, source: src + (page - first) * PAGE_BYTES, mode };
+    stopped = step === 1 ? copyOnce(m, context, call) : IS_HUGE;
     if (stopped === IS_HUGE) {
       step = PAGES_PER_HUGE;
-      stopped = copyHuge(m, context, task, call);
+      stopped = copyHuge(m, context, call);
     }
     if (stopped !== 0) break;
   }
@@ -71,7 +72,8 @@ export function copy(m: Machine, context: number, task: number, arg: Uint8Array)
 interface PageCopy {
   readonly page: number;
   readonly end: number;
-  /** Address of the page's bytes. */
+  /** Who has the page's bytes, and their address there. */
+  readonly caller: Caller;
   readonly source: number;
   readonly mode: number;
 }
@@ -80,20 +82,21 @@ interface PageCopy {
 const IS_HUGE = 1;
 
 /** Copies one page: 0, or −errno, or IS_HUGE. The source may have to be faulted in, which cannot be done under the lock. */
-function copyOnce(m: Machine, context: number, task: number, { page, end, source, mode }: PageCopy): number {
+function copyOnce(m: Machine, context: number, call: PageCopy): number {
+  const { page, end, caller, source, mode } = call;
   for (;;) {
     let absent = -1;
     const errno = inVma(m, context, page, end, (vma) => {
       if (vma.huge) return IS_HUGE;
       const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
       if (protect && !isWatchedForWrites(vma)) return -EINVAL;
-      absent = absentSource(m, source);
-      return absent < 0 ? copyPage(m, vma, page, source, protect && m.profile.protects) : 0;
+      absent = absentSource(caller.m, source);
+      return absent < 0 ? copyPage(m, vma, call, protect && m.profile.protects) : 0;
     });
     if (absent < 0) return errno;
     // All of it, before the mapping is looked at again.
     for (const { page, within } of pieces(source, PAGE_BYTES))
-      if (faultIn(m, task, page, false, within) !== 'ok') return -EFAULT;
+      if (faultIn(caller.m, caller.task, page, false, within) !== 'ok') return -EFAULT;
   }
 }
 
@@ -190,6 +193,7 @@ function fillRange(
  */
 function inVma(m: Machine, context: number, first: number, end: number, body: (vma: Vma) => number): number {
   return sharing(m, () => {
+    if (!isAlive(m)) return -ESRCH;
     if (isChanging(m, context)) return -EAGAIN;
     const vma = findVma(m, first);
     if (vma !== null) takeOwner(m, vma); // whatever comes of it
@@ -206,13 +210,13 @@ function filePage(vma: Vma, page: number): number {
   return vma.filePage + page - vma.start;
 }
 
-function copyPage(m: Machine, vma: Vma, page: number, source: number, protect: boolean): number {
+function copyPage(m: Machine, vma: Vma, { page, caller, source }: PageCopy, protect: boolean): number {
   if (isPresent(loadPte(m, page))) return -EEXIST;
   if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
   if (vma.shared && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
   const frame = allocateDirtyFrame(m);
   if (frame === NO_FRAME) return -ENOMEM;
-  copyBytes(m, frame, source);
+  copyBytes(caller.m, frame, source);
   const errno = vma.shared
     ? installCached(m, vma, page, frame, protect)
     : installAnonymous(m, vma, page, frame, protect);

@@ -5,7 +5,7 @@
  * answers that finds the pool empty.
  */
 import { UFFDIO_COPY_MODE_WP, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
-import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../errno.ts';
+import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ESRCH } from '../errno.ts';
 import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
 import { readableWord } from './access.ts';
 import { isChanging } from './events.ts';
@@ -28,6 +28,7 @@ import {
   withProtection,
 } from './page-table.ts';
 import { pieces } from './ranges.ts';
+import { isAlive } from './spaces.ts';
 import { findVma, type Vma } from './vmas.ts';
 
 /**
@@ -42,6 +43,7 @@ export function inHugeVma(
   body: (vma: Vma) => number,
 ): number {
   return exclusively(m, () => {
+    if (!isAlive(m)) return -ESRCH;
     if (isChanging(m, context)) return -EAGAIN;
     const vma = findVma(m, first);
     if (!vma?.huge || vma.context < 0 || vma.end < end) return -ENOENT;
@@ -70,11 +72,18 @@ function mapHuge(m: Machine, page: number, pte: number, protect: boolean): void 
   installHuge(m, page, protect ? protectedPte(pte) : pte);
 }
 
+/** Who makes a call, and in which process. */
+export interface Caller {
+  readonly m: Machine;
+  readonly task: number;
+}
+
 /** One huge page of a COPY: what is left of its range is [page, end). */
 export interface HugeCopy {
   readonly page: number;
   readonly end: number;
-  /** Address of the page's bytes. */
+  /** Who has the page's bytes, and their address there. */
+  readonly caller: Caller;
   readonly source: number;
   readonly mode: number;
 }
@@ -86,26 +95,26 @@ const SOURCE_ABSENT = 1;
  * Copies one huge page: 0, or −errno. While it waits for its source it holds a page of the pool if it can, to read into, as Linux
  * does: so the last one may turn out to be gone, which is −ENOMEM then.
  */
-export function copyHuge(m: Machine, context: number, task: number, call: HugeCopy): number {
+export function copyHuge(m: Machine, context: number, call: HugeCopy): number {
   let holds = false;
   for (let waited = false; ; waited = true) {
     const errno = inHugeVma(m, context, call.page, call.end, (vma) => copyReadable(m, vma, call, waited));
     if (errno === SOURCE_ABSENT) {
       if (!waited) holds = exclusively(m, () => holdHuge(m));
-      if (faultInSource(m, task, call)) continue;
+      if (faultInSource(call)) continue;
     }
     if (holds) exclusively(m, () => letHugeGo(m));
     return errno === SOURCE_ABSENT ? -EFAULT : errno;
   }
 }
 
-function faultInSource(m: Machine, task: number, { source }: HugeCopy): boolean {
+function faultInSource({ caller: { m, task }, source }: HugeCopy): boolean {
   for (const { page, within } of pieces(source, HUGE_PAGE_BYTES))
     if (faultIn(m, task, page, false, within) !== 'ok') return false;
   return true;
 }
 
-function isReadable(m: Machine, { source }: HugeCopy): boolean {
+function isReadable({ caller: { m }, source }: HugeCopy): boolean {
   for (const { page } of pieces(source, HUGE_PAGE_BYTES)) if (readableWord(m, page) < 0) return false;
   return true;
 }
@@ -119,18 +128,18 @@ function copyReadable(m: Machine, vma: Vma, call: HugeCopy, waited: boolean): nu
   const index = hugeIndexOf(vma, page);
   const isLeft = vma.shared ? canCacheHuge(m, vma.file, index) : canTakeHuge(m, vma.reserves);
   if (!isLeft) return waited ? -ENOMEM : -EEXIST;
-  if (!isReadable(m, call)) return SOURCE_ABSENT;
+  if (!isReadable(call)) return SOURCE_ABSENT;
   if (vma.shared && index >= hugeFilePages(m, vma.file)) return -EFAULT;
   const frame = vma.shared ? cacheHuge(m, vma.file, index, false) : takeHuge(m, vma.reserves, false);
   if (frame === NO_FRAME) return -ENOMEM; // for the file's index
-  copyBytes(m, frame, call);
+  copyBytes(frame, call);
   const pte = vma.shared ? cachedPte(vma, frame) : withProtection(makePte(frame, ANON), vma);
   mapHuge(m, page, pte, protect && m.profile.protects);
   return 0;
 }
 
 /** Fills a huge page from the source, which can be read and stays so under the lock. */
-function copyBytes(m: Machine, frame: number, { source }: HugeCopy): void {
+function copyBytes(frame: number, { caller: { m }, source }: HugeCopy): void {
   for (const { page, within, at, n } of pieces(source, HUGE_PAGE_BYTES)) {
     const from = readableWord(m, page) * 4 + within;
     m.bytes.copyWithin(frame * PAGE_BYTES + at, from, from + n);

@@ -1,10 +1,18 @@
 /** The simulated kernel: the `Kernel` interface over a machine, for the thread that attached with it. */
-import { type Kernel, MachineGoneError, type MemoryUse, PAGE_BYTES, type PageState } from '../kernel.ts';
+import {
+  type Kernel,
+  type KernelHandle,
+  MachineGoneError,
+  type MemoryUse,
+  PAGE_BYTES,
+  type PageState,
+} from '../kernel.ts';
 import { storeRelease } from '../sync.ts';
 import { copyIn, copyOut, load32, store32 } from './access.ts';
 import { announceAll } from './context.ts';
 import * as descriptors from './descriptors.ts';
 import * as fileIo from './file-io.ts';
+import { endProcess, fork } from './fork.ts';
 import { frameUse } from './frames.ts';
 import { checkAlive, type Machine, STATE } from './machine.ts';
 import { madvise } from './madvise.ts';
@@ -14,6 +22,7 @@ import { sharing } from './mm-lock.ts';
 import { mremap } from './mremap.ts';
 import { frameOf, isAnon, isPresent, isProtected, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf } from './ranges.ts';
+import { countThread, isAlive } from './spaces.ts';
 import {
   enterTranslating,
   freeTask,
@@ -88,8 +97,11 @@ function memory(m: Machine): MemoryUse {
 /** The calling thread's kernel on `m`. `opener` tells whether dispose ends the machine or detaches the thread. */
 export function simKernel(m: Machine, opener: boolean): Kernel {
   checkAlive(m);
+  if (!isAlive(m))
+    throw new MachineGoneError('the process has ended: the last thread that was attached to it has detached');
   const task = takeTask(m);
   let attached = true;
+  countThread(m, 1);
   const { systemCall, access } = entrances(m, task, () => {
     checkAlive(m);
     if (!attached) throw new MachineGoneError('this thread has detached from the machine (dispose)');
@@ -99,7 +111,9 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     if (!attached) return;
     attached = false;
     freeTask(m, task);
+    const left = countThread(m, -1);
     if (opener) endMachine(m);
+    else if (left === 0 && m.space > 0) endProcess(m);
   }
 
   return {
@@ -128,6 +142,10 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     ),
     mprotect: systemCall((addr, length, prot) => mappings.mprotect(m, addr, length, prot)),
     madvise: systemCall((addr, length, advice) => madvise(m, task, addr, length, advice)),
+    fork: systemCall(() => {
+      const process = fork(m, task);
+      return process < 0 ? process : handleOf(m, process);
+    }),
     load32: access((addr) => load32(m, task, addr)),
     store32: access((addr, value) => store32(m, task, addr, value)),
     copyIn: access((addr, bytes) => copyIn(m, task, addr, bytes)),
@@ -140,9 +158,13 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     mutatorView: systemCall((addr, length) => views.mutatorView(m, task, addr, length)),
     pageView: systemCall((addr, length) => views.pageView(m, task, addr, length)),
     memory: systemCall(() => memory(m)),
-    handle: () => ({ minorfault: 'sim', machine: m.shared }),
+    handle: () => handleOf(m, m.space),
     dispose,
   };
+}
+
+function handleOf(m: Machine, process: number): KernelHandle {
+  return { minorfault: 'sim', machine: m.shared, process };
 }
 
 /** Marks the machine as gone and wakes everything that sleeps in it, to find that out. */

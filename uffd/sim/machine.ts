@@ -4,7 +4,10 @@
  * lives in JavaScript objects.
  *
  * Locks, and the order in which they are taken: mmLock (mm-lock.ts) → a context's lock → frameLock. fileLock, which
- * guards the table of descriptors, is taken with no other.
+ * guards the tables of descriptors, is taken with no other but a context's lock, after that.
+ *
+ * Each process (fork.ts) has its own address space and descriptors, and a Machine is the machine as one of them sees it. Files,
+ * frames, contexts and locks are the same for all.
  */
 import * as features from '../abi/features.ts';
 import { HUGE_PAGE_BYTES, MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
@@ -50,7 +53,6 @@ const STATE_NAMES = [
   'freeHuge', // entries on the stack of free huge pages
   'hugeUsed', // huge pages that somebody has, and those that are kept for somebody (huge-pool.ts)
   'hugeReserved',
-  'vmas', // VMAs in use
   'owners', // of private pages, so far (vmas.ts)
   'taskSlots', // task slots that were ever in use
 ] as const;
@@ -59,6 +61,17 @@ const STATE_NAMES = [
 export const STATE = Object.fromEntries(STATE_NAMES.map((name, i) => [name, i * LINE])) as {
   readonly [name in (typeof STATE_NAMES)[number]]: number;
 };
+
+/** Words of a process's space (spaces.ts). */
+export const SPACE = {
+  users: 0, // the process while it lives, and each context that is bound to it; 0: the record is free
+  alive: 1,
+  threads: 2, // attached to it
+  vmas: 3, // VMAs in use
+} as const;
+export const SPACE_WORDS = LINE;
+/** Processes of a machine at a time: the first one, and those that were forked. */
+export const MAX_SPACES = 4;
 
 export const MAX_TASKS = 256;
 export const MAX_DESCRIPTORS = 1024;
@@ -83,6 +96,8 @@ export const PAGES_PER_HUGE = HUGE_PAGE_BYTES / PAGE_BYTES;
 /** Views over a machine's memory. */
 export interface Machine {
   readonly shared: SharedArrayBuffer;
+  /** The process whose address space and descriptors these are; 0 is the first one. */
+  readonly space: number;
   readonly frameCount: number;
   /** Pages that can be mapped. */
   readonly addressPages: number;
@@ -95,7 +110,8 @@ export interface Machine {
   readonly hugeStart: number;
   readonly state: SharedWords;
   readonly tasks: SharedWords;
-  /** Descriptor → description + 1, or 0. */
+  readonly spaces: SharedWords;
+  /** Of this process: descriptor → description + 1, or 0. */
   readonly descriptors: SharedWords;
   readonly descriptions: SharedWords;
   readonly files: SharedWords;
@@ -116,9 +132,9 @@ export interface Machine {
 }
 
 type Sizes = 'frameCount' | 'addressPages' | 'lacks' | 'profile' | 'hugePages' | 'hugeStart';
-type Tables = Omit<Machine, 'shared' | Sizes | 'frames' | 'bytes'>;
+type Tables = Omit<Machine, 'shared' | 'space' | Sizes | 'frames' | 'bytes'>;
 
-function openViews(shared: SharedArrayBuffer): Machine {
+function openViews(shared: SharedArrayBuffer, space: number): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
   const frameCount = header[1] as number;
   const addressPages = header[2] as number;
@@ -130,11 +146,15 @@ function openViews(shared: SharedArrayBuffer): Machine {
     offset += 4 * words;
     return view;
   };
-  const tables = tableWords(frameCount, addressPages).map(([name, words]) => [name, next(words)]);
+  const tables = tableWords(frameCount, addressPages).map(([name, words, copies]) => {
+    const all = next(words * copies);
+    return [name, copies === 1 ? all : all.subarray(space * words, (space + 1) * words)];
+  });
   const framesOffset = Math.ceil(offset / PAGE_BYTES) * PAGE_BYTES;
   return {
     ...(Object.fromEntries(tables) as Tables),
     shared,
+    space,
     frameCount,
     addressPages,
     lacks: header[3] as number,
@@ -146,25 +166,33 @@ function openViews(shared: SharedArrayBuffer): Machine {
   };
 }
 
-function tableWords(frameCount: number, addressPages: number): readonly (readonly [string, number])[] {
+/** Name and words of each table, and whether there is one for all processes (1) or one a process. */
+function tableWords(
+  frameCount: number,
+  addressPages: number,
+): readonly (readonly [name: string, words: number, copies: number])[] {
   return [
-    ['state', STATE_NAMES.length * LINE],
-    ['tasks', MAX_TASKS * TASK_WORDS],
-    ['descriptors', MAX_DESCRIPTORS],
-    ['descriptions', MAX_DESCRIPTORS * DESCRIPTION_WORDS],
-    ['files', MAX_FILES * FILE_WORDS],
-    ['vmas', (MAX_VMAS + 1) * VMA_WORDS],
-    ['contexts', MAX_CONTEXTS * CONTEXT_WORDS],
-    ['ptes', addressPages],
-    ['emptyPtes', addressPages],
-    ['freeStack', frameCount],
-    ['limbo', 2 * frameCount],
+    ['state', STATE_NAMES.length * LINE, 1],
+    ['tasks', MAX_TASKS * TASK_WORDS, 1],
+    ['spaces', MAX_SPACES * SPACE_WORDS, 1],
+    ['descriptors', MAX_DESCRIPTORS, MAX_SPACES],
+    ['descriptions', MAX_DESCRIPTORS * DESCRIPTION_WORDS, 1],
+    ['files', MAX_FILES * FILE_WORDS, 1],
+    ['vmas', (MAX_VMAS + 1) * VMA_WORDS, MAX_SPACES],
+    ['contexts', MAX_CONTEXTS * CONTEXT_WORDS, 1],
+    ['ptes', addressPages, MAX_SPACES],
+    ['emptyPtes', addressPages, 1],
+    ['freeStack', frameCount, 1],
+    ['limbo', 2 * frameCount, 1],
   ];
 }
 
 /** Bytes of shared memory that a machine of these sizes takes beside its frames. */
 function overheadBytes(frameCount: number, addressPages: number): number {
-  const words = tableWords(frameCount, addressPages).reduce((sum, [, n]) => sum + n + LINE, 0);
+  const words = tableWords(frameCount, addressPages).reduce(
+    (sum, [, n, copies]) => sum + n * copies + LINE,
+    0,
+  );
   return 4 * (HEADER_WORDS + words) + 2 * PAGE_BYTES;
 }
 
@@ -197,9 +225,10 @@ export function createMachine(options: SimOptions): Machine {
   const lacks = lackingBits(options.lacks ?? []);
   const header = [MAGIC, frameCount, addressPages, lacks, packProfile(profile), hugePages];
   new Int32Array(shared, 0, HEADER_WORDS).set(header);
-  const machine = openViews(shared);
+  const machine = openViews(shared, 0);
   fillPool(machine);
   layOutPtes(machine);
+  machine.spaces.set([1, 1], 0); // the first process, alive
   storeRelease(machine.state, STATE.epoch, 1);
   storeRelease(machine.state, STATE.freshFrame, 1);
   if (options.populate) machine.frames.fill(0);
@@ -237,12 +266,30 @@ export function lackingBits(names: readonly string[]): number {
   return bits.reduce((all, bit) => all | bit, 0);
 }
 
-/** Attaches to the machine in `shared`. @throws TypeError if there is none */
-export function attachMachine(shared: SharedArrayBuffer): Machine {
+/** Attaches to the machine in `shared`, in a process of it. @throws TypeError if there is none */
+export function attachMachine(shared: SharedArrayBuffer, space = 0): Machine {
   if (shared.byteLength < 4 * HEADER_WORDS || new Int32Array(shared, 0, 1)[0] !== MAGIC) {
     throw new TypeError('openKernel: the handle holds no simulated machine');
   }
-  return openViews(shared);
+  return openViews(shared, space);
+}
+
+const seenBy = new WeakMap<Machine, Map<number, Machine>>();
+
+/** The machine as another of its processes sees it. */
+export function inSpace(m: Machine, space: number): Machine {
+  if (space === m.space) return m;
+  let others = seenBy.get(m);
+  if (others === undefined) {
+    others = new Map();
+    seenBy.set(m, others);
+  }
+  let other = others.get(space);
+  if (other === undefined) {
+    other = openViews(m.shared, space);
+    others.set(space, other);
+  }
+  return other;
 }
 
 function pagesIn(name: string, bytes: number): number {

@@ -32,7 +32,7 @@ import { changePtes, NO_PTE, POISON_MARKER } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
 import { sleepsOf } from './tasks.ts';
 import { dropPages, punch } from './unmap.ts';
-import { clip, findVma, type Vma, vmasIn } from './vmas.ts';
+import { clip, findVma, hasRoom, replaceRange, type Vma, vmasIn } from './vmas.ts';
 
 /**
  * Without effect here. Pages that were MADV_FREEd stay until memory is short, which the machine never is; but poison is
@@ -44,8 +44,6 @@ const HINTS: ReadonlySet<number> = new Set([
   MADV_SEQUENTIAL,
   MADV_WILLNEED,
   MADV_FREE,
-  MADV_DONTFORK,
-  MADV_DOFORK,
   MADV_HUGEPAGE,
   MADV_NOHUGEPAGE,
   MADV_COLD,
@@ -54,6 +52,8 @@ const HINTS: ReadonlySet<number> = new Set([
 const NOT_OF_HUGE_PAGES: ReadonlySet<number> = new Set([MADV_FREE, MADV_COLD, MADV_PAGEOUT]);
 const POPULATES: ReadonlySet<number> = new Set([MADV_POPULATE_READ, MADV_POPULATE_WRITE]);
 const DROPS: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_REMOVE]);
+/** Whether a forked process gets the mapping (fork.ts). */
+const FORKS: ReadonlySet<number> = new Set([MADV_DONTFORK, MADV_DOFORK]);
 /** Advice that is younger than userfaultfd. */
 const CAME_WITH: ReadonlyMap<number, ChangeName> = new Map([
   [MADV_FREE, 'madvFree'],
@@ -66,7 +66,7 @@ const CAME_WITH: ReadonlyMap<number, ChangeName> = new Map([
 export function madvise(m: Machine, task: number, addr: number, length: number, advice: number): number {
   const change = CAME_WITH.get(advice);
   if (change !== undefined && !m.profile.has[change]) return -EINVAL;
-  if (!HINTS.has(advice) && !POPULATES.has(advice) && !DROPS.has(advice)) return -EINVAL;
+  if (![HINTS, POPULATES, DROPS, FORKS].some((known) => known.has(advice))) return -EINVAL;
   if (!isAligned(addr) || !isUserRange(addr, length)) return -EINVAL;
   if (length === 0) return 0;
   const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
@@ -158,6 +158,10 @@ function advise(m: Machine, vma: Vma, advice: number): number {
   if (advice === MADV_FREE) forgetPoison(m, vma);
   if (advice === MADV_DONTNEED) dropPages(m, vma);
   if (advice === MADV_REMOVE) remove(m, vma);
+  if (FORKS.has(advice)) {
+    if (!hasRoom(m, 2)) return -ENOMEM;
+    replaceRange(m, vma.start, vma.end, [{ ...vma, dontFork: advice === MADV_DONTFORK }]);
+  }
   return 0;
 }
 

@@ -156,6 +156,7 @@ function mapPages(m: Machine, call: MapCall, opened: number | null, events: Prep
       ...UNREGISTERED,
       huge: false,
       reserves: false,
+      dontFork: false,
       owner: 0,
     },
   ]);
@@ -203,6 +204,7 @@ function reserveAndMap(
       ...UNREGISTERED,
       huge: true,
       reserves: reserves && !shared,
+      dontFork: false,
       owner: 0,
     },
   ]);

@@ -3,8 +3,8 @@
  * are. In ascending order, page by page, without rolling back, as fill.ts does it.
  *
  * Deviations from Linux: a source without any page table is ENOENT there before the destination is looked at; here
- * there is one flat table, so a destination that is taken is always EEXIST. EBUSY (a page shared by fork, or pinned)
- * cannot arise: there is no fork and no pin.
+ * there is one flat table, so a destination that is taken is always EEXIST. No page is pinned: EBUSY is told of one that was
+ * forked and not written to since.
  *
  * Linux flushes the TLBs before it maps a page at its new address: from then on nobody sees it by the old one. Here
  * a thread that translated the source before goes on seeing the frame, which is now the destination's, until its
@@ -17,7 +17,7 @@ import {
   UFFDIO_MOVE_MODE_DONTWAKE,
   uffdioMove,
 } from '../abi.ts';
-import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
+import { EAGAIN, EBUSY, EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
 import { isChanging } from './events.ts';
 import { answer, finish, take } from './fill-answer.ts';
@@ -26,6 +26,7 @@ import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import {
   clearPte,
+  isForked,
   isPresent,
   loadPte,
   NO_PTE,
@@ -101,6 +102,7 @@ function movePage(m: Machine, from: number, to: number, skipsHoles: boolean): nu
   const pte = loadPte(m, from);
   if (pte === NO_PTE) return skipsHoles ? 0 : -ENOENT;
   if (!isPresent(pte)) return -EFAULT; // a marker
+  if (isForked(pte)) return -EBUSY;
   clearPte(m, from);
   storePte(m, to, withProtection(unprotectedPte(pte), { prot: PROT_WRITE, shared: false }));
   return 0;

@@ -1,8 +1,8 @@
 /**
  * Page-table entries: a frame number plus flags, one 32-bit word a page of addresses.
  *
- *      31           30           10  9 … 5   4        3           2       1         0
- *      not readable | frame number  | 0     | poison | protected | anon | writable | present
+ *      31           30           10  9 … 6   5        4        3           2       1         0
+ *      not readable | frame number  | 0     | forked | poison | protected | anon | writable | present
  *
  * An entry that is not present maps nothing. It may still be a marker: the page will be write-protected once it is there, or
  * any access to it is a bus error.
@@ -26,6 +26,8 @@ export const ANON = 4;
 /** Protected by UFFDIO_WRITEPROTECT: not writable, unless it was written to while nobody watched for that. */
 const PROTECTED = 8;
 const POISON = 16;
+/** Of an entry that owns its frame: since a fork nobody has written to it. On Linux both processes share the page until then. */
+export const FORKED = 32;
 const NOT_READABLE = 1 << 31;
 /** The entry that maps nothing. */
 export const NO_PTE = NOT_READABLE;
@@ -61,6 +63,20 @@ export function isAnon(pte: number): boolean {
   return (pte & ANON) !== 0;
 }
 
+export function isForked(pte: number): boolean {
+  return (pte & FORKED) !== 0;
+}
+
+/** The entry of a page of its own, when its process is forked. */
+export function forkedPte(pte: number): number {
+  return (pte & ~WRITABLE) | FORKED;
+}
+
+/** The entry, about to be written to. */
+export function writtenPte(pte: number): number {
+  return (pte & ~FORKED) | WRITABLE;
+}
+
 export function frameOf(pte: number): number {
   return (pte & ~NOT_READABLE) >>> LOG_PAGE_WORDS;
 }
@@ -75,9 +91,10 @@ export function unprotectedPte(pte: number): number {
   return pte & ~PROTECTED;
 }
 
-/** The entry under other permissions. What is write-protected stays so. */
+/** The entry under other permissions. What is write-protected stays so, and what was forked and not written to since. */
 export function permit(pte: number, readable: boolean, writable: boolean): number {
-  const open = (pte & ~(NOT_READABLE | WRITABLE)) | (writable && !isProtected(pte) ? WRITABLE : 0);
+  const open =
+    (pte & ~(NOT_READABLE | WRITABLE)) | (writable && (pte & (PROTECTED | FORKED)) === 0 ? WRITABLE : 0);
   return readable ? open : open | NOT_READABLE;
 }
 

@@ -12,7 +12,7 @@ export const CONTEXT = {
   users: 0, // who may still use it: its open file, and each event that is on its way. 0: the record is free
   lock: 1,
   features: 2, // those enabled, and INITIALISED
-  userModeOnly: 3,
+  flags: 3, // it was opened with
   heads: 4, // one a list (LIST): pending is heads + LIST.pending
   tails: 8,
   sleepers: 12, // faults in either list
@@ -21,6 +21,7 @@ export const CONTEXT = {
   events: 15, // calls that wait until their event is read
   changing: 16, // events that are on their way, and not read yet
   released: 17, // 1 once its file is closed
+  space: 18, // the process whose addresses it watches
 } as const;
 
 export function contextWord(context: number, word: number): number {

@@ -10,6 +10,7 @@ import {
   ioctlMask,
   UFFD_API,
   UFFD_API_IOCTLS,
+  UFFD_FEATURE_EVENT_FORK,
   UFFD_FEATURE_EVENT_REMAP,
   UFFD_FEATURE_EVENT_REMOVE,
   UFFD_FEATURE_EVENT_UNMAP,
@@ -39,18 +40,20 @@ import {
   uffdioRegister,
 } from '../abi.ts';
 import { EBUSY, EINVAL, ENOMEM } from '../errno.ts';
-import { initialise, wakeRange } from './context.ts';
+import { initialise, ownerOf, wakeRange } from './context.ts';
 import { releaseEvents } from './events.ts';
 import { hugeEndOf, isHugeAligned } from './huge-entries.ts';
 import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
+import { isAlive } from './spaces.ts';
 import { clip, hasRoom, replaceRange, splitHuge, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 import { unprotectPages } from './write-protect.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
 export const SIM_FEATURES =
   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+  UFFD_FEATURE_EVENT_FORK |
   UFFD_FEATURE_EVENT_REMAP |
   UFFD_FEATURE_EVENT_REMOVE |
   UFFD_FEATURE_EVENT_UNMAP |
@@ -134,6 +137,7 @@ export function register(m: Machine, context: number, arg: Uint8Array): number {
   const [first, end] = [pageOf(start), pageOf(start + len)];
   let vmas: readonly Vma[] = [];
   const errno = exclusively(m, () => {
+    if (!isAlive(m)) return -ENOMEM;
     vmas = vmasIn(m, first, end);
     return registerPages(m, context, first, end, mode);
   });
@@ -188,7 +192,9 @@ function canWatch(m: Machine, { file, huge }: Vma, mode: number): boolean {
 export function unregister(m: Machine, context: number, arg: Uint8Array): number {
   const { start, len } = uffdioRange.decode(arg);
   if (!isPageRange(start, len)) return -EINVAL;
-  return exclusively(m, () => unregisterPages(m, context, pageOf(start), pageOf(start + len)));
+  return exclusively(m, () =>
+    isAlive(m) ? unregisterPages(m, context, pageOf(start), pageOf(start + len)) : -ENOMEM,
+  );
 }
 
 function unregisterPages(m: Machine, context: number, first: number, end: number): number {
@@ -221,7 +227,8 @@ function refuseToCut(m: Machine, part: Vma): number {
 }
 
 /** The last descriptor is gone: everything is unregistered, every sleeper tries again, and no call waits to be read of. */
-export function releaseContext(m: Machine, context: number): void {
+export function releaseContext(caller: Machine, context: number): void {
+  const m = ownerOf(caller, context);
   exclusively(m, () => {
     for (const vma of vmasIn(m, 0, m.addressPages)) {
       if (vma.context === context) change(m, vma, UNREGISTERED);

@@ -10,6 +10,7 @@ import {
   POLLIN,
   POLLNVAL,
   POLLOUT,
+  UFFD_EVENT_FORK,
   UFFD_EVENT_PAGEFAULT,
   UFFD_EVENT_REMAP,
   UFFD_USER_MODE_ONLY,
@@ -42,6 +43,8 @@ import {
   featuresOf,
   hasFeature,
   isInitialised,
+  openFlags,
+  ownerOf,
   pendingFaults,
   sleepingFaults,
   takeMessage,
@@ -63,12 +66,18 @@ export function userfaultfd(m: Machine, flags: number): number {
   if ((m.lacks & NO_USERFAULTFD) !== 0) return -ENOSYS;
   const known = O_CLOEXEC | O_NONBLOCK | (m.profile.has.userModeOnly ? UFFD_USER_MODE_ONLY : 0);
   if ((flags & ~known) !== 0) return -EINVAL;
-  const object = createContext(m, (flags & UFFD_USER_MODE_ONLY) !== 0);
+  const object = createContext(m, flags);
   if (object < 0) return -ENFILE;
-  const closeOnExec = (flags & O_CLOEXEC) !== 0;
-  const fd = openDescriptor(m, { kind: KIND.userfaultfd, object, flags: flags & O_NONBLOCK, closeOnExec });
+  const fd = openContext(m, object);
   if (fd === -EMFILE) dropContext(m, object);
   return fd;
+}
+
+/** A descriptor for a context, with the flags that this was opened with. */
+function openContext(m: Machine, object: number): number {
+  const flags = openFlags(m, object);
+  const closeOnExec = (flags & O_CLOEXEC) !== 0;
+  return openDescriptor(m, { kind: KIND.userfaultfd, object, flags: flags & O_NONBLOCK, closeOnExec });
 }
 
 export function ioctl(m: Machine, task: number, fd: number, request: number, arg: Uint8Array | null): number {
@@ -98,15 +107,17 @@ const OUT_FIELDS: ReadonlyMap<number, Field | null> = new Map<number, Field | nu
   [UFFDIO_WRITEPROTECT, null],
 ]);
 
-function serve(m: Machine, task: number, context: number, request: number, arg: Uint8Array): number {
+/** Addresses are those of the process that the context is bound to, whoever asks; a COPY's source is the caller's. */
+function serve(caller: Machine, task: number, context: number, request: number, arg: Uint8Array): number {
+  const m = ownerOf(caller, context);
   switch (request) {
     case UFFDIO_CONTINUE:
     case UFFDIO_CONTINUE_IOR:
       return continueRange(m, context, arg);
     case UFFDIO_COPY:
-      return copy(m, context, task, arg);
+      return copy(m, context, { m: caller, task }, arg);
     case UFFDIO_MOVE:
-      return move(m, context, arg);
+      return m === caller ? move(m, context, arg) : -EINVAL;
     case UFFDIO_POISON:
       return poison(m, context, arg);
     case UFFDIO_WRITEPROTECT:
@@ -124,7 +135,7 @@ function serve(m: Machine, task: number, context: number, request: number, arg: 
   }
 }
 
-/** Reads as many messages as fit and are there; blocks for the first, while the description stays open. */
+/** Reads as many messages as fit and are there; −EMFILE where the first is a FORK, and no descriptor is left for it; blocks for the first, while the description stays open. */
 export function read(m: Machine, fd: number, into: Uint8Array): number {
   return withOpen(m, fd, ({ kind, object, nonBlocking }) => {
     // A memfd's position is not modelled: pread.
@@ -132,7 +143,7 @@ export function read(m: Machine, fd: number, into: Uint8Array): number {
     if (into.byteLength < MESSAGE_BYTES) return -EINVAL;
     for (;;) {
       const bytes = readReady(m, object, into);
-      if (bytes > 0) return bytes;
+      if (bytes !== 0) return bytes;
       if (nonBlocking) return -EAGAIN;
       awaitMessage(m, object, Infinity);
     }
@@ -146,7 +157,8 @@ function readReady(m: Machine, context: number, into: Uint8Array): number {
   for (; bytes + MESSAGE_BYTES <= into.byteLength; bytes += MESSAGE_BYTES) {
     const message = takeMessage(m, context);
     if (message === null) {
-      const event = takeEvent(m, context);
+      const event = takeEvent(m, context, (child) => openContext(m, child));
+      if (typeof event === 'number') return bytes > 0 ? bytes : event;
       if (event === null) break;
       writeEvent(into, bytes, event);
       continue;
@@ -160,7 +172,8 @@ function readReady(m: Machine, context: number, into: Uint8Array): number {
 
 function writeEvent(into: Uint8Array, at: number, { kind, first, second, third }: Event): void {
   const [start, end, len] = [first * PAGE_BYTES, second * PAGE_BYTES, third * PAGE_BYTES];
-  if (kind === UFFD_EVENT_REMAP) uffdMsg.encode({ event: kind, from: start, to: end, len }, into, at);
+  if (kind === UFFD_EVENT_FORK) uffdMsg.encode({ event: kind, ufd: first }, into, at);
+  else if (kind === UFFD_EVENT_REMAP) uffdMsg.encode({ event: kind, from: start, to: end, len }, into, at);
   else uffdMsg.encode({ event: kind as UffdRemove['event'], start, end }, into, at);
 }
 

@@ -15,6 +15,7 @@ import {
   POISON_MARKER,
   PROTECTED_MARKER,
 } from './page-table.ts';
+import { allSpaces } from './spaces.ts';
 import { clip, replaceRange, type Vma, vmasIn } from './vmas.ts';
 
 /** Takes pages [start, end), which cut no huge page, out of the address space. Sleepers in it are not woken, as on Linux. */
@@ -77,7 +78,7 @@ function dropFilePages(m: Machine, vma: Vma, keepsOwn: boolean): void {
   });
 }
 
-/** Makes pages [from, to) of a file holes, in every mapping. What is marked there stays marked. */
+/** Makes pages [from, to) of a file holes, in every mapping of every process. What is marked there stays marked. */
 export function punch(m: Machine, file: number, from: number, to: number): void {
   unmapFile(m, file, from, to);
   discardPages(m, file, from, to);
@@ -89,16 +90,18 @@ export function punch(m: Machine, file: number, from: number, to: number): void 
  * own if that is asked for.
  */
 export function unmapFile(m: Machine, file: number, from: number, to = Infinity, keepsOwn = true): void {
-  for (const part of partsOf(m, file, from, to)) dropFilePages(m, part, keepsOwn);
+  for (const space of allSpaces(m))
+    for (const part of partsOf(space, file, from, to)) dropFilePages(space, part, keepsOwn);
   endShootdown(m);
 }
 
 /** Takes pages from `from` on out of every mapping, and nothing stays of them. The caller ends with endShootdown. */
 export function forgetFilePages(m: Machine, file: number, from: number): void {
-  for (const part of partsOf(m, file, from, Infinity)) dropEntries(m, part);
+  for (const space of allSpaces(m))
+    for (const part of partsOf(space, file, from, Infinity)) dropEntries(space, part);
 }
 
-/** What maps pages [from, to) of a file. */
+/** What maps pages [from, to) of a file in a process. */
 function partsOf(m: Machine, file: number, from: number, to: number): Vma[] {
   const parts: Vma[] = [];
   for (const vma of vmasIn(m, 0, m.addressPages)) {

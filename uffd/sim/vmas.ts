@@ -7,7 +7,7 @@
  */
 
 import { cas, fetchAdd } from '../sync.ts';
-import { MAX_VMAS, type Machine, PAGES_PER_HUGE, STATE, VMA_WORDS } from './machine.ts';
+import { MAX_VMAS, type Machine, PAGES_PER_HUGE, SPACE, SPACE_WORDS, STATE, VMA_WORDS } from './machine.ts';
 import { dropFile, holdFile } from './page-cache.ts';
 
 /** Attributes of a VMA. `file` is −1 for private anonymous memory, `context` −1 where no userfaultfd is registered. */
@@ -26,7 +26,9 @@ export interface Vma {
   readonly huge: boolean;
   /** A page of the pool is kept for each huge page of this private mapping that it has no copy of (huge-pool.ts). */
   readonly reserves: boolean;
-  /** Whose the pages are that a private mapping has of its own: that of its neighbours too, or another. 0: it never had any. */
+  /** A forked process does not get it (MADV_DONTFORK). */
+  readonly dontFork: boolean;
+  /** Whose the pages are that a private mapping has of its own: that of its neighbours too, or another. 0: it never had any. Negative: a parent's. */
   readonly owner: number;
 }
 
@@ -46,14 +48,14 @@ const WORD = {
   owner: 8,
 } as const;
 /** Bits of the word `kind`. */
-const VMA = { shared: 1, huge: 2, reserves: 4 } as const;
+const VMA = { shared: 1, huge: 2, reserves: 4, dontFork: 8 } as const;
 
 function get(m: Machine, index: number, word: number): number {
   return m.vmas[index * VMA_WORDS + word] as number;
 }
 
 function vmaCount(m: Machine): number {
-  return m.state[STATE.vmas] as number;
+  return m.spaces[m.space * SPACE_WORDS + SPACE.vmas] as number;
 }
 
 function vmaAt(m: Machine, index: number): Vma {
@@ -69,6 +71,7 @@ function vmaAt(m: Machine, index: number): Vma {
     modes: get(m, index, WORD.modes),
     huge: (kind & VMA.huge) !== 0,
     reserves: (kind & VMA.reserves) !== 0,
+    dontFork: (kind & VMA.dontFork) !== 0,
     owner: get(m, index, WORD.owner),
   };
 }
@@ -90,8 +93,9 @@ function put(m: Machine, index: number, vma: Vma): void {
   );
 }
 
-function kindOf({ shared, huge, reserves }: Vma): number {
-  return (shared ? VMA.shared : 0) | (huge ? VMA.huge : 0) | (reserves ? VMA.reserves : 0);
+function kindOf({ shared, huge, reserves, dontFork }: Vma): number {
+  const [isHuge, keeps] = [huge ? VMA.huge : 0, reserves ? VMA.reserves : 0];
+  return (shared ? VMA.shared : 0) | isHuge | keeps | (dontFork ? VMA.dontFork : 0);
 }
 
 /** Index of the first VMA that ends after `page` (the count if there is none). */
@@ -187,7 +191,7 @@ function splice(m: Machine, index: number, removed: number, added: readonly Vma[
   added.forEach((vma, i) => {
     put(m, index + i, vma);
   });
-  m.state[STATE.vmas] = count - removed + added.length;
+  m.spaces[m.space * SPACE_WORDS + SPACE.vmas] = count - removed + added.length;
 }
 
 /** Merges equal neighbours among the VMAs at [index − 1, index + added]: with the one below first, as Linux does. */
@@ -210,13 +214,19 @@ function mergeable(left: Vma, right: Vma): boolean {
   return (
     isContinued(left, right) &&
     left.prot === right.prot &&
-    (left.owner === right.owner || left.owner === 0 || right.owner === 0)
+    (left.owner === right.owner || canTake(left.owner, right.owner) || canTake(right.owner, left.owner))
   );
+}
+
+/** Whether pages of nobody's can become the owner's: not if that has them from a parent, as on Linux. */
+function canTake(owner: number, other: number): boolean {
+  return other === 0 && owner > 0;
 }
 
 function isContinued(left: Vma, right: Vma): boolean {
   return (
     !left.huge &&
+    left.dontFork === right.dontFork &&
     left.end === right.start &&
     left.shared === right.shared &&
     left.file === right.file &&
@@ -236,10 +246,23 @@ export function takeOwner(m: Machine, vma: Vma): void {
   const above = index + 1 < vmaCount(m) ? vmaAt(m, index + 1) : null;
   const below = index > 0 ? vmaAt(m, index - 1) : null;
   const shared =
-    (above !== null && isContinued(vma, above) ? above.owner : 0) ||
-    (below !== null && isContinued(below, vma) ? below.owner : 0);
+    (above !== null && isContinued(vma, above) ? Math.max(above.owner, 0) : 0) ||
+    (below !== null && isContinued(below, vma) ? Math.max(below.owner, 0) : 0);
   // Whoever is quicker says which: the other's number is nobody's.
-  cas(m.vmas, index * VMA_WORDS + WORD.owner, 0, shared || fetchAdd(m.state, STATE.owners, 1) + 1);
+  cas(m.vmas, index * VMA_WORDS + WORD.owner, 0, shared || newOwner(m));
+}
+
+function newOwner(m: Machine): number {
+  return fetchAdd(m.state, STATE.owners, 1) + 1;
+}
+
+/**
+ * Puts a mapping of a forked process above all that it has; it is not merged. What had pages of its own in the parent has another
+ * owner here.
+ */
+export function inheritVma(m: Machine, vma: Vma): void {
+  if (vma.file >= 0) holdFile(m, vma.file);
+  splice(m, vmaCount(m), 0, [{ ...vma, owner: vma.owner === 0 ? 0 : -newOwner(m) }]);
 }
 
 /** Its pages have gone elsewhere with their owner. The caller holds the mm lock exclusively. */

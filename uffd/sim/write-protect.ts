@@ -9,7 +9,7 @@ import {
   UFFDIO_WRITEPROTECT_MODE_WP,
   uffdioWriteprotect,
 } from '../abi.ts';
-import { EAGAIN, EINVAL, ENOENT } from '../errno.ts';
+import { EAGAIN, EINVAL, ENOENT, ESRCH } from '../errno.ts';
 import { FEATURE, hasFeature, wakeRange } from './context.ts';
 import { isChanging } from './events.ts';
 import { endShootdown } from './frames.ts';
@@ -29,6 +29,7 @@ import {
   withProtection,
 } from './page-table.ts';
 import { isPageRange, pageOf } from './ranges.ts';
+import { isAlive } from './spaces.ts';
 import { clip, type Vma, vmasIn } from './vmas.ts';
 
 /**
@@ -49,6 +50,7 @@ export function writeprotect(m: Machine, context: number, arg: Uint8Array): numb
 }
 
 function changeRange(m: Machine, first: number, end: number, protect: boolean): number {
+  if (!isAlive(m)) return -ESRCH;
   const vmas = vmasIn(m, first, end);
   const [vma] = vmas;
   if (vma === undefined) return -ENOENT;

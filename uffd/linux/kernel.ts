@@ -11,9 +11,10 @@ import {
   uffdioRange,
 } from '../abi.ts';
 import { ENOSYS } from '../errno.ts';
-import { AccessError, type Kernel, MachineGoneError, type PageState } from '../kernel.ts';
+import { AccessError, type Kernel, type KernelHandle, MachineGoneError, type PageState } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed } from '../sync.ts';
+import { endChild, startChild } from './child.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
 import type { Extent } from './intervals.ts';
 import { type Libc, uninterrupted } from './libc.ts';
@@ -24,10 +25,12 @@ import {
   closeKept,
   createMachine,
   forgetDescriptor,
+  forkMachine,
   hasAttached,
   isHugeFile,
   isOurs,
   type LinuxMachine,
+  mailboxOf,
   noteDescriptor,
   noteWatch,
   oursFrom,
@@ -41,6 +44,7 @@ import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
 import { fdinfo, pagemaps, presence } from './proc.ts';
 import { remap } from './remap.ts';
+import { remoteLibc } from './remote.ts';
 import { mutatorView, pageView } from './views.ts';
 
 /** An address at which no process has anything: the kernel then finds what is wrong in its own order. */
@@ -54,7 +58,10 @@ export function openLinuxMachine(libc: Libc, wantsLinear: boolean): Kernel {
 }
 
 /** The calling thread's kernel on `m`. */
-export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kernel {
+export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kernel {
+  const mailbox = mailboxOf(m);
+  const libc = mailbox === null ? here : remoteLibc(here, mailbox);
+  const who = mailbox?.pid ?? 'self';
   let attached = true;
   const views: Extent[] = []; // that were handed out to this thread
   let kept: Float64Array | null = null; // addresses that stay backed for other threads
@@ -202,7 +209,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     fork() {
       alive();
-      return -ENOSYS;
+      return forkHere(libc, m);
     },
     load32(addr) {
       requireAligned(addr);
@@ -226,21 +233,21 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     pagemap(addr) {
       alive();
-      return pagemaps(addr, 1)[0] as PageState;
+      return pagemaps(who, addr, 1)[0] as PageState;
     },
     pagemaps(addr, pages) {
       alive();
-      return pagemaps(addr, pages);
+      return pagemaps(who, addr, pages);
     },
     presence(addr, pages) {
       alive();
-      return presence(addr, pages);
+      return presence(who, addr, pages);
     },
     fdinfo(fd) {
       alive();
-      return fdinfo(fd);
+      return fdinfo(who, fd);
     },
-    gettid: () => Number(readlinkSync('/proc/thread-self').split('/').pop()),
+    gettid: () => mailbox?.pid ?? Number(readlinkSync('/proc/thread-self').split('/').pop()),
     mutatorView(addr, length) {
       alive();
       views.push({ start: addr, end: addr + length });
@@ -259,6 +266,7 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     dispose() {
       const first = attached;
       attached = false;
+      if (first && mailbox !== null) endChild(here, mailbox);
       if (!opener) return;
       if (first) {
         quell(m, libc);
@@ -275,6 +283,19 @@ export function linuxKernel(libc: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
   };
   return kernel;
+}
+
+/** Machine code is x86-64's, and a forked process forks no other. */
+function forkHere(libc: Libc, m: LinuxMachine): KernelHandle | number {
+  if (process.arch !== 'x64' || mailboxOf(m) !== null) return -ENOSYS;
+  const child = startChild(libc);
+  if (typeof child === 'number') return child;
+  return {
+    minorfault: 'linux',
+    machine: forkMachine(libc, m, child).shared,
+    linear: null,
+    process: child.pid,
+  };
 }
 
 function isWatchRequest(request: number): boolean {

@@ -60,6 +60,12 @@ export interface Libc {
   /** Of a thread, 0 being the caller. */
   readonly getScheduler: (tid: number) => number;
   readonly setScheduler: (tid: number, policy: number, param: Uint8Array) => number;
+  /** clone(2) with a function and a stack of its own: the child's number. */
+  readonly clone: (code: number, stack: number, flags: number, argument: number) => number;
+  readonly waitpid: (pid: number, status: Uint8Array, options: number) => number;
+  readonly kill: (pid: number, signal: number) => number;
+  /** futex(2) on a word of shared memory: FUTEX_WAIT with a struct timespec or null, or FUTEX_WAKE. */
+  readonly futex: (address: number, operation: number, value: number, timeout: Uint8Array | null) => number;
   /** memcpy from machine memory to V8's, and the other way: the access faults as a C program's does. */
   readonly copyOut: (into: Uint8Array, address: number, bytes: number) => void;
   readonly copyIn: (address: number, from: Uint8Array, bytes: number) => void;
@@ -72,6 +78,9 @@ export interface Libc {
 export type LibcResult =
   | { readonly libc: Libc; readonly why?: never }
   | { readonly libc?: never; readonly why: string };
+
+/** Number of futex(2), by process.arch: glibc has no function for it. */
+const FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
 
 let loaded: LibcResult | undefined;
 
@@ -115,6 +124,7 @@ function declare(koffi: Koffi): Libc {
   const ioctlAt = library.func('ioctl', 'int', ['int', 'ulong', 'int64']);
   const copyOut = library.func('memcpy', 'int64', ['void *', 'int64', 'size_t']);
   const copyIn = library.func('memcpy', 'int64', ['int64', 'void *', 'size_t']);
+  const futex = call('syscall', ['long', 'int64', 'int', 'uint', 'void *'], 'long');
   const setAffinity = call('sched_setaffinity', ['int', 'size_t', 'void *']);
   const getAffinity = call('sched_getaffinity', ['int', 'size_t', 'void *']);
   return {
@@ -150,6 +160,11 @@ function declare(koffi: Koffi): Libc {
     getAffinity: (mask) => getAffinity(0, mask.length, mask),
     getScheduler: call('sched_getscheduler', ['int']),
     setScheduler: call('sched_setscheduler', ['int', 'int', 'void *']),
+    clone: call('clone', ['int64', 'int64', 'int', 'int64']),
+    waitpid: call('waitpid', ['int', 'void *', 'int']),
+    kill: call('kill', ['int', 'int']),
+    futex: (address, operation, value, timeout) =>
+      futex(FUTEX[process.arch], address, operation, value, timeout),
     copyOut: (into, address, bytes) => void copyOut(into, address, bytes),
     copyIn: (address, from, bytes) => void copyIn(address, from, bytes),
     view: (address, bytes) => koffi.view(BigInt(address), bytes),

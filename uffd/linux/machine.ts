@@ -23,6 +23,7 @@ import {
 import { MachineGoneError } from '../kernel.ts';
 import { LINEAR_BYTES, type WasmMemory } from '../linear.ts';
 import { exchange, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
+import type { Mailbox } from './child.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
 
@@ -42,9 +43,12 @@ export const STATE = {
   peakPages: 6,
   movesBegun: 7, // calls of mremap: while one is under way, its pages are at neither or at both places
   movesEnded: 8,
-  descriptors: 9, // how many; they follow
+  pid: 9, // of a forked process: its number, and where its mailbox is; 0: this is the process itself
+  mailboxLow: 10,
+  mailboxHigh: 11,
+  descriptors: 12, // how many; they follow
 } as const;
-const STATE_WORDS = 10 + MAX_DESCRIPTORS;
+const STATE_WORDS = 13 + MAX_DESCRIPTORS;
 
 /** Views of one machine's shared state, in one thread. */
 export interface LinuxMachine {
@@ -96,7 +100,11 @@ export function attachMachine(
   const machine = openViews(libc, shared, memory);
   if (machine.state[STATE.magic] !== MAGIC)
     throw new TypeError('openKernel: the handle holds no linux machine');
-  storeRelease(machine.state, STATE.attached, 1);
+  const isFirst = exchange(machine.state, STATE.attached, 1) === 0;
+  if (mailboxOf(machine) !== null && !isFirst)
+    throw new MachineGoneError(
+      'a forked process on linux has one thread, and somebody has attached it before',
+    );
   return machine;
 }
 
@@ -110,6 +118,24 @@ function openViews(libc: Libc, shared: SharedArrayBuffer, memory: WasmMemory | n
     watches: new Float64Array(shared, rangesAt + 8 * rangeNumbers, table.intervalNumbers(MAX_WATCHES)),
     linear: memory && { memory, start: libc.addressOf(new Uint8Array(memory.buffer)) },
   };
+}
+
+/** The book of a process that was forked just now. */
+export function forkMachine(libc: Libc, parent: LinuxMachine, { pid, address }: Mailbox): LinuxMachine {
+  const shared = keepingBook(parent, () => parent.shared.slice(0));
+  const machine = openViews(libc, shared, null);
+  machine.state.set([pid, address | 0, Math.floor(address / 2 ** 32)], STATE.pid);
+  storeRelease(machine.state, STATE.lock, 0);
+  storeRelease(machine.state, STATE.attached, 0);
+  return machine;
+}
+
+/** Where the machine's process is asked; null: it is this one. */
+export function mailboxOf({ state }: LinuxMachine): Mailbox | null {
+  const [pid, low, high] = [STATE.pid, STATE.mailboxLow, STATE.mailboxHigh].map((word) =>
+    loadAcquire(state, word),
+  ) as [number, number, number];
+  return pid === 0 ? null : { pid, address: high * 2 ** 32 + (low >>> 0) };
 }
 
 /** @throws MachineGoneError once the machine was disposed of */

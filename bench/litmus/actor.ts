@@ -5,6 +5,7 @@
 import { type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
 import { type Kernel, type KernelHandle, openKernel } from '../../uffd/index.ts';
 import { loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../../uffd/sync.ts';
+import { areaState, SCRATCH_BYTES, type ScratchPlace } from './look.ts';
 import { type Answer, type Names, perform } from './perform.ts';
 import type { Step } from './program.ts';
 
@@ -20,6 +21,17 @@ interface Errand {
   readonly delays: readonly number[];
 }
 
+/** It works in a forked process from now on; with null in its own again, and the other one ends. */
+interface Move {
+  readonly process: KernelHandle | null;
+}
+
+/** It looks at the memory of the process that it works in. */
+interface Look {
+  readonly base: number;
+  readonly scratch: ScratchPlace;
+}
+
 interface ActorData {
   readonly handle: KernelHandle;
   readonly words: SharedArrayBuffer;
@@ -28,10 +40,14 @@ interface ActorData {
 
 /** A thread, as who watches it sees it. */
 export interface Actor {
-  /** The thread's id on its kernel. */
-  readonly tid: number;
+  /** The thread's id on its kernel, of the process that it works in. */
+  readonly tid: () => number;
   /** Has it make calls, one after the other; it must not be at one. */
   readonly ask: (steps: readonly Step[], names: Names, delays?: readonly number[]) => void;
+  /** Has it work in a forked process, or with null in its own: that one ends. Waits until it does. */
+  readonly moveTo: (process: KernelHandle | null) => void;
+  /** What it sees of the area in its process (look.ts). Waits until it has looked. */
+  readonly look: (base: number, scratch: ScratchPlace) => string;
   /** What they have answered; null while it is at them. */
   readonly answers: () => readonly Answer[] | null;
   readonly end: () => Promise<void>;
@@ -49,17 +65,31 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
   await attached(worker);
   let asked = 0;
   const port = port1 as unknown as MessagePort;
+
+  function send(errand: Errand | Move | Look): void {
+    port.postMessage(errand);
+    storeRelease(words, WORD.asked, ++asked);
+    wake(words, WORD.asked);
+  }
+
+  function receive(): readonly Answer[] {
+    return (receiveMessageOnPort(port) as { message: Answer[] }).message;
+  }
+
+  /** For what never sleeps in a fault. */
+  function await1(errand: Move | Look): string {
+    send(errand);
+    for (let done = asked - 1; done !== asked; done = loadAcquire(words, WORD.answered))
+      sleepWhile(words, WORD.answered, asked - 1);
+    return receive()[0]?.is ?? '';
+  }
+
   return {
-    tid: loadAcquire(words, WORD.tid),
-    ask(steps, names, delays = []) {
-      port.postMessage({ steps, names, delays } satisfies Errand);
-      storeRelease(words, WORD.asked, ++asked);
-      wake(words, WORD.asked);
-    },
-    answers() {
-      if (loadAcquire(words, WORD.answered) !== asked) return null;
-      return (receiveMessageOnPort(port) as { message: Answer[] }).message;
-    },
+    tid: () => loadAcquire(words, WORD.tid),
+    ask: (steps, names, delays = []) => send({ steps, names, delays }),
+    moveTo: (process) => void await1({ process }),
+    look: (base, { fd, address }) => await1({ base, scratch: { fd, address } }),
+    answers: () => (loadAcquire(words, WORD.answered) === asked ? receive() : null),
     async end() {
       storeRelease(words, WORD.asked, END);
       wake(words, WORD.asked);
@@ -80,21 +110,42 @@ function attached(worker: Worker): Promise<void> {
 export function act(announce: () => void): void {
   const { handle, words: shared, port } = workerData as ActorData;
   const words: SharedWords = new Int32Array(shared);
-  const kernel = openKernel(handle);
+  const own = openKernel(handle);
+  let kernel = own;
   storeRelease(words, WORD.tid, kernel.gettid());
   announce();
-  for (let done = 0; ; done++) {
-    while (loadAcquire(words, WORD.asked) === done) sleepWhile(words, WORD.asked, done);
-    if (loadAcquire(words, WORD.asked) === END) break;
-    const { steps, names, delays } = (receiveMessageOnPort(port) as { message: Errand }).message;
-    const answers = steps.map((step, i) => {
+
+  function moveTo(process: KernelHandle | null): void {
+    if (kernel !== own) kernel.dispose();
+    kernel = process === null ? own : openKernel(process);
+    storeRelease(words, WORD.tid, kernel.gettid());
+  }
+
+  function lookAt(base: number, place: ScratchPlace): string {
+    const view = own.pageView(place.address, SCRATCH_BYTES);
+    return areaState(kernel, { ...place, view }, base);
+  }
+
+  function doErrand(errand: Errand | Move | Look): Answer[] {
+    if ('process' in errand) moveTo(errand.process);
+    else if ('scratch' in errand) return [{ is: lookAt(errand.base, errand.scratch) }];
+    if (!('steps' in errand)) return [];
+    const { steps, names, delays } = errand;
+    return steps.map((step, i) => {
       for (let turns = delays[i] ?? 0; turns > 0; turns--) loadAcquire(words, WORD.asked);
       return answerOf(kernel, step, names);
     });
-    port.postMessage(answers);
-    storeRelease(words, WORD.answered, done + 1);
   }
-  kernel.dispose();
+
+  for (let done = 0; ; done++) {
+    while (loadAcquire(words, WORD.asked) === done) sleepWhile(words, WORD.asked, done);
+    if (loadAcquire(words, WORD.asked) === END) break;
+    port.postMessage(doErrand((receiveMessageOnPort(port) as { message: Errand | Move | Look }).message));
+    storeRelease(words, WORD.answered, done + 1);
+    wake(words, WORD.answered);
+  }
+  moveTo(null);
+  own.dispose();
   port.close();
 }
 

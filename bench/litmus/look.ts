@@ -13,11 +13,16 @@ import type { Running } from './running.ts';
 const FILE_PAGES = 16;
 const P = u.PAGE_BYTES;
 
-/** Memory and a file of who looks. */
-export interface Scratch {
+export const SCRATCH_BYTES = FILE_PAGES * u.PAGE_BYTES;
+
+/** Memory and a file of who looks: shared, so that a forked process writes there too. */
+export interface ScratchPlace {
   readonly fd: number;
-  /** Address of {@link FILE_PAGES} pages. */
+  /** Address of {@link SCRATCH_BYTES} bytes. */
   readonly address: number;
+}
+
+export interface Scratch extends ScratchPlace {
   /** The same pages. The first one is the file's. */
   readonly view: u.PageView;
 }
@@ -47,7 +52,8 @@ export function look(
   return [area, ...hugeArea, ...files, ...uffds].join(' | ');
 }
 
-function areaState(kernel: u.Kernel, scratch: Scratch, base: number): string {
+/** Each page of the area that is there or marked. */
+export function areaState(kernel: u.Kernel, scratch: Scratch, base: number): string {
   const states: string[] = [];
   for (const [page, state] of kernel.pagemaps(base, AREA_PAGES).entries())
     states.push(...pageState(kernel, scratch, base, page, state));

@@ -9,7 +9,7 @@ export interface Names {
   readonly files: Readonly<Record<string, number>>;
   /** Which of them are of huge pages. */
   readonly hugeFiles: Readonly<Record<string, true>>;
-  readonly uffds: Readonly<Record<string, number>>;
+  readonly uffds: Record<string, number>;
   /** Thread ids, to tell whose fault a message is. */
   readonly threads: Readonly<Record<string, number>>;
 }
@@ -36,6 +36,8 @@ export interface Answer {
   /** What was loaded or counted. */
   readonly value?: number;
   readonly messages?: readonly Message[];
+  /** Of a fork: the new process. No part of what kernels are compared by. */
+  readonly handle?: u.KernelHandle;
 }
 
 const P = u.PAGE_BYTES;
@@ -47,6 +49,8 @@ const ADVICES = {
   REMOVE: u.MADV_REMOVE,
   POPULATE_READ: u.MADV_POPULATE_READ,
   POPULATE_WRITE: u.MADV_POPULATE_WRITE,
+  DONTFORK: u.MADV_DONTFORK,
+  DOFORK: u.MADV_DOFORK,
 } as const;
 
 /** Bytes of so many pages. */
@@ -88,6 +92,11 @@ type Perform<Call extends Step['call']> = (k: u.Kernel, step: StepOf<Call>, name
 const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
   memfd_create: () => ({ is: 'ok' }), // opens a name: see open()
   userfaultfd: () => ({ is: 'ok' }),
+  exit: () => ({ is: 'ok' }), // it is another's: see step.ts
+  fork: (k) => {
+    const handle = k.fork();
+    return typeof handle === 'number' ? plain(handle) : { is: 'ok', handle };
+  },
   ftruncate: (k, { file, pages }, { files }) => plain(k.ftruncate(named(files, file), bytes(pages))),
   fallocate: (k, { file, page, pages, punch = false }, { files }) => {
     const mode = punch ? u.FALLOC_FL_PUNCH_HOLE | u.FALLOC_FL_KEEP_SIZE : 0;
@@ -176,7 +185,12 @@ const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
     const into = new Uint8Array(messages * u.uffdMsg.size);
     const result = k.read(named(names.uffds, uffd), into);
     if (result < 0) return plain(result);
-    const found = Array.from({ length: result / u.uffdMsg.size }, (_, i) => messageAt(into, i, names));
+    const found = Array.from({ length: result / u.uffdMsg.size }, (_, i) => {
+      const message = u.uffdMsg.decode(into.subarray(i * u.uffdMsg.size));
+      if (message.event !== u.UFFD_EVENT_FORK) return messageOf(message, names);
+      names.uffds[`${uffd}child`] = message.ufd;
+      return { event: message.event, at: 0 };
+    });
     return { is: 'ok', messages: found };
   },
   poll: (k, { uffd }, { uffds }) => counted(k.poll(named(uffds, uffd), u.POLLIN, 0)),
@@ -215,8 +229,7 @@ function told(out: number): number | string {
   return out < 0 ? u.errnoName(out) : out;
 }
 
-function messageAt(into: Uint8Array, index: number, { base, threads }: Names): Message {
-  const message = u.uffdMsg.decode(into.subarray(index * u.uffdMsg.size));
+function messageOf(message: u.UffdMsg, { base, threads }: Names): Message {
   const pagesTo = (address: number): number => (address - base) / P;
   switch (message.event) {
     case u.UFFD_EVENT_PAGEFAULT: {

@@ -19,6 +19,8 @@ export const HUGE_ROOM = 8;
 export const HUGE_POOL = 8;
 /** Threads that may sleep in a fault; a step of no thread is one of who watches, and cannot sleep. */
 export const THREADS = ['T0', 'T1', 'T2'] as const;
+/** The one thread of a forked process. */
+export const CHILD = 'C';
 
 const At = Type.Number({ minimum: 0 });
 const Pages = Type.Number({ minimum: 0 });
@@ -28,6 +30,8 @@ const Value = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
 const Thread = Type.Optional(Type.Enum([...THREADS]));
 /** By one call over what is mapped there, all of which must be; else that is unmapped first. */
 const Over = Type.Optional(Type.Boolean());
+/** The forked process makes the call. It has its parent's names for files and userfaultfds. */
+const Child = Type.Optional(Type.Literal(true));
 const oneOf = <const Names extends readonly string[]>(...names: Names) =>
   Type.Enum([...names] as Names[number][]);
 const some = <const Names extends readonly string[]>(...names: Names) =>
@@ -58,7 +62,7 @@ const Expected = Type.Object(
 );
 
 function step<const Call extends string, Fields extends Record<string, TSchema>>(call: Call, fields: Fields) {
-  const all = { call: Type.Literal(call), ...fields, expect: Type.Optional(Expected) };
+  const all = { call: Type.Literal(call), ...fields, child: Child, expect: Type.Optional(Expected) };
   return Type.Object(all, { additionalProperties: false });
 }
 
@@ -88,9 +92,13 @@ export const StepSchema = Type.Union([
   step('mprotect', { ...range, prot: Prot }),
   step('madvise', {
     ...range,
-    advice: oneOf('DONTNEED', 'FREE', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE'),
+    advice: oneOf('DONTNEED', 'FREE', 'REMOVE', 'POPULATE_READ', 'POPULATE_WRITE', 'DONTFORK', 'DOFORK'),
     thread: Thread,
   }),
+  /** Once a program. What reads its event from userfaultfd u gets one by the name uchild. */
+  step('fork', { thread: Thread }),
+  /** The forked process ends. */
+  step('exit', {}),
   step('userfaultfd', { uffd: Name, flags: some('O_NONBLOCK', 'USER_MODE_ONLY') }),
   step('api', {
     uffd: Name,
@@ -117,7 +125,7 @@ export const StepSchema = Type.Union([
 
 export type Step = Static<typeof StepSchema>;
 export type StepOf<Call extends Step['call']> = Extract<Step, { call: Call }>;
-export type ThreadName = (typeof THREADS)[number];
+export type ThreadName = (typeof THREADS)[number] | typeof CHILD;
 
 /** Whether the program has huge pages. */
 export function hasHugePages({ steps, after = [], race = {} }: Program): boolean {
@@ -125,15 +133,27 @@ export function hasHugePages({ steps, after = [], race = {} }: Program): boolean
   return all.some((step) => 'huge' in step && step.huge === true);
 }
 
-const MAY_SLEEP: ReadonlySet<Step['call']> = new Set(['load', 'store', 'copy', 'pread', 'pwrite', 'madvise']);
+const MAY_SLEEP: ReadonlySet<Step['call']> = new Set([
+  'load',
+  'store',
+  'copy',
+  'pread',
+  'pwrite',
+  'madvise',
+  'fork',
+]);
 
 const MAY_RAISE_EVENTS: ReadonlySet<Step['call']> = new Set(['mmap', 'munmap', 'mremap']);
+
+/** Names are given by who watches. */
+const NAMES_SOMETHING: ReadonlySet<Step['call']> = new Set(['memfd_create', 'userfaultfd', 'fork', 'exit']);
 
 /**
  * The thread that makes the step in lock step; null: who watches makes it, since it cannot sleep. Where a userfaultfd has asked
  * for events, so can more calls.
  */
 export function threadOf(step: Step, hasEvents: boolean): ThreadName | null {
+  if (step.child && !NAMES_SOMETHING.has(step.call)) return CHILD;
   const maySleep = MAY_SLEEP.has(step.call) || (hasEvents && MAY_RAISE_EVENTS.has(step.call));
   return maySleep ? (('thread' in step ? step.thread : undefined) ?? 'T0') : null;
 }
@@ -141,7 +161,7 @@ export function threadOf(step: Step, hasEvents: boolean): ThreadName | null {
 const Race = Type.Partial(
   Type.Object(
     Object.fromEntries(THREADS.map((name) => [name, Type.Array(StepSchema, { minItems: 1 })])) as Record<
-      ThreadName,
+      (typeof THREADS)[number],
       ReturnType<typeof Type.Array<typeof StepSchema>>
     >,
   ),

@@ -34,6 +34,8 @@ export interface Running extends Machine {
   readonly huge: boolean;
   /** Whether a userfaultfd may have asked for events. */
   readonly hasEvents: boolean;
+  /** Whether there is a forked process, which the thread CHILD works in. */
+  hasChild: boolean;
   /** Threads at a call. */
   readonly busy: Map<ThreadName, Step>;
 }
@@ -66,7 +68,7 @@ const IDLE = new Int32Array(new SharedArrayBuffer(4));
 
 /** How threads sleep: of those that are at a call. */
 export function sleepersOf({ actors, busy, sleepOf }: Running): Sleep[] {
-  const sleeps = [...busy.keys()].map((thread) => sleepOf((actors.get(thread) as Actor).tid));
+  const sleeps = [...busy.keys()].map((thread) => sleepOf((actors.get(thread) as Actor).tid()));
   return sleeps.filter((sleep) => sleep !== null);
 }
 

@@ -11,6 +11,7 @@ import { claimHugePool } from './huge-pool.ts';
 import { look, openScratch } from './look.ts';
 import type { Answer, Names } from './perform.ts';
 import {
+  CHILD,
   HUGE,
   HUGE_POOL,
   HUGE_ROOM,
@@ -90,7 +91,7 @@ const SIM = {
 export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions = {}): Promise<Stage> {
   const kernel = kind === 'sim' ? u.openKernel('sim', { ...SIM, ...profile }) : u.openKernel('linux');
   const actors = new Map<ThreadName, Actor>();
-  for (const name of THREADS) actors.set(name, await startActor(kernel.handle()));
+  for (const name of [...THREADS, CHILD] as const) actors.set(name, await startActor(kernel.handle()));
   const janitor = await startActor(kernel.handle());
   const sleepOf = watchSleep(kernel);
   const machine: Machine = { kernel, actors, janitor, sleepOf, scratch: openScratch(kernel) };
@@ -136,7 +137,7 @@ function raceProgram(machine: Machine, program: Program, turns: () => number): R
       const actor = running.actors.get(thread as ThreadName) as Actor;
       actor.ask(steps, running.names, steps.map(turns));
     }
-    for (const [thread, answers] of settle(running)) raced[thread] = answers;
+    for (const [thread, answers] of settled(running)) raced[thread] = answers;
     const after = (program.after ?? []).map((step) => moment(running, step, undefined));
     return { first, raced, after };
   });
@@ -149,7 +150,7 @@ function onCleanStage<Result>(
   body: (running: Running) => Result,
 ): Result {
   const { kernel, actors } = machine;
-  const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid]));
+  const threads = Object.fromEntries([...actors].map(([name, { tid }]) => [name, tid()]));
   const names = { base: BASE[kernel.kind], files: {}, hugeFiles: {}, uffds: {}, threads };
   const text = JSON.stringify(program);
   const has = {
@@ -157,7 +158,14 @@ function onCleanStage<Result>(
     huge: hasHugePages(program),
     hasEvents: text.includes('"EVENT_'),
   };
-  const running: Running = { ...machine, names, ...has, blocking: new Set(), busy: new Map() };
+  const running: Running = {
+    ...machine,
+    names,
+    ...has,
+    hasChild: false,
+    blocking: new Set(),
+    busy: new Map(),
+  };
   try {
     return body(running);
   } finally {
@@ -172,18 +180,39 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
   const races = mayWakeTwo(busy, step);
   let answer = signal === undefined ? begin(running, step) : probe(running, step, signal);
   const woke: Record<string, Answer> = {};
-  for (const [thread, answers] of settle(running)) {
+  for (const [thread, answers] of settled(running)) {
     const answered = answers.at(-1) as Answer;
     if (thread === asking && !wasBusy.has(thread)) answer = answered;
     else woke[thread] = answered;
   }
-  const state = look(kernel, scratch, names, running);
+  const child = stateOfChild(running);
+  const state = look(kernel, scratch, names, running) + (child === null ? '' : ` | child ${child}`);
   return {
     ...answer,
     ...(Object.keys(woke).length === 0 ? {} : { woke }),
     ...(races ? { race: true } : {}),
     state,
   };
+}
+
+/** All is quiet, and a process that was forked has its thread. */
+function settled(running: Running): [ThreadName, readonly Answer[]][] {
+  return settle(running).map(([thread, answers]) => [thread, answers.map((each) => adopt(running, each))]);
+}
+
+/** Answers what kernels are compared by. */
+function adopt(running: Running, { handle, ...answer }: Answer): Answer {
+  if (handle === undefined) return answer;
+  const actor = running.actors.get(CHILD) as Actor;
+  actor.moveTo(handle);
+  running.names.threads[CHILD] = actor.tid();
+  running.hasChild = true;
+  return answer;
+}
+
+/** What the forked process has in the area; null if there is none, or it sleeps and cannot look. */
+function stateOfChild({ hasChild, busy, actors, names, scratch }: Running): string | null {
+  return hasChild && !busy.has(CHILD) ? (actors.get(CHILD) as Actor).look(names.base, scratch) : null;
 }
 
 /** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
@@ -196,12 +225,13 @@ function cleanUp(running: Running): void {
   kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
   for (const [key, fd] of Object.entries(names.uffds)) {
     kernel.ioctl(fd, u.UFFDIO_WAKE, u.uffdioRange.encode({ start: names.base, len: area }));
-    settle(running); // before it is closed: a call may be using it
+    settled(running); // before it is closed: a call may be using it
     kernel.close(fd);
     delete names.uffds[key];
   }
   for (const fd of Object.values(names.files)) kernel.close(fd);
   kernel.munmap(names.base, area);
+  if (running.hasChild) (running.actors.get(CHILD) as Actor).moveTo(null);
 }
 
 /**
@@ -219,6 +249,6 @@ function unmapTelling(running: Running): void {
   while (janitor.answers() === null) readAll();
   do {
     readAll();
-    settle(running);
+    settled(running);
   } while (sleepersOf(running).includes('event'));
 }

@@ -2,7 +2,7 @@
 import * as u from '../../uffd/index.ts';
 import type { Actor } from './actor.ts';
 import { type Answer, open, perform } from './perform.ts';
-import { HUGE, type Step, threadOf } from './program.ts';
+import { CHILD, HUGE, type Step, threadOf } from './program.ts';
 import { pendingOf, type Running } from './running.ts';
 import { mayRaiseEvent } from './waiting.ts';
 
@@ -11,6 +11,9 @@ export function begin(running: Running, step: Step): Answer {
   const { kernel, actors, names, busy, blocking } = running;
   if (isHeldUp(running, step)) return { is: 'busy' };
   const thread = threadOf(step, running.hasEvents);
+  if (thread === CHILD && !running.hasChild) return { is: 'no child' };
+  if (step.call === 'fork' && running.hasChild) return { is: 'forked already' };
+  if (step.call === 'exit') return exit(running);
   if (thread !== null) {
     busy.set(thread, step);
     (actors.get(thread) as Actor).ask([step], names);
@@ -24,20 +27,32 @@ export function begin(running: Running, step: Step): Answer {
   return answer;
 }
 
+function exit(running: Running): Answer {
+  if (!running.hasChild || running.busy.has(CHILD)) return { is: running.hasChild ? 'busy' : 'no child' };
+  (running.actors.get(CHILD) as Actor).moveTo(null);
+  running.hasChild = false;
+  return { is: 'ok' };
+}
+
 /** Calls that change a file, which wait for each other: whoever writes to it has it locked, asleep in a fault or not. */
 const CHANGE_A_FILE: ReadonlySet<Step['call']> = new Set(['pwrite', 'fallocate', 'ftruncate']);
 
 /**
- * Whether the step would have to wait for a thread that sleeps: its own; one that keeps the userfaultfd open by its call,
- * so that it could neither be counted nor woken; or one that writes to the file.
+ * Whether the step would have to wait for a thread that sleeps: its own; one that keeps the userfaultfd open by its call, or by
+ * the process that it forks, so that it could neither be counted nor woken; or one that changes the file.
  */
 function isHeldUp({ busy, hasEvents }: Running, step: Step): boolean {
   const thread = threadOf(step, hasEvents);
   if (thread !== null && busy.has(thread)) return true;
   const calls = [...busy.values()];
-  if (step.call === 'close') return calls.some((other) => 'uffd' in other && other.uffd === step.uffd);
-  const changesFile = CHANGE_A_FILE.has(step.call) || (step.call === 'madvise' && step.advice === 'REMOVE');
-  return changesFile && calls.some((other) => other.call === 'pwrite');
+  if (step.call === 'close')
+    return calls.some((other) => other.call === 'fork' || ('uffd' in other && other.uffd === step.uffd));
+  return changesFile(step) && calls.some(changesFile);
+}
+
+/** Or will, when it has been told of what it drops. */
+function changesFile(step: Step): boolean {
+  return CHANGE_A_FILE.has(step.call) || (step.call === 'madvise' && step.advice === 'REMOVE');
 }
 
 function name(running: Running, step: Step & { call: 'memfd_create' | 'userfaultfd' }): Answer {

@@ -13,7 +13,7 @@ export type Sleep = 'fault' | 'event';
 /** How the thread with that id sleeps; null if it does not. */
 export type SleepOf = (tid: number) => Sleep | null;
 
-const RAISE_EVENTS: ReadonlySet<Step['call']> = new Set(['mmap', 'munmap', 'mremap', 'madvise']);
+const RAISE_EVENTS: ReadonlySet<Step['call']> = new Set(['mmap', 'munmap', 'mremap', 'madvise', 'fork']);
 
 export function mayRaiseEvent(step: Step): boolean {
   return RAISE_EVENTS.has(step.call);
@@ -31,7 +31,7 @@ const SLEEP_IN: ReadonlyMap<string, Sleep> = new Map([
   ['userfaultfd_event_wait_completion', 'event'],
 ]);
 
-/** As proc(5) says, wchan: of a thread that has no processor and asks for none. */
+/** As proc(5) says, wchan: of a thread that has no processor and asks for none, be it ours or a forked process's. */
 function sleepOnLinux(tid: number): Sleep | null {
-  return SLEEP_IN.get(readFileSync(`/proc/self/task/${tid}/wchan`, 'utf8')) ?? null;
+  return SLEEP_IN.get(readFileSync(`/proc/${tid}/wchan`, 'utf8')) ?? null;
 }

@@ -81,21 +81,13 @@ export function prepareFork(m: Machine, context: number, child: number): Prepare
 
 /** Tells the events, one after the other, and waits until each is read. @throws MachineGoneError */
 export function tellEvents(m: Machine, task: number, events: readonly Prepared[]): void {
-  for (const event of events) tellEvent(m, task, event);
-}
-
-/** What a thread is left with in place of the event's kind when that was read. */
-const WAS_READ = 0;
-
-/** Whether it was read: its userfaultfd may be closed before. @throws MachineGoneError */
-export function tellEvent(m: Machine, task: number, event: Prepared): boolean {
-  const isQueued = queueEvent(m, task, event);
-  if (isQueued) {
-    announce(m, event.context);
-    sleepUntilReleased(m, task);
+  for (const event of events) {
+    if (queueEvent(m, task, event)) {
+      announce(m, event.context);
+      sleepUntilReleased(m, task);
+    }
+    dropContext(m, event.context);
   }
-  dropContext(m, event.context);
-  return isQueued && taskField(m, task, TASK.flags) === WAS_READ;
 }
 
 /** Nobody is told after all: the call has failed. */
@@ -144,10 +136,7 @@ export function takeEvent(
   const task = first(m, context, LIST.events);
   const event = task < 0 ? null : opened(eventOf(m, task), open);
   const isTaken = event !== null && event.first >= 0;
-  if (isTaken) {
-    setTask(m, task, TASK.flags, WAS_READ);
-    endWait(m, context, task);
-  }
+  if (isTaken) endWait(m, context, task);
   unlockLists(m, context);
   if (isTaken) notify(m, task);
   return event === null || isTaken ? event : event.first;

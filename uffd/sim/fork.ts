@@ -14,7 +14,7 @@ import { EAGAIN, ENOMEM } from '../errno.ts';
 import { PAGE_WORDS } from '../kernel.ts';
 import { dropContext, FEATURE, forkContext, hasFeature } from './context.ts';
 import { closeAll, inheritDescriptors } from './descriptors.ts';
-import { forgetEvent, type Prepared, prepareFork, tellEvent } from './events.ts';
+import { forgetEvent, type Prepared, prepareFork, tellEvents } from './events.ts';
 import { allocateDirtyFrame, endShootdown, NO_FRAME } from './frames.ts';
 import { installHuge } from './huge-entries.ts';
 import { takeHuge } from './huge-pool.ts';
@@ -38,7 +38,6 @@ import {
   unprotectedPte,
   withProtection,
 } from './page-table.ts';
-import { releaseContext } from './register.ts';
 import { dropSpace, setAlive, takeSpace } from './spaces.ts';
 import { unmapPages } from './unmap.ts';
 import { inheritVma, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
@@ -47,25 +46,22 @@ import { inheritVma, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 export function fork(m: Machine, task: number): number {
   const child = takeSpace(m);
   if (child === null) return -EAGAIN;
+  // Before all else, as on Linux: a userfaultfd that is closed meanwhile is open in the child still, and its event never read.
+  inheritDescriptors(m, child);
   const contexts: Contexts = new Map();
   const copied = exclusively(m, () => copySpace(m, child, contexts));
-  const events = [...contexts].map(([parent, { event }]) => [parent, event] as const);
+  const events = [...contexts.values()].map(({ event }) => event);
   if (!copied) {
     endProcess(child);
-    for (const [, event] of events) abandon(child, event);
-    for (const [, event] of events) forgetEvent(m, event);
+    for (const event of events) {
+      dropContext(child, event.first);
+      forgetEvent(m, event);
+    }
     return -ENOMEM;
   }
-  inheritDescriptors(m, child);
   setAlive(child, true);
-  for (const [, event] of events) if (!tellEvent(m, task, event)) abandon(child, event);
+  tellEvents(m, task, events);
   return child.space;
-}
-
-/** Nobody has read of the userfaultfd that was the child's. */
-function abandon(child: Machine, { first }: Prepared): void {
-  releaseContext(child, first);
-  dropContext(child, first);
 }
 
 /** The process ends: its addresses and descriptors are gone. No event tells of that. */

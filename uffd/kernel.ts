@@ -157,11 +157,14 @@ export interface Kernel {
   madvise(addr: number, length: number, advice: number): number;
 
   /**
-   * fork(2): a handle of the new process, or −errno. It has copies of this one's memory and descriptors, and no thread until one
-   * attaches (`openKernel(handle)`, in any thread of Node); once the last of these has disposed of its kernel, it ends. The call
-   * waits until a userfaultfd with UFFD_FEATURE_EVENT_FORK that watches some of the memory was read.
+   * fork(2): a kernel for the new process, or −errno. That has copies of this one's memory and descriptors; the caller, and
+   * whoever attaches by the handle, makes calls and accesses in it. Once all of these have disposed of their kernels for it, it
+   * ends. The call waits until a userfaultfd with UFFD_FEATURE_EVENT_FORK that watches some of the memory was read.
+   *
+   * On linux (x86-64; elsewhere −ENOSYS) the process has one thread, which does what it is asked one after the other; it has no
+   * views, forks no other, ends with the thread that has forked it, and of an access without a mapping: then that throws.
    */
-  fork(): KernelHandle | number;
+  fork(): Kernel | number;
 
   /**
    * An access by the calling thread: it faults, sleeps and is retried as a C program's would be. `addr` is 4-byte

@@ -6,7 +6,7 @@ import { type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node
 import { type Kernel, type KernelHandle, openKernel } from '../../uffd/index.ts';
 import { loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../../uffd/sync.ts';
 import { areaState, SCRATCH_BYTES, type ScratchPlace } from './look.ts';
-import { type Answer, type Names, perform } from './perform.ts';
+import { type Answer, leaveForked, type Names, perform } from './perform.ts';
 import type { Step } from './program.ts';
 
 /** Words between who watches and one thread, a cache line each. */
@@ -21,7 +21,7 @@ interface Errand {
   readonly delays: readonly number[];
 }
 
-/** It works in a forked process from now on; with null in its own again, and the other one ends. */
+/** It works in a forked process from now on; with null in its own again, and in none that it has forked. */
 interface Move {
   readonly process: KernelHandle | null;
 }
@@ -44,7 +44,7 @@ export interface Actor {
   readonly tid: () => number;
   /** Has it make calls, one after the other; it must not be at one. */
   readonly ask: (steps: readonly Step[], names: Names, delays?: readonly number[]) => void;
-  /** Has it work in a forked process, or with null in its own: that one ends. Waits until it does. */
+  /** Has it work in a forked process, or with null in its own, and in none that it has forked. Waits until it does. */
   readonly moveTo: (process: KernelHandle | null) => void;
   /** What it sees of the area in its process (look.ts). Waits until it has looked. */
   readonly look: (base: number, scratch: ScratchPlace) => string;
@@ -116,6 +116,7 @@ export function act(announce: () => void): void {
   announce();
 
   function moveTo(process: KernelHandle | null): void {
+    leaveForked();
     if (kernel !== own) kernel.dispose();
     kernel = process === null ? own : openKernel(process);
     storeRelease(words, WORD.tid, kernel.gettid());

@@ -87,6 +87,14 @@ export function modeBits(
   return mode.reduce((sum, name) => sum + constant(`UFFDIO_${call.toUpperCase()}_MODE_${name}`), bits);
 }
 
+/** Kept by the thread that has forked it until another has attached: else the process would end. */
+const forked: u.Kernel[] = [];
+
+/** This thread's part in forked processes is over. */
+export function leaveForked(): void {
+  for (const child of forked.splice(0)) child.dispose();
+}
+
 type Perform<Call extends Step['call']> = (k: u.Kernel, step: StepOf<Call>, names: Names) => Answer;
 
 const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
@@ -94,8 +102,10 @@ const performers: { readonly [Call in Step['call']]: Perform<Call> } = {
   userfaultfd: () => ({ is: 'ok' }),
   exit: () => ({ is: 'ok' }), // it is another's: see step.ts
   fork: (k) => {
-    const handle = k.fork();
-    return typeof handle === 'number' ? plain(handle) : { is: 'ok', handle };
+    const child = k.fork();
+    if (typeof child === 'number') return plain(child);
+    forked.push(child);
+    return { is: 'ok', handle: child.handle() };
   },
   ftruncate: (k, { file, pages }, { files }) => plain(k.ftruncate(named(files, file), bytes(pages))),
   fallocate: (k, { file, page, pages, punch = false }, { files }) => {

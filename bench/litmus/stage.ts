@@ -197,14 +197,18 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
 
 /** All is quiet, and a process that was forked has its thread. */
 function settled(running: Running): [ThreadName, readonly Answer[]][] {
-  return settle(running).map(([thread, answers]) => [thread, answers.map((each) => adopt(running, each))]);
+  return settle(running).map(([thread, answers]) => [
+    thread,
+    answers.map((each) => adopt(running, thread, each)),
+  ]);
 }
 
 /** Answers what kernels are compared by. */
-function adopt(running: Running, { handle, ...answer }: Answer): Answer {
+function adopt(running: Running, parent: ThreadName, { handle, ...answer }: Answer): Answer {
   if (handle === undefined) return answer;
   const actor = running.actors.get(CHILD) as Actor;
   actor.moveTo(handle);
+  running.actors.get(parent)?.moveTo(null); // from now on it is CHILD's alone, and ends with that
   running.names.threads[CHILD] = actor.tid();
   running.hasChild = true;
   return answer;

@@ -11,9 +11,9 @@ import {
   uffdioRange,
 } from '../abi.ts';
 import { ENOSYS } from '../errno.ts';
-import { AccessError, type Kernel, type KernelHandle, MachineGoneError, type PageState } from '../kernel.ts';
+import { AccessError, type Kernel, MachineGoneError, type PageState } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
-import { loadRelaxed } from '../sync.ts';
+import { loadRelaxed, storeRelease } from '../sync.ts';
 import { endChild, startChild } from './child.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
 import type { Extent } from './intervals.ts';
@@ -23,10 +23,12 @@ import {
   backAll,
   checkAlive,
   closeKept,
+  countAsking,
   createMachine,
   forgetDescriptor,
   forkMachine,
   hasAttached,
+  inTurn,
   isHugeFile,
   isOurs,
   type LinuxMachine,
@@ -60,7 +62,8 @@ export function openLinuxMachine(libc: Libc, wantsLinear: boolean): Kernel {
 /** The calling thread's kernel on `m`. */
 export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kernel {
   const mailbox = mailboxOf(m);
-  const libc = mailbox === null ? here : remoteLibc(here, mailbox);
+  const libc = mailbox === null ? here : remoteLibc(here, mailbox, (body) => inTurn(m, body));
+  if (mailbox !== null) countAsking(m, 1);
   const who = mailbox?.pid ?? 'self';
   let attached = true;
   const views: Extent[] = []; // that were handed out to this thread
@@ -266,7 +269,10 @@ export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kerne
     dispose() {
       const first = attached;
       attached = false;
-      if (first && mailbox !== null) endChild(here, mailbox);
+      if (first && mailbox !== null && countAsking(m, -1) === 0) {
+        storeRelease(m.state, STATE.disposed, 1);
+        endChild(here, mailbox);
+      }
       if (!opener) return;
       if (first) {
         quell(m, libc);
@@ -286,16 +292,11 @@ export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kerne
 }
 
 /** Machine code is x86-64's, and a forked process forks no other. */
-function forkHere(libc: Libc, m: LinuxMachine): KernelHandle | number {
+function forkHere(libc: Libc, m: LinuxMachine): Kernel | number {
   if (process.arch !== 'x64' || mailboxOf(m) !== null) return -ENOSYS;
   const child = startChild(libc);
   if (typeof child === 'number') return child;
-  return {
-    minorfault: 'linux',
-    machine: forkMachine(libc, m, child).shared,
-    linear: null,
-    process: child.pid,
-  };
+  return linuxKernel(libc, forkMachine(libc, m, child), false);
 }
 
 function isWatchRequest(request: number): boolean {

@@ -22,7 +22,7 @@ import {
 } from '../abi.ts';
 import { MachineGoneError } from '../kernel.ts';
 import { LINEAR_BYTES, type WasmMemory } from '../linear.ts';
-import { exchange, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
+import { exchange, fetchAdd, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
 import type { Mailbox } from './child.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
@@ -46,9 +46,11 @@ export const STATE = {
   pid: 9, // of a forked process: its number, and where its mailbox is; 0: this is the process itself
   mailboxLow: 10,
   mailboxHigh: 11,
-  descriptors: 12, // how many; they follow
+  asking: 12, // held by the thread whose turn it is to ask
+  threads: 13, // that ask it
+  descriptors: 14, // how many; they follow
 } as const;
-const STATE_WORDS = 13 + MAX_DESCRIPTORS;
+const STATE_WORDS = 15 + MAX_DESCRIPTORS;
 
 /** Views of one machine's shared state, in one thread. */
 export interface LinuxMachine {
@@ -100,11 +102,7 @@ export function attachMachine(
   const machine = openViews(libc, shared, memory);
   if (machine.state[STATE.magic] !== MAGIC)
     throw new TypeError('openKernel: the handle holds no linux machine');
-  const isFirst = exchange(machine.state, STATE.attached, 1) === 0;
-  if (mailboxOf(machine) !== null && !isFirst)
-    throw new MachineGoneError(
-      'a forked process on linux has one thread, and somebody has attached it before',
-    );
+  storeRelease(machine.state, STATE.attached, 1);
   return machine;
 }
 
@@ -125,9 +123,24 @@ export function forkMachine(libc: Libc, parent: LinuxMachine, { pid, address }: 
   const shared = keepingBook(parent, () => parent.shared.slice(0));
   const machine = openViews(libc, shared, null);
   machine.state.set([pid, address | 0, Math.floor(address / 2 ** 32)], STATE.pid);
-  storeRelease(machine.state, STATE.lock, 0);
+  for (const word of [STATE.lock, STATE.asking, STATE.threads]) storeRelease(machine.state, word, 0);
   storeRelease(machine.state, STATE.attached, 0);
   return machine;
+}
+
+/** A thread begins to ask a forked process, or has done so. Answers how many do now. */
+export function countAsking({ state }: LinuxMachine, change: 1 | -1): number {
+  return fetchAdd(state, STATE.threads, change) + change;
+}
+
+/** Runs `body` when it is this thread's turn to ask the forked process. */
+export function inTurn<T>({ state }: LinuxMachine, body: () => T): T {
+  lock(state, STATE.asking);
+  try {
+    return body();
+  } finally {
+    unlock(state, STATE.asking);
+  }
 }
 
 /** Where the machine's process is asked; null: it is this one. */

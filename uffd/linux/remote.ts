@@ -39,7 +39,17 @@ function notThere(what: string): never {
   throw new MachineGoneError(`a forked process has no ${what}`);
 }
 
-export function remoteLibc(libc: Libc, mailbox: Mailbox): Libc {
+/** @param inTurn runs what asks the process while no other thread does */
+export function remoteLibc(libc: Libc, mailbox: Mailbox, inTurn: <T>(body: () => T) => T): Libc {
+  const { view, clone, addressOf, ...calls } = askingLibc(libc, mailbox);
+  const taken = Object.entries(calls).map(([name, call]) => [
+    name,
+    (...args: never[]) => inTurn(() => (call as (...args: never[]) => unknown)(...args)),
+  ]);
+  return { ...libc, ...Object.fromEntries(taken), view, clone, addressOf };
+}
+
+function askingLibc(libc: Libc, mailbox: Mailbox) {
   const ask = makeAsk(libc, mailbox);
   const address = mailbox.address + PAGE_BYTES;
   const room = new Uint8Array(libc.view(address, ROOM_BYTES));
@@ -68,8 +78,7 @@ export function remoteLibc(libc: Libc, mailbox: Mailbox): Libc {
     return exchanging(arg, _IOC_SIZE(request >>> 0), (at) => ask(NR.ioctl, fd, request >>> 0, at));
   }
 
-  return {
-    ...libc,
+  const calls: Partial<Libc> & Pick<Libc, 'view' | 'clone' | 'addressOf'> = {
     syscall: (number, argument) => ask(number, argument),
     ioctl,
     ioctlAt: (fd, request) => ioctl(fd, request, remembered),
@@ -102,6 +111,7 @@ export function remoteLibc(libc: Libc, mailbox: Mailbox): Libc {
       return 0;
     },
   };
+  return calls;
 }
 
 /** Those whose arguments are numbers alone. */

@@ -1,12 +1,5 @@
 /** The simulated kernel: the `Kernel` interface over a machine, for the thread that attached with it. */
-import {
-  type Kernel,
-  type KernelHandle,
-  MachineGoneError,
-  type MemoryUse,
-  PAGE_BYTES,
-  type PageState,
-} from '../kernel.ts';
+import { type Kernel, MachineGoneError, type MemoryUse, PAGE_BYTES, type PageState } from '../kernel.ts';
 import { storeRelease } from '../sync.ts';
 import { copyIn, copyOut, load32, store32 } from './access.ts';
 import { announceAll } from './context.ts';
@@ -14,7 +7,7 @@ import * as descriptors from './descriptors.ts';
 import * as fileIo from './file-io.ts';
 import { endProcess, fork } from './fork.ts';
 import { frameUse } from './frames.ts';
-import { checkAlive, type Machine, STATE } from './machine.ts';
+import { checkAlive, inSpace, type Machine, STATE } from './machine.ts';
 import { madvise } from './madvise.ts';
 import * as mappings from './mappings.ts';
 import * as memfd from './memfd.ts';
@@ -144,7 +137,7 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     madvise: systemCall((addr, length, advice) => madvise(m, task, addr, length, advice)),
     fork: systemCall(() => {
       const process = fork(m, task);
-      return process < 0 ? process : handleOf(m, process);
+      return process < 0 ? process : simKernel(inSpace(m, process), false);
     }),
     load32: access((addr) => load32(m, task, addr)),
     store32: access((addr, value) => store32(m, task, addr, value)),
@@ -158,13 +151,9 @@ export function simKernel(m: Machine, opener: boolean): Kernel {
     mutatorView: systemCall((addr, length) => views.mutatorView(m, task, addr, length)),
     pageView: systemCall((addr, length) => views.pageView(m, task, addr, length)),
     memory: systemCall(() => memory(m)),
-    handle: () => handleOf(m, m.space),
+    handle: () => ({ minorfault: 'sim', machine: m.shared, process: m.space }),
     dispose,
   };
-}
-
-function handleOf(m: Machine, process: number): KernelHandle {
-  return { minorfault: 'sim', machine: m.shared, process };
 }
 
 /** Marks the machine as gone and wakes everything that sleeps in it, to find that out. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
 import { attachMachine } from '../../dist/uffd/sim/machine.js';
+import { vmasIn } from '../../dist/uffd/sim/vmas.js';
 import { MINOR, MISSING, openUffd, P } from './machine.js';
 import { Model } from './model.js';
 
@@ -87,11 +88,22 @@ const mprotect = fc.tuple(page, count, prot).map(([start, n, p]): [string, Step]
   },
 ]);
 
+/**
+ * Whether pages of the range that are alike in all that the model knows lie in several mappings, since each had pages of its own
+ * before: calls that want one mapping are not asked about those.
+ */
+function isDivided({ machine }: World, start: number, pages: number): boolean {
+  const vmas = vmasIn(machine, start, start + pages);
+  return vmas.some(({ owner }, i) => i > 0 && owner !== vmas[i - 1]!.owner);
+}
+
 const mremap = fc.tuple(page, page, count, fc.boolean()).map(([from, at, n, keeps]): [string, Step] => {
   const [to, pages] = range(at, n);
   return [
     `mremap(${from} → ${to}, ${pages}, ${keeps ? 'dontunmap' : ''})`,
-    ({ k, model }) => {
+    (w) => {
+      if (isDivided(w, from, pages)) return;
+      const { k, model } = w;
       const flags = TO | (keeps ? u.MREMAP_DONTUNMAP : 0);
       const result = k.mremap(from * P, pages * P, pages * P, flags, to * P);
       const overlaps = to < from + pages && from < to + pages;
@@ -127,6 +139,7 @@ const uffdMove = fc
       (w) => {
         const prepared = filled < 64; // else with whatever is there
         if (prepared) prepareMove(w, [to, from, pages], filled);
+        if (isDivided(w, from, pages) || isDivided(w, to, pages)) return;
         const mode = holes ? u.UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES : 0;
         const arg = u.uffdioMove.encode({ dst: to * P, src: from * P, len: pages * P, mode });
         const uffd = prepared ? 0 : who;

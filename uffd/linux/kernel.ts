@@ -5,7 +5,6 @@ import {
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   MFD_HUGETLB,
-  POLLIN,
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
   uffdioRange,
@@ -16,6 +15,7 @@ import { createLinear } from '../linear.ts';
 import { loadRelaxed, storeRelease } from '../sync.ts';
 import { endChild, startChild } from './child.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
+import { countAsking, forkMachine, inTurn, mailboxOf } from './forked.ts';
 import type { Extent } from './intervals.ts';
 import { type Libc, uninterrupted } from './libc.ts';
 import { kernelLinear } from './linear.ts';
@@ -23,16 +23,12 @@ import {
   backAll,
   checkAlive,
   closeKept,
-  countAsking,
   createMachine,
   forgetDescriptor,
-  forkMachine,
   hasAttached,
-  inTurn,
   isHugeFile,
   isOurs,
   type LinuxMachine,
-  mailboxOf,
   noteDescriptor,
   noteWatch,
   oursFrom,
@@ -44,6 +40,7 @@ import {
 import { advise, MOVE_UNIT, map, protect, unmap } from './mappings.ts';
 import { memoryUse } from './memory.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
+import { makePoller } from './poller.ts';
 import { fdinfo, pagemaps, presence } from './proc.ts';
 import { remap } from './remap.ts';
 import { remoteLibc } from './remote.ts';
@@ -301,29 +298,4 @@ function forkHere(libc: Libc, m: LinuxMachine): Kernel | number {
 
 function isWatchRequest(request: number): boolean {
   return request === UFFDIO_REGISTER || request === UFFDIO_UNREGISTER;
-}
-
-/** How long a thread sleeps at a time, in ms: nothing else lets Node end a worker that sleeps in the kernel. */
-const SLICE_MS = 500;
-
-/** poll(2) on the descriptor and on the machine's end. */
-function makePoller(libc: Libc, m: LinuxMachine): (fd: number, events: number, timeoutMs: number) => number {
-  const fds = new Int32Array(4); // two struct pollfd: fd, events and revents
-  const halves = new Int16Array(fds.buffer);
-  const bytes = new Uint8Array(fds.buffer);
-  return (fd, events, timeoutMs) => {
-    fds[0] = fd;
-    halves[2] = events;
-    halves[3] = 0;
-    fds[2] = m.state[STATE.wakeFd] as number;
-    halves[6] = POLLIN;
-    halves[7] = 0;
-    const until = timeoutMs < 0 ? Infinity : performance.now() + timeoutMs;
-    for (;;) {
-      const left = Math.max(0, until - performance.now());
-      const answer = uninterrupted(() => libc.poll(bytes, 2, Math.ceil(Math.min(left, SLICE_MS))));
-      if (answer < 0) return answer;
-      if (answer > 0 || left <= SLICE_MS) return halves[3] as number;
-    }
-  };
 }

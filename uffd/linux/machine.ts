@@ -22,8 +22,7 @@ import {
 } from '../abi.ts';
 import { MachineGoneError } from '../kernel.ts';
 import { LINEAR_BYTES, type WasmMemory } from '../linear.ts';
-import { exchange, fetchAdd, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
-import type { Mailbox } from './child.ts';
+import { exchange, loadAcquire, lock, type SharedWords, storeRelease, unlock } from '../sync.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
 
@@ -106,7 +105,8 @@ export function attachMachine(
   return machine;
 }
 
-function openViews(libc: Libc, shared: SharedArrayBuffer, memory: WasmMemory | null): LinuxMachine {
+/** The book in `shared`. */
+export function openViews(libc: Libc, shared: SharedArrayBuffer, memory: WasmMemory | null): LinuxMachine {
   const rangesAt = 8 * Math.ceil((4 * STATE_WORDS) / 8);
   const rangeNumbers = table.intervalNumbers(MAX_RANGES);
   return {
@@ -116,39 +116,6 @@ function openViews(libc: Libc, shared: SharedArrayBuffer, memory: WasmMemory | n
     watches: new Float64Array(shared, rangesAt + 8 * rangeNumbers, table.intervalNumbers(MAX_WATCHES)),
     linear: memory && { memory, start: libc.addressOf(new Uint8Array(memory.buffer)) },
   };
-}
-
-/** The book of a process that was forked just now. */
-export function forkMachine(libc: Libc, parent: LinuxMachine, { pid, address }: Mailbox): LinuxMachine {
-  const shared = keepingBook(parent, () => parent.shared.slice(0));
-  const machine = openViews(libc, shared, null);
-  machine.state.set([pid, address | 0, Math.floor(address / 2 ** 32)], STATE.pid);
-  for (const word of [STATE.lock, STATE.asking, STATE.threads]) storeRelease(machine.state, word, 0);
-  storeRelease(machine.state, STATE.attached, 0);
-  return machine;
-}
-
-/** A thread begins to ask a forked process, or has done so. Answers how many do now. */
-export function countAsking({ state }: LinuxMachine, change: 1 | -1): number {
-  return fetchAdd(state, STATE.threads, change) + change;
-}
-
-/** Runs `body` when it is this thread's turn to ask the forked process. */
-export function inTurn<T>({ state }: LinuxMachine, body: () => T): T {
-  lock(state, STATE.asking);
-  try {
-    return body();
-  } finally {
-    unlock(state, STATE.asking);
-  }
-}
-
-/** Where the machine's process is asked; null: it is this one. */
-export function mailboxOf({ state }: LinuxMachine): Mailbox | null {
-  const [pid, low, high] = [STATE.pid, STATE.mailboxLow, STATE.mailboxHigh].map((word) =>
-    loadAcquire(state, word),
-  ) as [number, number, number];
-  return pid === 0 ? null : { pid, address: high * 2 ** 32 + (low >>> 0) };
 }
 
 /** @throws MachineGoneError once the machine was disposed of */

@@ -17,7 +17,7 @@ import {
   UFFD_USER_MODE_ONLY,
 } from '../abi.ts';
 import { cas, fetchAdd, loadAcquire, sleepWhile, storeRelease, wake } from '../sync.ts';
-import { CONTEXT_WORDS, checkAlive, inSpace, MAX_CONTEXTS, type Machine } from './machine.ts';
+import { CONTEXT_WORDS, checkAlive, MAX_CONTEXTS, type Machine } from './machine.ts';
 import {
   append,
   CONTEXT,
@@ -31,7 +31,7 @@ import {
   unlinkFrom,
   unlockLists,
 } from './queue.ts';
-import { dropSpace, holdSpace } from './spaces.ts';
+import { dropSpace, holdSpace, inSpace } from './spaces.ts';
 import { LIST, notify, release, TASK } from './tasks.ts';
 
 /** Beside the features, as Linux keeps it: the handshake is done. The machine offers no feature above bit 30. */

@@ -7,7 +7,7 @@ import * as descriptors from './descriptors.ts';
 import * as fileIo from './file-io.ts';
 import { endProcess, fork } from './fork.ts';
 import { frameUse } from './frames.ts';
-import { checkAlive, inSpace, type Machine, STATE } from './machine.ts';
+import { checkAlive, type Machine, STATE } from './machine.ts';
 import { madvise } from './madvise.ts';
 import * as mappings from './mappings.ts';
 import * as memfd from './memfd.ts';
@@ -15,7 +15,7 @@ import { sharing } from './mm-lock.ts';
 import { mremap } from './mremap.ts';
 import { frameOf, isAnon, isPresent, isProtected, loadPte, NO_PTE } from './page-table.ts';
 import { pageOf } from './ranges.ts';
-import { countThread, isAlive } from './spaces.ts';
+import { countThread, inSpace, isAlive } from './spaces.ts';
 import {
   enterTranslating,
   freeTask,

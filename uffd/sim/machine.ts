@@ -134,7 +134,8 @@ export interface Machine {
 type Sizes = 'frameCount' | 'addressPages' | 'lacks' | 'profile' | 'hugePages' | 'hugeStart';
 type Tables = Omit<Machine, 'shared' | 'space' | Sizes | 'frames' | 'bytes'>;
 
-function openViews(shared: SharedArrayBuffer, space: number): Machine {
+/** The machine in `shared`, as a process of it sees it. */
+export function openViews(shared: SharedArrayBuffer, space: number): Machine {
   const header = new Int32Array(shared, 0, HEADER_WORDS);
   const frameCount = header[1] as number;
   const addressPages = header[2] as number;
@@ -272,24 +273,6 @@ export function attachMachine(shared: SharedArrayBuffer, space = 0): Machine {
     throw new TypeError('openKernel: the handle holds no simulated machine');
   }
   return openViews(shared, space);
-}
-
-const seenBy = new WeakMap<Machine, Map<number, Machine>>();
-
-/** The machine as another of its processes sees it. */
-export function inSpace(m: Machine, space: number): Machine {
-  if (space === m.space) return m;
-  let others = seenBy.get(m);
-  if (others === undefined) {
-    others = new Map();
-    seenBy.set(m, others);
-  }
-  let other = others.get(space);
-  if (other === undefined) {
-    other = openViews(m.shared, space);
-    others.set(space, other);
-  }
-  return other;
 }
 
 function pagesIn(name: string, bytes: number): number {

@@ -3,7 +3,25 @@
  * has ended and no userfaultfd is bound to it any more.
  */
 import { cas, fetchAdd, loadAcquire, storeRelease } from '../sync.ts';
-import { inSpace, MAX_SPACES, type Machine, SPACE, SPACE_WORDS } from './machine.ts';
+import { MAX_SPACES, type Machine, openViews, SPACE, SPACE_WORDS } from './machine.ts';
+
+const seenBy = new WeakMap<Machine, Map<number, Machine>>();
+
+/** The machine as another of its processes sees it. */
+export function inSpace(m: Machine, space: number): Machine {
+  if (space === m.space) return m;
+  let others = seenBy.get(m);
+  if (others === undefined) {
+    others = new Map();
+    seenBy.set(m, others);
+  }
+  let other = others.get(space);
+  if (other === undefined) {
+    other = openViews(m.shared, space);
+    others.set(space, other);
+  }
+  return other;
+}
 
 function spaceWord(space: number, word: number): number {
   return space * SPACE_WORDS + word;

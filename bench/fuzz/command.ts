@@ -35,7 +35,7 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   try {
     await unlessInterrupted(signal, replayCorpus(kernels));
     const huge = await canBeHuge(kernels, progress);
-    const property = fc.asyncProperty(programs(call.steps, huge), async (program) => {
+    const property = fc.asyncProperty(programs(call.steps, { huge, forks: call.forks }), async (program) => {
       signal.throwIfAborted();
       ran++;
       const wrong = await told(kernels, program, coverage);

@@ -58,15 +58,23 @@ export function observe(handle: KernelHandle): CellObserver {
   const sleepers = watchSleepers(m);
   let cells: string[][] = [];
   let before: Before = { place: null, met: [] };
+  let hasForked = false; // from there on what is known of cells does not hold
   return {
     cells: () => cells,
     begin() {
       cells = [];
+      hasForked = false;
     },
     before(step, names) {
+      hasForked ||= step.call === 'fork';
+      if (hasForked) return;
       before = sharing(m, () => lookBefore(m, step, names, sleepers.all()));
     },
     after(step, names, moment) {
+      if (hasForked) {
+        cells.push([]);
+        return;
+      }
       sharing(m, () => sleepers.look(names));
       cells.push(NOT_MADE.has(moment.is) ? [] : hitCells(before, step, sleepers.all(), moment));
     },

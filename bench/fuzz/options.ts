@@ -7,6 +7,7 @@ export interface RawFuzzOptions {
   readonly programs?: string;
   readonly steps?: string;
   readonly seed?: string;
+  readonly forks?: string;
   readonly save?: string;
   readonly json?: string;
   readonly quiet?: true;
@@ -17,6 +18,7 @@ export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] =
   ['--programs <n>', 'how many programs (default: 1000)'],
   ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
   ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
+  ['--forks <n>', 'one program in so many has a second process (default: 0, none)'],
   ['--save <file>', 'where a program goes that tells the kernels apart (default: found-<seed>.litmus.json)'],
   ['--json <file>', 'write what was reached as JSON; - is standard output'],
   ['--quiet', 'no progress on standard error'],
@@ -27,6 +29,7 @@ export interface FuzzCall {
   readonly programs: number;
   readonly steps: number;
   readonly seed: number;
+  readonly forks: number;
   readonly save: string;
   readonly json: string | null;
   readonly quiet: boolean;
@@ -40,6 +43,7 @@ export function resolveFuzzOptions(raw: RawFuzzOptions): FuzzCall {
     programs: integer('--programs', raw.programs ?? '1000', [1, 100_000_000]),
     steps: integer('--steps', raw.steps ?? '40', [1, 200]),
     seed,
+    forks: integer('--forks', raw.forks ?? '0', [0, 1000]),
     save: raw.save ?? `found-${seed}.litmus.json`,
     json: raw.json ?? null,
     quiet: raw.quiet ?? false,

@@ -28,6 +28,7 @@ import {
   value,
   weighted,
 } from './arbitraries.ts';
+import { forking, withFork } from './forks.ts';
 import { inHugePages } from './huge.ts';
 import { opening, openUffd } from './openings.ts';
 
@@ -161,14 +162,25 @@ const phrase = weighted<Step[]>(
   [1, oneOf('u', 'v', 'w').chain(openUffd)],
 );
 
-/** Programs of up to so many steps beside those that open them; with `huge` some of them have huge pages. */
-export function programs(maxSteps: number, huge: boolean): fc.Arbitrary<Program> {
+/** What some programs have: huge pages, and one in so many (0: none) a second process. */
+export interface Kinds {
+  readonly huge: boolean;
+  readonly forks: number;
+}
+
+/** Programs of up to so many steps beside those that open them. */
+export function programs(maxSteps: number, { huge, forks }: Kinds): fc.Arbitrary<Program> {
   const isHuge = huge ? oneOf(false, false, false, true) : fc.constant(false);
   const rest = fc.array(phrase, { minLength: 1, maxLength: maxSteps, size: 'max' });
   // Weights are what is wanted: no bias to the smallest and the largest of everything.
-  return fc.noBias(fc.tuple(opening, rest, isHuge)).map(([{ steps, rooms }, phrases, huge]) => {
-    const played = phrases.flat().slice(0, maxSteps);
-    const all = [...steps, ...played.map((each) => placed(each, rooms))];
-    return { name: 'found', steps: huge ? inHugePages(all) : all };
+  const fork = forks === 0 ? fc.constant(null) : forking(forks, maxSteps);
+  const all = fc.tuple(opening, rest, isHuge, fork);
+  return fc.noBias(all).map(([{ steps, rooms }, phrases, huge, fork]) => {
+    const played = phrases
+      .flat()
+      .slice(0, maxSteps)
+      .map((each) => placed(each, rooms));
+    if (huge) return { name: 'found', steps: inHugePages([...steps, ...played]) };
+    return { name: 'found', steps: fork === null ? [...steps, ...played] : withFork(steps, played, fork) };
   });
 }

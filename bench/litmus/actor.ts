@@ -26,11 +26,25 @@ interface Move {
   readonly process: KernelHandle | null;
 }
 
+/** It has a system call make an access. */
+interface Probe {
+  readonly fd: number;
+  readonly address: number;
+  readonly write: boolean;
+}
+
+/** What the call answers that reads a file into those 4 bytes, or writes them to it. */
+export function probeAccess(kernel: Kernel, { fd, address, write }: Probe): number {
+  return write ? kernel.pread(fd, address, 4, 0) : kernel.pwrite(fd, address, 4, 0);
+}
+
 /** It looks at the memory of the process that it works in. */
 interface Look {
   readonly base: number;
   readonly scratch: ScratchPlace;
 }
+
+type AnyErrand = Errand | Move | Probe | Look;
 
 interface ActorData {
   readonly handle: KernelHandle;
@@ -46,6 +60,8 @@ export interface Actor {
   readonly ask: (steps: readonly Step[], names: Names, delays?: readonly number[]) => void;
   /** Has it work in a forked process, or with null in its own, and in none that it has forked. Waits until it does. */
   readonly moveTo: (process: KernelHandle | null) => void;
+  /** What an access made by a system call answers in its process. Waits for it: it must not sleep. */
+  readonly probe: (call: Probe) => number;
   /** What it sees of the area in its process (look.ts). Waits until it has looked. */
   readonly look: (base: number, scratch: ScratchPlace) => string;
   /** What they have answered; null while it is at them. */
@@ -66,7 +82,7 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
   let asked = 0;
   const port = port1 as unknown as MessagePort;
 
-  function send(errand: Errand | Move | Look): void {
+  function send(errand: AnyErrand): void {
     port.postMessage(errand);
     storeRelease(words, WORD.asked, ++asked);
     wake(words, WORD.asked);
@@ -77,7 +93,7 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
   }
 
   /** For what never sleeps in a fault. */
-  function await1(errand: Move | Look): string {
+  function awaitDone(errand: AnyErrand): string {
     send(errand);
     for (let done = asked - 1; done !== asked; done = loadAcquire(words, WORD.answered))
       sleepWhile(words, WORD.answered, asked - 1);
@@ -87,8 +103,9 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
   return {
     tid: () => loadAcquire(words, WORD.tid),
     ask: (steps, names, delays = []) => send({ steps, names, delays }),
-    moveTo: (process) => void await1({ process }),
-    look: (base, { fd, address }) => await1({ base, scratch: { fd, address } }),
+    moveTo: (process) => void awaitDone({ process }),
+    probe: (call) => Number(awaitDone(call)),
+    look: (base, { fd, address }) => awaitDone({ base, scratch: { fd, address } }),
     answers: () => (loadAcquire(words, WORD.answered) === asked ? receive() : null),
     async end() {
       storeRelease(words, WORD.asked, END);
@@ -127,10 +144,13 @@ export function act(announce: () => void): void {
     return areaState(kernel, { ...place, view }, base);
   }
 
-  function doErrand(errand: Errand | Move | Look): Answer[] {
-    if ('process' in errand) moveTo(errand.process);
-    else if ('scratch' in errand) return [{ is: lookAt(errand.base, errand.scratch) }];
-    if (!('steps' in errand)) return [];
+  function doErrand(errand: AnyErrand): Answer[] {
+    if ('process' in errand) {
+      moveTo(errand.process);
+      return [];
+    }
+    if ('scratch' in errand) return [{ is: lookAt(errand.base, errand.scratch) }];
+    if ('write' in errand) return [{ is: String(probeAccess(kernel, errand)) }];
     const { steps, names, delays } = errand;
     return steps.map((step, i) => {
       for (let turns = delays[i] ?? 0; turns > 0; turns--) loadAcquire(words, WORD.asked);
@@ -141,7 +161,7 @@ export function act(announce: () => void): void {
   for (let done = 0; ; done++) {
     while (loadAcquire(words, WORD.asked) === done) sleepWhile(words, WORD.asked, done);
     if (loadAcquire(words, WORD.asked) === END) break;
-    port.postMessage(doErrand((receiveMessageOnPort(port) as { message: Errand | Move | Look }).message));
+    port.postMessage(doErrand((receiveMessageOnPort(port) as { message: AnyErrand }).message));
     storeRelease(words, WORD.answered, done + 1);
     wake(words, WORD.answered);
   }

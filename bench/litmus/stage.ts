@@ -238,6 +238,14 @@ function cleanUp(running: Running): void {
   if (running.hasChild) (running.actors.get(CHILD) as Actor).moveTo(null);
 }
 
+/** A FORK that nobody has read brings a userfaultfd that nobody has a name for. */
+function closeBrought(kernel: u.Kernel, into: Uint8Array, bytes: number): void {
+  for (let at = 0; at < bytes; at += u.uffdMsg.size) {
+    const message = u.uffdMsg.decode(into.subarray(at));
+    if (message.event === u.UFFD_EVENT_FORK) kernel.close(message.ufd);
+  }
+}
+
 /**
  * What is unmapped may have to be told, which who unmaps it cannot read itself. Others wait for theirs to be read, too: then they
  * are done, and map nothing any more.
@@ -246,7 +254,9 @@ function unmapTelling(running: Running): void {
   const { kernel, names, janitor } = running;
   const into = new Uint8Array(16 * u.uffdMsg.size);
   const readAll = (): void => {
-    for (const fd of Object.values(names.uffds)) while (kernel.read(fd, into) > 0);
+    for (const fd of Object.values(names.uffds))
+      for (let bytes = kernel.read(fd, into); bytes > 0; bytes = kernel.read(fd, into))
+        closeBrought(kernel, into, bytes);
   };
   for (const fd of Object.values(names.uffds)) kernel.fcntl(fd, u.F_SETFL, u.O_NONBLOCK);
   janitor.ask([{ call: 'munmap', at: 0, pages: REACHED_BYTES / u.PAGE_BYTES }], names);

@@ -1,6 +1,6 @@
 /** One step in lock step: who makes it, and whether it can be made at all while others sleep. */
 import * as u from '../../uffd/index.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, probeAccess } from './actor.ts';
 import { type Answer, open, perform } from './perform.ts';
 import { CHILD, HUGE, type Step, threadOf } from './program.ts';
 import { pendingOf, type Running } from './running.ts';
@@ -8,8 +8,9 @@ import { mayRaiseEvent } from './waiting.ts';
 
 /** Makes the step, or has its thread begin it. */
 export function begin(running: Running, step: Step): Answer {
-  const { kernel, actors, names, busy, blocking } = running;
+  const { kernel, actors, names, busy } = running;
   if (isHeldUp(running, step)) return { is: 'busy' };
+  if (step.call === 'read' && wouldBlock(running, step.uffd)) return { is: 'would block' };
   const thread = threadOf(step, running.hasEvents);
   if (thread === CHILD && !running.hasChild) return { is: 'no child' };
   if (step.call === 'fork' && running.hasChild) return { is: 'forked already' };
@@ -20,11 +21,14 @@ export function begin(running: Running, step: Step): Answer {
     return { is: 'asleep' };
   }
   if (step.call === 'memfd_create' || step.call === 'userfaultfd') return name(running, step);
-  if (step.call === 'read' && blocking.has(step.uffd) && pendingOf(kernel, names.uffds[step.uffd]) === 0)
-    return { is: 'would block' };
   const answer = perform(kernel, step, names);
   if (step.call === 'close') delete names.uffds[step.uffd];
   return answer;
+}
+
+/** One that a fork has brought is opened as its parent's was. */
+function wouldBlock({ kernel, names, blocking }: Running, uffd: string): boolean {
+  return blocking.has(uffd.replace(/child$/, '')) && pendingOf(kernel, names.uffds[uffd]) === 0;
 }
 
 function exit(running: Running): Answer {
@@ -76,8 +80,10 @@ export function probe(running: Running, step: Step, signal: string): Answer {
   if (step.call !== 'load' && step.call !== 'store') return { is: `no access, and yet ${signal}` };
   if (isHeldUp(running, step)) return { is: 'busy' };
   const address = names.base + Math.round(step.at * u.PAGE_BYTES);
-  const answer =
-    step.call === 'load' ? kernel.pwrite(scratch.fd, address, 4, 0) : kernel.pread(scratch.fd, address, 4, 0);
+  const call = { fd: scratch.fd, address, write: step.call === 'store' };
+  const answer = step.child
+    ? running.hasChild && (running.actors.get(CHILD) as Actor).probe(call)
+    : probeAccess(kernel, call);
   return { is: answer === -u.EFAULT ? signal : `allowed (${answer})` };
 }
 

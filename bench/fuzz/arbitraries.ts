@@ -7,8 +7,7 @@ import type { Step } from '../litmus/program.ts';
 
 export const FILE_PAGES = 8;
 /**
- * Where the rooms begin. Between them is a page of nothing: two mappings of private memory that were written to while they were
- * apart never become one on Linux, on which depends what a call over both of them does; the simulator joins them (vmas.ts).
+ * Where the rooms begin. Between them is a page of nothing, so that most calls are about mappings of one room.
  */
 export const ROOMS = [0, 8, 16] as const;
 export const ROOM_PAGES = 7;

@@ -1,7 +1,7 @@
 /** For looking: what /proc tells of a page and of a userfaultfd. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { EBADF } from '../errno.ts';
-import { PAGE_BYTES, type PageState, type UffdInfo } from '../kernel.ts';
+import { MachineGoneError, PAGE_BYTES, type PageState, type UffdInfo } from '../kernel.ts';
 
 const PRESENT_BIT = 63n;
 const PRESENT = 1n << PRESENT_BIT;
@@ -37,7 +37,9 @@ function entries(who: Process, addr: number, pages: number): BigUint64Array {
   const entries = new BigUint64Array(pages);
   const fd = openSync(`/proc/${who}/pagemap`, 'r');
   try {
-    readSync(fd, entries, 0, entries.byteLength, Math.floor(addr / PAGE_BYTES) * 8);
+    const read = readSync(fd, entries, 0, entries.byteLength, Math.floor(addr / PAGE_BYTES) * 8);
+    // So it says of a process that has no memory any longer.
+    if (read === 0 && who !== 'self') throw new MachineGoneError(`the forked process ${who} has ended`);
   } finally {
     closeSync(fd);
   }

@@ -84,7 +84,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
   [
     '--page <size>',
-    'size of a page: 4KiB or 2MiB (huge pages: modes continue, copy, stw); both, to compare them: 4KiB,2MiB (default: 4KiB)',
+    'size of a page: 4KiB or 2MiB (huge pages: all modes but move); both, to compare them: 4KiB,2MiB (default: 4KiB)',
   ],
   ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
   [

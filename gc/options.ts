@@ -28,8 +28,8 @@ export interface HeapOptions {
   readonly bits?: 32 | 64 | undefined;
   readonly arch?: string | undefined;
   /**
-   * Size of the heap's pages (default 4 KiB): of 2 MiB, huge pages, faults are fewer and stalls longer. For the modes `continue`,
-   * `copy` and `stw`, without spaces whose objects do not move. On linux they come out of the pool that `sysctl
+   * Size of the heap's pages (default 4 KiB): of 2 MiB, huge pages, faults are fewer and stalls longer. For all modes but `move`,
+   * without spaces whose objects do not move. On linux they come out of the pool that `sysctl
    * vm.nr_hugepages` sets: twice the heap, in `stw` once. Pages are counted by 4 KiB everywhere all the same.
    */
   readonly page?: PageSize;

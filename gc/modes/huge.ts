@@ -2,7 +2,7 @@
  * The modes on huge pages (hugetlb): what is mapped, published and given back is 2 MiB, at multiples of that. The tables of the
  * heap stay by 4 KiB: a huge page is made of 512 pages, one by one, and published once all of them are made.
  *
- * - `continue`, `copy`: two files of huge pages, with the collector's aliases, as CONTINUE has on small ones. The flip maps one
+ * - `continue`, `continue-warm`, `copy`: two files of huge pages, with the collector's aliases, as CONTINUE has on small ones. The flip maps one
  *   in the place of the other: there are few entries to drop, so page tables need not be moved aside first (and cannot be:
  *   MREMAP_DONTUNMAP is refused on hugetlb). So `copy` has files too, and not the private memory it has on small pages.
  * - `stw`: private memory of huge pages. Objects slide as on small ones; only what is given back is whole huge pages.
@@ -10,7 +10,7 @@
  * mmap reserves huge pages in the pool, so that no access is a bus error: for each file all of it, at each flip anew, since
  * what was punched out of a file is reserved no more.
  *
- * Not here: `move` (UFFDIO_MOVE refuses hugetlb) and `continue-warm`; spaces whose objects do not move.
+ * Not here: `move` (UFFDIO_MOVE refuses hugetlb), and spaces whose objects do not move.
  */
 import {
   MAP_ANONYMOUS,
@@ -28,7 +28,8 @@ import {
 } from '../../uffd/abi.ts';
 import { HUGE_PAGE_BYTES, type Kernel, PAGE_BYTES, PAGE_WORDS } from '../../uffd/kernel.ts';
 import { roundDownTo, roundUpTo } from '../units.ts';
-import { attachFiles, continueMode, MISSING_AND_MINOR, makeFile } from './continue.ts';
+import { type AttachedFiles, attachFiles, continueMode, MISSING_AND_MINOR, makeFile } from './continue.ts';
+import { continueWarmMode, keepWarm } from './continue-warm.ts';
 import { attachBuffer, bufferBytes, copyMode, reserveBuffers } from './copy.ts';
 import { checked, dropPrivate, mapFile, placeForView, placesForViews } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
@@ -57,12 +58,13 @@ function reserveFiles(kernel: Kernel, { heapBytes, tablesBytes }: Reservation): 
 }
 
 /** A thread's use of the two files; `watch` says for which faults mutators are watched. */
-function attachHuge(context: ThreadContext, watch: number): MappedThread {
+function attachHuge(context: ThreadContext, watch: number): AttachedFiles {
   const { kernel, ranges } = context;
   const use = { unitPages: UNIT, watch };
-  const { thread, files } = attachFiles({ ...context, kernel: { ...kernel, dropsAtOnce: true } }, use);
+  const attached = attachFiles({ ...context, kernel: { ...kernel, dropsAtOnce: true } }, use);
+  const { thread, files } = attached;
   const stage = ranges.stage as number;
-  return {
+  const huge: MappedThread = {
     ...thread,
     prefixOf: (most, used) => roundDownTo(files.staying(roundDownTo(most, UNIT), used), UNIT),
     rehearseFlip(uncounted) {
@@ -72,6 +74,7 @@ function attachHuge(context: ThreadContext, watch: number): MappedThread {
     },
     settle() {}, // no page tables were put aside
   };
+  return { ...attached, thread: huge };
 }
 
 /** The pool's pages for two files. */
@@ -88,7 +91,13 @@ const continueHuge: MappingMode = {
     addressBytes: 3 * heapBytes + ALIGNING_BYTES,
   }),
   reserve: reserveFiles,
-  attach: (context) => attachHuge(context, MISSING_AND_MINOR),
+  attach: (context) => attachHuge(context, MISSING_AND_MINOR).thread,
+};
+
+const continueWarmHuge: MappingMode = {
+  ...continueHuge,
+  name: continueWarmMode.name,
+  attach: (context) => keepWarm(context, attachHuge(context, MISSING_AND_MINOR)),
 };
 
 const copyHuge: MappingMode = {
@@ -103,7 +112,7 @@ const copyHuge: MappingMode = {
   }),
   reserve: (kernel, r) => ({ ...reserveFiles(kernel, r), ...reserveBuffers(kernel, r) }),
   attach: (context) => ({
-    ...attachHuge(context, UFFDIO_REGISTER_MODE_MISSING),
+    ...attachHuge(context, UFFDIO_REGISTER_MODE_MISSING).thread,
     ...attachBuffer(context),
   }),
 };
@@ -146,6 +155,7 @@ const stopTheWorldHuge: MappingMode = {
 /** By the names of the modes that they are on huge pages. */
 export const HUGE_MODES: Readonly<Record<string, MappingMode>> = {
   continue: continueHuge,
+  'continue-warm': continueWarmHuge,
   copy: copyHuge,
   stw: stopTheWorldHuge,
 };

@@ -68,7 +68,7 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
   ['compare --page 2MiB,2097152', /--page 2MiB,2097152: a size is named twice/],
   [
     'compare --page 2MiB --modes copy,move',
-    /--page 2MiB: mode move runs on pages of 4KiB alone; continue, copy, stw run on both/,
+    /--page 2MiB: mode move runs on pages of 4KiB alone; continue, continue-warm, copy, stw run on both/,
   ],
   [
     'run --page 2MiB --heap 65MiB --kernel sim',

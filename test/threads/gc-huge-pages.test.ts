@@ -29,7 +29,7 @@ import { walkOn, withWitnesses } from './gc-witnesses.ts';
 const UNIT = 512;
 const HUGE = 2 * MIB;
 const HEAP_BYTES = 16 * MIB;
-const MODES = ['continue', 'copy', 'stw'] as const;
+const MODES = ['continue', 'continue-warm', 'copy', 'stw'] as const;
 const HEAP = { page: '2MiB', heapBytes: HEAP_BYTES, verify: 'phases' } as const;
 const missing = KERNEL === 'linux' ? missingHugePages((2 * HEAP_BYTES) / HUGE) : null;
 const why = missing === null ? '' : `${missing.why}; ${missing.remedy}`;
@@ -73,7 +73,7 @@ describe.each(MODES)('%s', (mode) => {
     expect(results).toEqual([0]);
   });
 
-  it('gives back what collections leave', async () => {
+  it.runIf(mode !== 'continue-warm')('gives back what collections leave', async () => {
     await withHeap({ ...HEAP, mode, verify: true }, async (heap) => {
       await heap.spawn(fixture('programs'), { program: 'garbage', mib: 64 }).done;
       for (const cycle of await recordsOf(heap)) expectEveryPageOnce(cycle, mode);
@@ -173,8 +173,11 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ['a size that no page has', { page: '8KiB' }, /^page: 8KiB is no size of a page; it takes 4KiB or 2MiB$/],
   ['a number that is none', { page: 8192 }, /^page: 8192 is no size/],
   ['half a page', { heapBytes: 3 * MIB }, /^heapBytes: 1.5 pages of 2 MiB is out of range/],
-  ['move', { mode: 'move' }, /^page: mode move has no pages of 2 MiB; continue, copy, stw have$/],
-  ['continue-warm', { mode: 'continue-warm' }, /^page: mode continue-warm has no pages of 2 MiB/],
+  [
+    'move',
+    { mode: 'move' },
+    /^page: mode move has no pages of 2 MiB; continue, continue-warm, copy, stw have$/,
+  ],
   ['a non-moving space', { nonMovingBytes: HUGE }, /^page: .* no such space; leave nonMovingBytes out/],
   ['a large-object space', { largeBytes: HUGE }, /^page: .* no such space; leave largeBytes out/],
 ];

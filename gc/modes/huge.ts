@@ -7,8 +7,9 @@
  *   MREMAP_DONTUNMAP is refused on hugetlb). So `copy` has files too, and not the private memory it has on small pages.
  * - `stw`: private memory of huge pages. Objects slide as on small ones; only what is given back is whole huge pages.
  *
- * mmap reserves huge pages in the pool, so that no access is a bus error: for each file all of it, at each flip anew, since
- * what was punched out of a file is reserved no more.
+ * mmap reserves huge pages in the pool, so that no access is a bus error. What is punched out of a file is reserved no more,
+ * and others may take it: so both files are reserved anew before each flip, and if that is refused the collection is given up. At
+ * the flip it would be too late: where mmap refuses, what was mapped there has gone.
  *
  * Not here: `move` (UFFDIO_MOVE refuses hugetlb), and spaces whose objects do not move.
  */
@@ -39,7 +40,7 @@ import { reserveStopped, stopTheWorldMode } from './stop-the-world.ts';
 const UNIT = HUGE_PAGE_BYTES / PAGE_BYTES;
 const READ_WRITE = PROT_READ | PROT_WRITE;
 
-/** Addresses that are lost where ranges begin at multiples of a huge page, and the page for the rehearsal. */
+/** Addresses that are lost where ranges begin at multiples of a huge page, and the page for the rehearsal. Beside it there are four ranges: the heap, the aliases, and what reserves. */
 const ALIGNING_BYTES = 8 * HUGE_PAGE_BYTES;
 
 function reserveFiles(kernel: Kernel, { heapBytes, tablesBytes }: Reservation): Ranges {
@@ -57,6 +58,12 @@ function reserveFiles(kernel: Kernel, { heapBytes, tablesBytes }: Reservation): 
   };
 }
 
+/** Reserves what of a file is not there: that stays reserved when the mapping is gone. @throws SyscallError */
+function reserveFile(kernel: Kernel, fd: number, length: number): void {
+  const addr = mapFile(kernel, 0, length, fd);
+  checked('munmap', kernel.munmap(addr, length), { addr, length });
+}
+
 /** A thread's use of the two files; `watch` says for which faults mutators are watched. */
 function attachHuge(context: ThreadContext, watch: number): AttachedFiles {
   const { kernel, ranges } = context;
@@ -66,6 +73,10 @@ function attachHuge(context: ThreadContext, watch: number): AttachedFiles {
   const stage = ranges.stage as number;
   const huge: MappedThread = {
     ...thread,
+    ready(compactedPages, prefixPages) {
+      for (const fd of [ranges.fd0, ranges.fd1] as number[]) reserveFile(kernel, fd, ranges.heapBytes);
+      thread.ready?.(compactedPages, prefixPages);
+    },
     prefixOf: (most, used) => roundDownTo(files.staying(roundDownTo(most, UNIT), used), UNIT),
     rehearseFlip(uncounted) {
       mapFile(kernel, stage, HUGE_PAGE_BYTES, ranges.fd0 as number);
@@ -88,7 +99,7 @@ const continueHuge: MappingMode = {
   movesPages: false,
   needs: ({ heapBytes }) => ({
     memoryBytes: 2 * heapBytes,
-    addressBytes: 3 * heapBytes + ALIGNING_BYTES,
+    addressBytes: 4 * heapBytes + ALIGNING_BYTES,
   }),
   reserve: reserveFiles,
   attach: (context) => attachHuge(context, MISSING_AND_MINOR).thread,
@@ -108,7 +119,7 @@ const copyHuge: MappingMode = {
   movesPages: false,
   needs: (r) => ({
     memoryBytes: 2 * r.heapBytes + bufferBytes(r),
-    addressBytes: 3 * r.heapBytes + bufferBytes(r) + ALIGNING_BYTES,
+    addressBytes: 4 * r.heapBytes + bufferBytes(r) + ALIGNING_BYTES,
   }),
   reserve: (kernel, r) => ({ ...reserveFiles(kernel, r), ...reserveBuffers(kernel, r) }),
   attach: (context) => ({

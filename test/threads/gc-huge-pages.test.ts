@@ -11,8 +11,10 @@ import {
   RefusedError,
 } from '../../dist/gc/index.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
+import { MAP_ANONYMOUS, MAP_HUGE_2MB, MAP_HUGETLB, MAP_PRIVATE, PROT_NONE } from '../../dist/uffd/abi.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
-import { freeHugePages, missingHugePages } from '../../dist/uffd/linux/huge-pool.js';
+import { freeHugePages, hugePoolFigure, missingHugePages } from '../../dist/uffd/linux/huge-pool.js';
+import { openKernel } from '../../dist/uffd/open.js';
 import {
   expectEveryPageOnce,
   fixture,
@@ -29,6 +31,7 @@ import { walkOn, withWitnesses } from './gc-witnesses.ts';
 const UNIT = 512;
 const HUGE = 2 * MIB;
 const HEAP_BYTES = 16 * MIB;
+const HUGE_AND_PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
 const MODES = ['continue', 'continue-warm', 'copy', 'stw'] as const;
 const HEAP = { page: '2MiB', heapBytes: HEAP_BYTES, verify: 'phases' } as const;
 const missing = KERNEL === 'linux' ? missingHugePages((2 * HEAP_BYTES) / HUGE) : null;
@@ -124,17 +127,18 @@ it.each([10_000, 20_000])('continue: a dense prefix is whole huge pages: of %i o
 
 describe('refused', () => {
   const AT_FLIP = [
-    ['mmap', 0],
-    ['UFFDIO_REGISTER', 0],
-    ['mmap', 1],
-    ['UFFDIO_REGISTER', 1],
+    ['mmap', 0, TRIES], // what reserves the files
+    ['mmap', 2, TRIES], // the rehearsal
+    ['UFFDIO_REGISTER', 0, TRIES],
+    ['mmap', 3, TRIES_STOPPED], // the flip
+    ['UFFDIO_REGISTER', 1, TRIES_STOPPED],
   ] as const;
   const options = { page: '2MiB', heapBytes: 8 * MIB } as const;
 
   it.each((['continue', 'copy'] as const).flatMap((mode) => AT_FLIP.map((row) => [mode, ...row] as const)))(
     '%s: %s after %i: the collection is given up, and the heap goes on',
-    async (mode, call, after) => {
-      const refuse = [{ call, errno: ENOMEM, after, times: after === 0 ? TRIES : TRIES_STOPPED }];
+    async (mode, call, after, times) => {
+      const refuse = [{ call, errno: ENOMEM, after, times }];
       await withWitnesses({ ...options, mode, refuse }, async (heap, words) => {
         const error = await rejection(heap.collect());
         expect(error).toBeInstanceOf(RefusedError);
@@ -168,6 +172,29 @@ describe('refused', () => {
     });
   });
 });
+
+it.runIf(KERNEL === 'linux').each(['continue', 'continue-warm', 'copy'] as const)(
+  '%s: somebody takes what was given back: the collection is given up, and the next one is not',
+  async (mode) => {
+    await withWitnesses({ page: '2MiB', heapBytes: HEAP_BYTES, mode }, async (heap, words) => {
+      for (let i = 0; i < 2; i++) await heap.collect();
+      const other = openKernel('linux');
+      try {
+        const bytes = HUGE * (freeHugePages() + (hugePoolFigure('nr_overcommit') as number));
+        const held = other.mmap(0, bytes, PROT_NONE, HUGE_AND_PRIVATE, -1, 0);
+        expect(held).toBeGreaterThan(0);
+        // Warm files have given nothing back.
+        if (mode !== 'continue-warm') expect(await rejection(heap.collect())).toBeInstanceOf(RefusedError);
+        await walkOn(words);
+        expect(other.munmap(held, bytes)).toBe(0);
+        expectEveryPageOnce(await heap.collect(), mode);
+        await walkOn(words);
+      } finally {
+        other.dispose();
+      }
+    });
+  },
+);
 
 const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ['a size that no page has', { page: '8KiB' }, /^page: 8KiB is no size of a page; it takes 4KiB or 2MiB$/],

@@ -4,9 +4,10 @@ import { type Comparison, compareModes } from './compare.ts';
 import { describeError, EXIT, exitCodeOf, UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
 import { interruption, unlessInterrupted } from './interrupt.ts';
-import { copyOverContinue } from './metrics/copy-over-continue.ts';
+import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts';
 import type { Call, Config } from './options.ts';
 import { print, wantsColour, writeJson } from './output.ts';
+import { requireMoving } from './page-sizes.ts';
 import { placeV8Threads } from './placement.ts';
 import { createProgress } from './progress.ts';
 import { RESULTS_SCHEMA, type Results, type ResultsConfig, type Run } from './results.ts';
@@ -31,6 +32,7 @@ export async function measureCommand(call: Call): Promise<number> {
     const prepared = await unlessInterrupted(signal, prepare(workload, call));
     for (const note of call.notes) progress.note(note);
     const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
+    requireMoving(call.config.pages, nonMovingBytes + largeBytes);
     const program = { module: workload.module, data, nonMovingBytes, largeBytes };
     const comparison = await compareModes(call.config, program, { openHeap, signal, progress });
     progress.end();
@@ -73,8 +75,16 @@ function resultsOf(
     host,
     config: resolved,
     runs,
-    summary: { copyOverContinue: copyOverContinue(runs.filter(isComplete), config.seed) },
+    summary: summaryOf(config, runs.filter(isComplete)),
     ...(failure ? { failure: failure.message } : {}),
+  };
+}
+
+function summaryOf(config: Config, runs: readonly Run[]): Results['summary'] {
+  const onFirst = runs.filter(({ page }) => page === config.page);
+  return {
+    copyOverContinue: copyOverContinue(onFirst, config.seed),
+    pageOverPage: pageOverPage(runs, config, config.seed),
   };
 }
 

@@ -1,4 +1,6 @@
 /** Modes × invocations of one workload, interleaved so that drift of the machine hits all modes alike. */
+import { formatBytes } from '../heap/errors.ts';
+import { columnsOf, nameOf } from './columns.ts';
 import { CheckError } from './errors.ts';
 import { type Measurement, measure, type OpenHeap, type Plan } from './measure.ts';
 import { seededRandom, shuffled } from './metrics/random.ts';
@@ -45,11 +47,11 @@ export async function compareModes(
   return { runs, failure: disagreement(runs) };
 }
 
-/** Invocation by invocation, the modes of each in an order that the seed decides. */
+/** Invocation by invocation, the modes of each, on pages of each size, in an order that the seed decides. */
 export function plansOf(config: Config, program: Program): readonly Plan[] {
   const random = seededRandom(config.seed);
   return Array.from({ length: config.invocations }, (_, i) => i + 1).flatMap((invocation) =>
-    shuffled(config.modes, random).map((mode) => ({ config, mode, invocation, ...program })),
+    shuffled(columnsOf(config), random).map((column) => ({ config, ...column, invocation, ...program })),
   );
 }
 
@@ -59,7 +61,7 @@ async function measureShown(
   surroundings: CompareSurroundings,
 ): Promise<Measurement> {
   const { openHeap, signal, progress } = surroundings;
-  const name = `${title}: ${plan.mode}, invocation ${plan.invocation}`;
+  const name = `${title}: ${nameOf(plan, plan.config)}, invocation ${plan.invocation}`;
   const onOpen = (collections: () => number) =>
     progress.watch(() => `${name}: ${collections()} collections (${plan.config.cycles} to measure)`);
   const began = performance.now();
@@ -81,12 +83,13 @@ function describeOutcome({ run, failure }: Measurement): string {
  */
 export function disagreement(runs: readonly Run[]): CheckError | null {
   const [first, ...others] = runs;
+  const pages = new Set(runs.map(({ page }) => page));
   for (const run of others) {
     for (const [index, mutator] of run.mutators.entries()) {
       const expected = first?.mutators[index];
       if (!first || !expected || expected.checksum === mutator.checksum) continue;
       const facts = (of: Run, { checksum, operations }: { checksum: unknown; operations: number }) =>
-        `${checksum} after ${operations} operations in ${of.mode} (invocation ${of.invocation})`;
+        `${checksum} after ${operations} operations in ${of.mode} (invocation ${of.invocation}${pages.size > 1 ? `, pages of ${formatBytes(of.page)}` : ''})`;
       return new CheckError(
         `checksums of mutator ${index} differ: ${facts(first, expected)}, ${facts(run, mutator)}; ` +
           'run again with --verify to find where the heap goes wrong',

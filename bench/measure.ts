@@ -1,6 +1,6 @@
 /** Measures one configuration once: a fresh heap, its mutators, their collections, and an end in any case. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Heap, HeapOptions, MutatorOutcome, Stall } from '../gc/index.ts';
+import type { Heap, HeapOptions, MutatorOutcome, PageSize, Stall } from '../gc/index.ts';
 import { CheckError, hasCode, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
 import { summarize } from './metrics/summary.ts';
@@ -14,6 +14,8 @@ export type OpenHeap = (options: HeapOptions) => Promise<Heap>;
 export interface Plan {
   readonly config: Config;
   readonly mode: Mode;
+  /** Bytes of a page. */
+  readonly page: number;
   /** From 1. */
   readonly invocation: number;
   readonly module: URL;
@@ -78,12 +80,13 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   }
 }
 
-function heapOptions({ config, mode, nonMovingBytes, largeBytes }: Plan): HeapOptions {
+function heapOptions({ config, mode, page, nonMovingBytes, largeBytes }: Plan): HeapOptions {
   const heapBytes = config.heap - nonMovingBytes - largeBytes;
   return {
     kernel: config.kernel,
     ...{ linux: config.linux, bits: config.bits, arch: config.arch },
     mode,
+    page: page as PageSize,
     ...{ heapBytes, nonMovingBytes, largeBytes },
     mutators: config.mutators,
     gcThreads: config.gcThreads,
@@ -132,7 +135,7 @@ interface Ending {
 
 function describeRun(
   heap: Heap,
-  { config, mode, invocation }: Plan,
+  { config, mode, page, invocation }: Plan,
   { mutators, base, failure }: Ending,
 ): Run {
   const cycles: readonly Cycle[] = heap.cycles;
@@ -140,6 +143,7 @@ function describeRun(
   return {
     kernel: config.kernel,
     mode,
+    page,
     fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
     invocation,
     cycles: measured,

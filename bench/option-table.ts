@@ -71,7 +71,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
   ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
   ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
-  ['--batch <n>', 'pages published at once; 0 publishes on demand only (default: 64)'],
+  ['--batch <n>', 'pages of 4KiB published at once; 0 publishes on demand only (default: 64)'],
   [
     '--utilization <fraction>',
     'collect when live objects are this part of what is in use (default: when room gets scarce)',
@@ -82,7 +82,10 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ],
   ['--max-free <size>', 'and the most (default: the heap)'],
   ['--period <ms>', 'collect when no collection has been for so long (default: never)'],
-  ['--page <size>', 'size of a page: 4KiB'],
+  [
+    '--page <size>',
+    'size of a page: 4KiB or 2MiB (huge pages: all modes but move); both, to compare them: 4KiB,2MiB (default: 4KiB)',
+  ],
   ['--pin <roles>', 'processors of the threads, as mutators=0,collectors=1,faults=0'],
   [
     '--v8-threads <policy>',

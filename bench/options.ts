@@ -1,6 +1,6 @@
 /** How the texts of options (option-table.ts) become a configuration. */
 import { constants } from 'node:buffer';
-import { describeFallback, type Settled, settle } from '../gc/fallback.ts';
+import { describeFallback, type Settled, settle, type Wanted } from '../gc/fallback.ts';
 import { findMode } from '../gc/modes/index.ts';
 import {
   DEFAULT_BATCH,
@@ -11,6 +11,7 @@ import {
   MOST_BATCH,
 } from '../gc/options.ts';
 import { formatBytes } from '../heap/errors.ts';
+import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { UsageError } from './errors.ts';
 import { integer } from './numbers.ts';
 import {
@@ -20,16 +21,16 @@ import {
   type RawOptions,
   VERIFY_HEAP,
 } from './option-table.ts';
+import { parsePageSizes, requirePages } from './page-sizes.ts';
 import { parsePlacement, parseV8Threads } from './placement.ts';
 import { givenOption, parseProfile } from './profile.ts';
 import type { ResultsConfig } from './results.ts';
-import { parsePages, parseSize } from './sizes.ts';
+import { parsePages } from './sizes.ts';
 import { suggestion } from './suggest.ts';
 
 /** The name of one of ours, or what a user's was loaded by. */
 export type Mode = string;
 const KERNELS = ['sim', 'linux', 'auto'] as const;
-const PAGE_BYTES = 4096;
 /** A mutator sees the heap through one view, and no view is larger. */
 const MAX_HEAP_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
 const MAX_SEED = 2 ** 32 - 1;
@@ -56,8 +57,11 @@ export interface Call {
  * @throws UsageError for a value that is wrong, KernelUnavailableError for a kernel that this host does not have
  */
 export function resolveOptions(command: CommandName, workload: string | undefined, raw: RawOptions): Call {
-  const { kernel, modes, fellBack, why } = settleFor(raw, resolveModes(command, raw));
-  const heap = heapBytes(raw.heap ?? '64MiB');
+  const pages = named('--page', () => parsePageSizes(command, raw.page ?? '4KiB'));
+  const heap = heapBytes(raw.heap ?? '64MiB', Math.max(...pages));
+  const asked = resolveModes(command, raw);
+  requirePages(asked, pages);
+  const { kernel, modes, fellBack, why } = settleFor(raw, { modes: asked, pages, heapBytes: heap });
   const config: Config = {
     command,
     workload: workload ?? DEFAULT_WORKLOAD,
@@ -74,7 +78,8 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     invocations: integer('--invocations', raw.invocations ?? (command === 'compare' ? '3' : '1'), [1, 1000]),
     batch: integer('--batch', raw.batch ?? String(DEFAULT_BATCH), [0, MOST_BATCH]),
     ...triggerOptions(raw, heap),
-    page: pageBytes(raw.page ?? '4KiB'),
+    page: pages[0] as number,
+    pages,
     order: oneOf('--order', raw.order ?? 'down', ['down', 'up'] as const),
     densePrefix: densePrefix(raw.densePrefix ?? String(DENSITY)),
     loops: oneOf('--loops', raw.loops ?? 'auto', ['auto', 'js'] as const),
@@ -96,7 +101,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
 }
 
 /** The kernel that has what all of the modes need, or modes that it can run. @throws KernelUnavailableError */
-function settleFor(raw: RawOptions, modes: readonly Mode[]): Settled {
+function settleFor(raw: RawOptions, wantedOf: Pick<Wanted, 'modes' | 'pages' | 'heapBytes'>): Settled {
   const { kernel: name = 'auto', fallback = false } = raw;
   const wanted = KERNELS.find((known) => known === name);
   if (wanted === undefined) {
@@ -107,7 +112,7 @@ function settleFor(raw: RawOptions, modes: readonly Mode[]): Settled {
   const profile = parseProfile(raw);
   if (profile !== null && wanted === 'linux')
     throw new UsageError(`${givenOption(raw)}: is of the simulated kernel; use it with --kernel sim`);
-  return settle({ kernel: wanted, modes, fallback, ...profile });
+  return settle({ kernel: wanted, fallback, ...wantedOf, ...profile });
 }
 
 /** The modes that the options name, known or not. */
@@ -142,18 +147,12 @@ function parseMode(option: string, name: string): Mode {
   );
 }
 
-function heapBytes(text: string): number {
-  const bytes = named('--heap', () => parsePages(text, PAGE_BYTES));
+function heapBytes(text: string, pageBytes: number): number {
+  const bytes = named('--heap', () => parsePages(text, pageBytes));
   if (bytes <= MAX_HEAP_BYTES) return bytes;
   throw new UsageError(
     `--heap ${text}: Node ${process.version} maps at most ${formatBytes(MAX_HEAP_BYTES)} in one view; use a smaller heap`,
   );
-}
-
-function pageBytes(text: string): number {
-  const bytes = named('--page', () => parseSize(text));
-  if (bytes !== PAGE_BYTES) throw new UsageError(`--page ${text}: the only page size so far is 4KiB`);
-  return bytes;
 }
 
 function oneOf<Name extends string>(option: string, text: string, names: readonly Name[]): Name {

@@ -88,6 +88,8 @@ export const MutatorSchema = record({
 export const RunSchema = record({
   kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
   mode: Type.String(),
+  /** Bytes of a page: what is mapped, published and given back at a time. All counts of pages are of 4 KiB. */
+  page: Type.Integer({ minimum: 1 }),
   /** The modes that were asked for and that this one runs in the place of. */
   fellBackFrom: Type.Array(Type.String()),
   /** From 1. */
@@ -149,7 +151,9 @@ export const ConfigSchema = record({
   minFree: Count,
   maxFree: Count,
   period: Type.Union([Type.Null(), Count]),
+  /** Bytes of a page: the first size, and all that were compared. */
   page: Type.Integer({ minimum: 1 }),
+  pages: Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1 }),
   /** The processor of each role's threads; null: where the scheduler likes. */
   pin: Type.Union([
     Type.Null(),
@@ -179,7 +183,12 @@ export const ResultsSchema = record({
   host: HostSchema,
   config: ConfigSchema,
   runs: Type.Array(RunSchema),
-  summary: record({ copyOverContinue: Type.Record(Type.String(), RatioSchema) }),
+  summary: record({
+    /** On pages of the first size. */
+    copyOverContinue: Type.Record(Type.String(), RatioSchema),
+    /** Of each mode: pages of the second size over the first, where two are compared. */
+    pageOverPage: Type.Record(Type.String(), Type.Record(Type.String(), RatioSchema)),
+  }),
   /** What ended the runs early or did not hold, as its message; absent if all is well. */
   failure: Type.Optional(Type.String()),
 });

@@ -4,6 +4,8 @@ import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { describeFallback } from '../gc/fallback.ts';
 import { formatBytes } from '../heap/errors.ts';
+import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { type Column, columnsOf, nameOf, referenceOf, runsIn } from './columns.ts';
 import { formatNumber, type Row, rowsOf } from './figures.ts';
 import { NO_BOX } from './no-box.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
@@ -17,15 +19,18 @@ export function renderResults(results: Results, colour: boolean): string {
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_, text) => text;
   const { config, runs, summary } = results;
-  const ratios = Object.entries(summary.copyOverContinue);
   return [
     ...headline(config, runs).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
     renderTable(config, runs, paint),
     ...lostEvents(runs),
-    ...(ratios.length > 0
-      ? ['', 'COPY over CONTINUE, with 95 % intervals (bootstrap):', renderRatios(ratios)]
-      : []),
+    ...renderRatios(`COPY over CONTINUE${onPages(config)}`, summary.copyOverContinue),
+    ...config.modes.flatMap((mode) =>
+      renderRatios(
+        `${mode}, ${sizes(config.pages.toReversed(), ' over ')}`,
+        summary.pageOverPage[mode] ?? {},
+      ),
+    ),
   ].join('\n');
 }
 
@@ -57,15 +62,33 @@ function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
       ? ["invariants asserted between phases: pauses are not the collector's"]
       : []),
   ];
-  const compared = config.modes.includes('copy') && config.modes.length > 1;
+  const reference = referenceShown(config);
   return [
     `${config.workload}${parameters.length > 0 ? ` (${parameters.join(', ')})` : ''}, ${kernel}`,
-    `heap ${formatBytes(config.heap)}, ${formatBytes(config.liveBytes)} live, ${counts.join(', ')}`,
+    `heap ${formatBytes(config.heap)}${inPages(config)}, ${formatBytes(config.liveBytes)} live, ${counts.join(', ')}`,
     ...config.fellBack.map(describeFallback),
     `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, 'collection')}` +
-      (compared ? '; in parentheses the ratio to COPY' : ''),
+      (reference === null ? '' : `; in parentheses the ratio to ${reference}`),
   ];
 }
+
+/** What figures are shown as ratios to, if they are. */
+function referenceShown(config: ResultsConfig): string | null {
+  if (config.pages.length > 1) return `pages of ${formatBytes(config.page)}`;
+  return config.modes.includes('copy') && config.modes.length > 1 ? 'COPY' : null;
+}
+
+/** The sizes of pages, where they are not just the usual one. */
+function inPages({ pages }: ResultsConfig): string {
+  const isUsual = pages.length === 1 && pages[0] === PAGE_BYTES;
+  return isUsual ? '' : ` in pages of ${sizes(pages, ' and ')} (counted by ${formatBytes(PAGE_BYTES)})`;
+}
+
+function onPages({ pages, page }: ResultsConfig): string {
+  return pages.length === 1 ? '' : ` on pages of ${formatBytes(page)}`;
+}
+
+const sizes = (pages: readonly number[], between: string) => pages.map(formatBytes).join(between);
 
 /** Which simulated kernel, if that was said. */
 function asSaid({ linux, bits, arch }: ResultsConfig): string {
@@ -89,40 +112,44 @@ function plural(count: number, noun: string): string {
 }
 
 function renderTable(config: ResultsConfig, runs: readonly Run[], paint: Paint): string {
-  const modes = config.modes;
-  const table = plainTable(modes.length);
+  const columns = columnsOf(config);
+  const table = plainTable(columns.length);
   const label = config.kernel === 'sim' ? ' (simulated)' : '';
-  table.push(['', ...modes.map((mode) => paint('bold', `${mode}${label}`))]);
+  table.push(['', ...columns.map((column) => paint('bold', `${nameOf(column, config)}${label}`))]);
   for (const row of rowsOf(runs)) {
-    table.push([row.label, ...modes.map((mode) => renderCell(row, mode, { modes, runs, paint }))]);
+    table.push([row.label, ...columns.map((column) => renderCell(row, column, { config, runs, paint }))]);
   }
   return withoutTrailingSpaces(table.toString());
 }
 
-interface Columns {
-  readonly modes: readonly string[];
+interface Shown {
+  readonly config: ResultsConfig;
   readonly runs: readonly Run[];
   readonly paint: Paint;
 }
 
-function renderCell(row: Row, mode: string, { modes, runs, paint }: Columns): string {
-  const valueIn = (of: string) => row.value(runs.filter((run) => run.mode === of));
-  const value = valueIn(mode);
+function renderCell(row: Row, column: Column, { config, runs, paint }: Shown): string {
+  const valueIn = (of: Column) => row.value(runsIn(runs, of));
+  const value = valueIn(column);
   const shown = value === null ? '–' : row.format(value);
-  if (mode === 'copy' || !modes.includes('copy')) return shown;
-  const copy = valueIn('copy');
-  const ratio = value === null || copy === null || copy === 0 ? '–' : formatNumber(value / copy);
+  const reference = referenceOf(column, config);
+  if (reference === null) return shown;
+  const base = valueIn(reference);
+  const ratio = value === null || base === null || base === 0 ? '–' : formatNumber(value / base);
   return `${shown} ${paint('dim', `(${ratio})`)}`;
 }
 
-function renderRatios(ratios: readonly (readonly [string, Ratio])[]): string {
+/** A headed table; nothing of no ratios. */
+function renderRatios(title: string, byMetric: Readonly<Record<string, Ratio>>): readonly string[] {
+  const ratios = Object.entries(byMetric);
+  if (ratios.length === 0) return [];
   const table = plainTable(2);
   for (const [metric, { ratio, low95, high95 }] of ratios) {
     const interval =
       low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
     table.push([metric, ratio === null ? '–' : formatNumber(ratio), interval]);
   }
-  return withoutTrailingSpaces(table.toString());
+  return ['', `${title}, with 95 % intervals (bootstrap):`, withoutTrailingSpaces(table.toString())];
 }
 
 /** A label column, and that many columns of figures to the right of it. */

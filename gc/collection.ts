@@ -188,7 +188,7 @@ function flipTo(c: Collector, plan: CompactionPlan | RefusedError, black: Ref): 
     return refused;
   }
   c.checker?.flipped?.(pages, black);
-  const reclaiming = beginReclaiming(pages);
+  const reclaiming = beginReclaiming(pages, c.maker.unit);
   if (!c.maker.mode.concurrent) compactStopped(c, pages, reclaiming);
   return { black, plan, pages, reclaiming };
 }
@@ -271,7 +271,7 @@ function verifyStopped({ maker, tables }: Collector, when: string): void {
 }
 
 function end({ maker, tables, trigger }: Collector, number: number, before: number, pages: FlipPages): void {
-  maker.events.emit(EVENT.cycleEnd, untouchedIn(tables, 0, pages.used), number);
+  maker.events.emit(EVENT.cycleEnd, untouchedIn(tables, 0, pages.used, maker.unit), number);
   const usedPages = topPage(tables);
   const allocatedPages = pages.old - before + usedPages - pages.used;
   setNonMovingTriggers(tables);

@@ -29,9 +29,10 @@ export function noteUpdated({ maker, tables, cycle }: Collector, { nonMoving }: 
   maker.events.emit(EVENT.largePages, pagesOf(large), number, pagesOf(raw));
 }
 
-/** Pages of [first, end) that are made and were not published. */
-export function untouchedIn({ pageStates }: HeapTables, first: number, end: number): number {
+/** Pages of [first, end) that are made and were not published; so many are published together. */
+export function untouchedIn({ pageStates }: HeapTables, first: number, end: number, unit = 1): number {
   let pages = 0;
-  for (let page = first; page < end; page++) if (stateOf(pageStates, page) === PAGE.processed) pages++;
+  for (let page = first; page < end; page += unit)
+    if (stateOf(pageStates, page) === PAGE.processed) pages += Math.min(unit, end - page);
   return pages;
 }

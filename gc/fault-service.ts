@@ -11,7 +11,7 @@ import { fetchAdd, loadAcquire } from '../uffd/sync.ts';
 import type { Userfaultfd } from '../uffd/userfaultfd.ts';
 import { CYCLE, enterWork, leaveWork } from './cycle.ts';
 import { EVENT } from './events.ts';
-import { beginCycle, type Maker, makePage, noteMade, publishFrom, watchedPages } from './maker.ts';
+import { beginCycle, type Maker, makeUnit, noteMade, publishFrom, watchedPages } from './maker.ts';
 import { advance, PAGE, stateOf, tryAdvance } from './page-state.ts';
 
 /** What a fault thread serves. */
@@ -84,7 +84,7 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
       return true;
     case PAGE.published:
       // An old message: whoever sent it must not sleep on a page that is there.
-      uffd.wake(heap + page * PAGE_BYTES, PAGE_BYTES);
+      uffd.wake(heap + page * PAGE_BYTES, maker.unit * PAGE_BYTES);
       return true;
     default:
       return true; // wanted, faultProcessing, publishing: their owner's ioctl wakes the mutator
@@ -92,9 +92,9 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
 }
 
 function makeAndPublish(maker: Maker, page: number): true {
-  makePage(maker, page, page);
+  const made = makeUnit(maker, page, page);
   advance(maker.tables.pageStates, page, PAGE.faultProcessing, PAGE.publishing);
-  noteMade(maker, page, 1);
+  noteMade(maker, page, made);
   publishFrom(maker, page, publishLimit(maker, page), page);
   return true;
 }

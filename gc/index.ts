@@ -12,7 +12,7 @@ export { type Heap, type MutatorHandle, type MutatorOutcome, openHeap } from './
 export { INVARIANTS, InvariantError, type InvariantName } from './invariants/named.ts';
 export { HeapTooLargeError } from './machine-size.ts';
 export { MODES, type ModeName } from './modes/index.ts';
-export type { HeapOptions } from './options.ts';
+export type { HeapOptions, PageSize } from './options.ts';
 export type { CycleRecord, PauseRecord } from './records.ts';
 export { RefusedError } from './refusals.ts';
 export type { RefusableCall, Refusal } from './refuse.ts';

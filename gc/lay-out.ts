@@ -28,6 +28,7 @@ import { makeRefusals } from './refuse.ts';
 import type { HeapLinks } from './threads/boot.ts';
 import { tracerBytes } from './trace.ts';
 import { setFirstTrigger, type TriggerPolicy } from './trigger.ts';
+import { roundUpTo } from './units.ts';
 
 /** Size of a thread-local allocation buffer. */
 const TLAB_PAGES = 8;
@@ -36,14 +37,15 @@ const TLAB_PAGES = 8;
 export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapLinks } {
   const { heapBytes, nonMovingBytes, largeBytes, largeObjectBytes, mutators, rootSlots, weakHandles } =
     options;
-  const mode = modeNamed(options.mode);
+  const mode = modeNamed(options.mode, options.page);
+  const unit = mode.unitPages ?? 1;
   const helpers = options.gcThreads - 1;
   const needed: Reservation = {
     // Each part of the large-object space has addresses for all of it.
     ...{ heapBytes, nonMovingBytes: nonMovingBytes + largeBytes, rawBytes: largeBytes },
     spanBytes: heapBytes + nonMovingBytes + largeBytes,
     threads: options.gcThreads + options.faultThreads,
-    batch: Math.max(1, options.batch),
+    batch: roundUpTo(Math.max(1, options.batch), unit),
     tablesBytes: 0,
   };
   const kernel = openMachine(options, mode, needed);
@@ -75,7 +77,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
   storeRelease(openCycle(cycle), CYCLE.faultThreads, options.faultThreads);
   const links: HeapLinks = {
     kernel: kernel.handle(),
-    mode: options.mode,
+    ...{ mode: options.mode, page: options.page },
     ranges,
     ...watch,
     geometry,
@@ -85,7 +87,7 @@ export function layOut(options: ResolvedOptions): { kernel: Kernel; links: HeapL
     markPool: allocateMarkPool(),
     modeWords: allocateShared(4 * MODE_WORDS),
     // Where a page that nobody publishes is lost, "on demand only" is one page a call.
-    batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : options.batch,
+    batch: mode.concurrent && !mode.untouchedStay ? reservation.batch : roundUpTo(options.batch, unit),
     order: options.order,
     helpers,
     verify: options.verify !== false,
@@ -138,6 +140,7 @@ function openMachine(options: ResolvedOptions, mode: MappingMode, reservation: R
   try {
     return openKernel(options.kernel, {
       ...machineSize(mode, reservation),
+      hugePages: mode.poolPages?.(reservation.heapBytes) ?? 0,
       ...{ populate, lacks, ...profile },
       linear: options.loops === 'auto',
     });

@@ -5,7 +5,7 @@
 import type { HeapTables } from '../heap/layout.ts';
 import { isKept, nonMovingBegin } from '../heap/non-moving.ts';
 import { SyscallError } from '../uffd/errno.ts';
-import { PAGE_BYTES, type PageView } from '../uffd/kernel.ts';
+import { PAGE_BYTES, PAGE_WORDS, type PageView } from '../uffd/kernel.ts';
 import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 import type { Compiled } from './compiled.ts';
 import { CYCLE, type PageRange } from './cycle.ts';
@@ -15,6 +15,7 @@ import type { MappedThread, MappingMode } from './modes/mode.ts';
 import { advance, PAGE, tryAdvance } from './page-state.ts';
 import { insistThrown, makePatience, type Patience } from './patience.ts';
 import { asLost, mayPass, RefusedError } from './refusals.ts';
+import { roundUpTo } from './units.ts';
 
 export interface Maker {
   readonly mode: MappingMode;
@@ -29,6 +30,8 @@ export interface Maker {
   readonly fill: FillPage;
   /** What `fill` reads; {@link beginCycle} renews it. */
   readonly sources: PageSources;
+  /** Pages that are published together: the mode's. */
+  readonly unit: number;
   /** Whether pages are claimed from the bottom up. */
   readonly ascends: boolean;
   /** Absent or null: its loops run in JavaScript. */
@@ -36,7 +39,7 @@ export interface Maker {
 }
 
 /** `ascends` is for concurrent modes to say (default false). */
-type Parts = Omit<Maker, 'fill' | 'sources' | 'patience' | 'ascends'> & {
+type Parts = Omit<Maker, 'fill' | 'sources' | 'patience' | 'ascends' | 'unit'> & {
   readonly patience?: Patience;
   readonly ascends?: boolean;
 };
@@ -57,7 +60,7 @@ export function makeMaker(parts: Parts): Maker {
   };
   const ascends = !parts.mode.concurrent || (parts.ascends ?? false);
   const fill = makeFillPage(parts.tables, sources, parts.compiled?.pages);
-  return { ...parts, patience, ascends, sources, fill };
+  return { ...parts, patience, ascends, sources, fill, unit: parts.mode.unitPages ?? 1 };
 }
 
 /** Takes over the figures of the collection under way. The caller is inside enterWork, or is a compactor. */
@@ -106,6 +109,26 @@ export function makePage(
 ): void {
   const at = roomFor(maker, page, batchFirst, isAnew);
   maker.fill(page, maker.thread.target(page, isAnew), at);
+}
+
+/**
+ * Makes the pages that are published together, of which this thread has claimed the first. Answers how many are in use: above
+ * the last one of these, where mutators allocate already, all is zero.
+ */
+export function makeUnit(maker: Maker, first: number, batchFirst: number): number {
+  const inUse = inUseOf(maker, first, first + maker.unit);
+  for (let page = first; page < first + inUse; page++) makePage(maker, page, batchFirst);
+  for (let page = first + inUse; page < first + maker.unit; page++) {
+    const at = roomFor(maker, page, batchFirst, true);
+    maker.thread.target(page, true).fill(0, at, at + PAGE_WORDS);
+  }
+  return inUse;
+}
+
+/** How many of pages [first, end), whole units of them, are in use. */
+function inUseOf({ cycle, tables, unit }: Maker, first: number, end: number): number {
+  if (unit === 1 || first >= tables.pages) return end - first;
+  return Math.min(end, loadAcquire(cycle, CYCLE.usedPages)) - first;
 }
 
 /** Whether what lies where the page will be made is not needed: it is not made from that. */
@@ -157,21 +180,23 @@ function insistAfter<T>({ patience }: Maker, thrown: unknown, call: () => T): T 
  * (below `end`) that it can claim: one ioctl for all. The page somebody may wait for goes first.
  */
 export function publishFrom(maker: Maker, page: number, end: number, batchFirst: number): void {
-  const { pageStates } = maker.tables;
-  let next = page + 1;
+  const { tables, unit } = maker;
+  const { pageStates } = tables;
+  let next = page + unit;
   // Ascending, and stopping at the first page that another thread has: what is claimed is one run.
-  while (next < end && tryAdvance(pageStates, next, PAGE.processed, PAGE.publishing)) next++;
+  while (next < end && tryAdvance(pageStates, next, PAGE.processed, PAGE.publishing)) next += unit;
   publishRun(maker, page, next, batchFirst);
 }
 
 /** Maps [first, end), and repeats what was done in part; or leaves it to the end of the watch. */
 function publishRun(maker: Maker, first: number, end: number, batchFirst: number): void {
   const reached = isDeferring(maker) ? first : mapRun(maker, first, end, batchFirst);
-  for (let page = reached; page < end; page++)
+  for (let page = reached; page < end; page += maker.unit)
     advance(maker.tables.pageStates, page, PAGE.publishing, PAGE.processed);
   if (reached === first) return;
   const kind = first < maker.tables.pages ? EVENT.published : EVENT.publishedNonMoving;
-  maker.events.emit(kind, reached - first, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+  const pages = inUseOf(maker, first, reached);
+  maker.events.emit(kind, pages, loadAcquire(maker.cycle, CYCLE.number), maker.role);
 }
 
 /** Whether CONTINUE was refused for good in this collection: the end of the watch maps what is made. */
@@ -181,12 +206,13 @@ export function isDeferring({ cycle }: Maker): boolean {
 
 /** Answers how far it got: to `end`, unless the kernel refuses and the rest can wait. @throws RefusedError */
 function mapRun(maker: Maker, first: number, end: number, batchFirst: number): number {
-  const { pageStates } = maker.tables;
+  const { tables, unit } = maker;
+  const { pageStates } = tables;
   let refused = 0;
   for (let page = first; page < end; ) {
     const { done, errno } = maker.thread.publish(page, end - page, batchFirst);
-    for (let left = done / PAGE_BYTES; left > 0; left--) {
-      advance(pageStates, page++, PAGE.publishing, PAGE.published);
+    for (const reached = page + done / PAGE_BYTES; page < reached; page += unit) {
+      advance(pageStates, page, PAGE.publishing, PAGE.published);
     }
     // What has stopped it half way will say so when asked for the rest, if it still does.
     if (errno === 0 || done > 0) refused = 0;
@@ -215,7 +241,7 @@ export function noteMade(maker: Maker, page: number, made: number): void {
 }
 
 /** The pages, those that move or those that do not, among which `page` is one that this collection may make. */
-export function watchedPages({ cycle, tables }: Maker, page: number): PageRange {
-  if (page < tables.pages) return { first: 0, end: loadAcquire(cycle, CYCLE.usedPages) };
+export function watchedPages({ cycle, tables, unit }: Maker, page: number): PageRange {
+  if (page < tables.pages) return { first: 0, end: roundUpTo(loadAcquire(cycle, CYCLE.usedPages), unit) };
   return { first: tables.pages, end: tables.pages + loadAcquire(cycle, CYCLE.nonMovingPages) };
 }

@@ -1,6 +1,6 @@
 /** How a heap is opened, and what is assumed where nothing is said. */
 import { LARGE_OBJECT_BYTES } from '../heap/layout.ts';
-import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../uffd/kernel.ts';
 import type { ProfileOptions } from '../uffd/open.ts';
 import { type FellBack, settle } from './fallback.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
@@ -27,6 +27,12 @@ export interface HeapOptions {
   /** Word size of that kernel (default 64), and its architecture (default `x86_64`). */
   readonly bits?: 32 | 64 | undefined;
   readonly arch?: string | undefined;
+  /**
+   * Size of the heap's pages (default 4 KiB): of 2 MiB, huge pages, faults are fewer and stalls longer. For all modes but `move`,
+   * without spaces whose objects do not move. On linux they come out of the pool that `sysctl
+   * vm.nr_hugepages` sets: twice the heap, in `stw` once. Pages are counted by 4 KiB everywhere all the same.
+   */
+  readonly page?: PageSize;
   /** Capacity of the moving space in bytes: a multiple of the page size. */
   readonly heapBytes: number;
   /** Capacity of the non-moving space beside it, for `allocNonMoving`: a multiple of the page size (default 0). */
@@ -43,7 +49,7 @@ export interface HeapOptions {
   /** Compactors, the collector among them (default 1). */
   readonly gcThreads?: number;
   readonly faultThreads?: number;
-  /** Pages a publishing ioctl (default 64); 0: on demand only. */
+  /** Pages of 4 KiB a publishing ioctl, whole pages at the least (default 64); 0: on demand only. */
   readonly batch?: number;
   /**
    * The order in which compactors take pages: from the top down, so that from-space can be given back as they go and what
@@ -104,6 +110,9 @@ export const LEAST_DENSITY = 0.5;
 const MIN_FREE_PART = 32;
 export const MAX_PERIOD_MS = 24 * 3600 * 1000;
 
+/** In bytes, or as the command line has them. */
+export type PageSize = '4KiB' | '2MiB' | typeof PAGE_BYTES | typeof HUGE_PAGE_BYTES;
+
 /** Processors for threads: of mutators, of compactors (the collector among them), of fault threads. */
 export interface Pinning {
   readonly mutators?: number;
@@ -112,8 +121,10 @@ export interface Pinning {
 }
 
 /** {@link HeapOptions} with everything said. */
-export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel' | keyof ProfileOptions>> & {
+export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel' | 'page' | keyof ProfileOptions>> & {
   readonly kernel: 'sim' | 'linux';
+  /** In bytes. */
+  readonly page: number;
   readonly profile: ProfileOptions;
   readonly fellBack: FellBack | null;
 };
@@ -124,10 +135,12 @@ export type ResolvedOptions = Required<Omit<HeapOptions, 'kernel' | keyof Profil
  * @throws KernelUnavailableError for the linux kernel where it is not to be had, or a simulated one that has not enough
  */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
-  const { mode: wanted = 'continue', kernel = 'auto', fallback = false, lacks = [] } = options;
+  const { mode: wanted = 'continue', kernel = 'auto', fallback = false, lacks = [], heapBytes } = options;
   const { linux, bits, arch, ...others } = options;
   const profile: ProfileOptions = { linux, bits, arch };
-  const settled = settle({ kernel, modes: [wanted], fallback, lacks, ...profile });
+  const page = pageBytes(options.page ?? PAGE_BYTES);
+  if (page !== PAGE_BYTES) requireHuge(options);
+  const settled = settle({ kernel, modes: [wanted], fallback, lacks, pages: [page], heapBytes, ...profile });
   const [mode = wanted] = settled.modes;
   const resolved: ResolvedOptions = {
     gcThreads: 1,
@@ -150,7 +163,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     maxFreeBytes: options.heapBytes,
     periodMs: null,
     ...others,
-    ...{ mode, fallback, lacks, profile },
+    ...{ mode, fallback, lacks, profile, page },
     kernel: settled.kernel,
     fellBack: settled.fellBack[0] ?? null,
   };
@@ -167,7 +180,27 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireOneOf('loops', resolved.loops, ['auto', 'js']);
   requireOneOf('order', resolved.order, ['down', 'up']);
   // Where nobody faults, nobody serves faults.
-  return modeNamed(mode).concurrent ? resolved : { ...resolved, faultThreads: 0 };
+  return modeNamed(mode, page).concurrent ? resolved : { ...resolved, faultThreads: 0 };
+}
+
+const PAGE_SIZES: Readonly<Record<string, number>> = { '4KiB': PAGE_BYTES, '2MiB': HUGE_PAGE_BYTES };
+
+function pageBytes(page: PageSize): number {
+  const bytes = PAGE_SIZES[page] ?? Object.values(PAGE_SIZES).find((size) => size === page);
+  if (bytes !== undefined) return bytes;
+  throw new RangeError(
+    `page: ${page} is no size of a page; it takes ${Object.keys(PAGE_SIZES).join(' or ')}`,
+  );
+}
+
+/** What a heap of huge pages can be. */
+function requireHuge({ heapBytes, nonMovingBytes = 0, largeBytes = 0 }: HeapOptions): void {
+  requireWhole('heapBytes', heapBytes / HUGE_PAGE_BYTES, 1, MOST_PAGES / 512, 'pages of 2 MiB');
+  const [name] = Object.entries({ nonMovingBytes, largeBytes }).find(([, bytes]) => bytes !== 0) ?? [];
+  if (name !== undefined)
+    throw new RangeError(
+      `page: a heap of 2 MiB pages has no such space; leave ${name} out, or use page 4KiB`,
+    );
 }
 
 /** Bytes that a heap may grow by in any case, where nothing is said: whole pages. */

@@ -1,6 +1,7 @@
 /** Opening a kernel: a new machine, or a thread's way into one that another thread opened. */
 import { featureNames, UFFD_FEATURE_MINOR_SHMEM } from './abi.ts';
 import type { Kernel, KernelHandle } from './kernel.ts';
+import { missingHugePages } from './linux/huge-pool.ts';
 import { linuxKernel, openLinuxMachine } from './linux/kernel.ts';
 import type { Libc } from './linux/libc.ts';
 import { attachMachine as attachLinuxMachine } from './linux/machine.ts';
@@ -137,15 +138,17 @@ export interface KernelChoice {
 }
 
 /**
- * What `auto` comes to: the real kernel where it has these features (UFFD_FEATURE_*), else the simulated one.
+ * What `auto` comes to: the real kernel where it has these features (UFFD_FEATURE_*), and so many huge pages that are free,
+ * else the simulated one.
  * @throws KernelUnavailableError for `linux` where `auto` would not choose it
  */
 export function chooseKernel(
   wanted: 'sim' | 'linux' | 'auto',
   need: Need = UFFD_FEATURE_MINOR_SHMEM,
+  hugePages = 0,
 ): KernelChoice {
   if (wanted === 'sim') return { kernel: 'sim', why: 'as asked' };
-  const missing = missingFor(need);
+  const missing = missingFor(need) ?? missingHugePages(hugePages);
   if (missing === null) return { kernel: 'linux', why: whyLinux(need) };
   if (wanted === 'linux') throw new KernelUnavailableError(missing);
   return { kernel: 'sim', why: missing.why };

@@ -2,40 +2,29 @@
  * The real kernel's pool of huge pages, as a program finds it: as many free as the simulated machine has, so that both run out
  * at once. What is free beyond is reserved here, and one process of ours at a time may do so.
  */
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import * as u from '../../uffd/index.ts';
+import { freeHugePages, hugePoolFigure, tooFewHugePages } from '../../uffd/linux/huge-pool.ts';
 import { HUGE_POOL } from './program.ts';
 
-const POOL = '/sys/kernel/mm/hugepages/hugepages-2048kB/';
 const PATIENCE_MS = 60_000;
 const PAUSE_MS = 50;
 
 /** Readies the pool, up to the end of this process. null, or why it cannot be had and what to do about it. */
 export async function claimHugePool(kernel: u.Kernel): Promise<string | null> {
-  const free = (figure('free') ?? 0) - (figure('resv') ?? 0);
+  const free = freeHugePages();
   if (free < HUGE_POOL) return tooFew(free);
-  if ((figure('nr_overcommit') ?? 0) > 0)
+  if ((hugePoolFigure('nr_overcommit') ?? 0) > 0)
     return 'huge pages are overcommitted: sysctl vm.nr_overcommit_hugepages=0';
   if (!(await isAlone()))
     return 'another process of minorfault has the huge pages: run it again when that has ended';
   return reserveBut(kernel, HUGE_POOL);
 }
 
-/** null where the kernel has none of that size. */
-function figure(name: string): number | null {
-  try {
-    return Number(readFileSync(`${POOL}${name}_hugepages`, 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
 function tooFew(free: number): string {
-  const total = figure('nr');
-  if (total === null) return 'this kernel has no huge pages of 2 MiB: boot one with CONFIG_HUGETLBFS';
-  return `${free} huge pages are free, and ${HUGE_POOL} are needed; as root: sysctl vm.nr_hugepages=${total + HUGE_POOL - free}`;
+  const { why, remedy } = tooFewHugePages(HUGE_POOL, free);
+  return `${why}; ${remedy}`;
 }
 
 /** Waits until nobody else holds the name, which ends with the process that does. */
@@ -60,7 +49,7 @@ function holdName(): Promise<boolean> {
 
 /** Reserves what is free but for so many pages. */
 function reserveBut(kernel: u.Kernel, pages: number): string | null {
-  const free = (figure('free') ?? 0) - (figure('resv') ?? 0);
+  const free = freeHugePages();
   if (free < pages) return tooFew(free);
   if (free === pages) return null;
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_HUGETLB | u.MAP_HUGE_2MB;

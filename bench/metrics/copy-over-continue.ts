@@ -1,4 +1,5 @@
-/** The headline: each metric of COPY over the same of CONTINUE. */
+/** The headline: each metric of COPY over the same of CONTINUE; and of one size of pages over another. */
+import { type Compared, runsIn } from '../columns.ts';
 import type { Cycle, Ratio, Run } from '../results.ts';
 import { ratioOfMedians } from './bootstrap.ts';
 import { maxOf } from './summary.ts';
@@ -33,15 +34,43 @@ export const METRICS: Readonly<Record<string, Extract>> = {
 
 /** Ratio of every metric, or nothing unless both modes were run. */
 export function copyOverContinue(runs: readonly Run[], seed: number): Record<string, Ratio> {
-  const copies = runs.filter((run) => run.mode === 'copy');
-  const continues = runs.filter((run) => run.mode === 'continue');
-  if (copies.length === 0 || continues.length === 0) return {};
+  const of = (mode: string) => runs.filter((run) => run.mode === mode);
+  return ratiosOf(METRICS, of('copy'), of('continue'), seed);
+}
+
+/** What larger pages are about, beside all else: userfaults, and calls that publish. */
+const PAGE_METRICS: typeof METRICS = {
+  ...METRICS,
+  stallMaxUs: (run) => run.mutators.map((mutator) => mutator.longestStallsUs.p50),
+  userfaults: (run) => run.cycles.map(({ faults }) => faults.missing + faults.minor),
+};
+
+/** Ratios of each mode's metrics, on pages of the second size over the first; nothing unless there are two. */
+export function pageOverPage(
+  runs: readonly Run[],
+  { modes, pages: [first, second] }: Compared,
+  seed: number,
+): Record<string, Record<string, Ratio>> {
+  if (first === undefined || second === undefined) return {};
+  const ratios = (mode: string) =>
+    ratiosOf(PAGE_METRICS, runsIn(runs, { mode, page: second }), runsIn(runs, { mode, page: first }), seed);
+  return Object.fromEntries(modes.map((mode) => [mode, ratios(mode)]));
+}
+
+/** Nothing unless there are runs of both. */
+function ratiosOf(
+  metrics: typeof METRICS,
+  over: readonly Run[],
+  under: readonly Run[],
+  seed: number,
+): Record<string, Ratio> {
+  if (over.length === 0 || under.length === 0) return {};
   const samples = (of: readonly Run[], extract: Extract) =>
     of.map((run) => extract(run).filter((value) => value !== null));
   return Object.fromEntries(
-    Object.entries(METRICS).map(([name, extract]) => [
+    Object.entries(metrics).map(([name, extract]) => [
       name,
-      ratioOfMedians(samples(copies, extract), samples(continues, extract), seed),
+      ratioOfMedians(samples(over, extract), samples(under, extract), seed),
     ]),
   );
 }

@@ -10,6 +10,7 @@ import type { Maker } from '../maker.ts';
 import type { MappingMode } from '../modes/mode.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import type { FlipPages } from '../phases/flip.ts';
+import { roundDownTo } from '../units.ts';
 import { assertThat } from './named.ts';
 
 const LOG_PAGE_CHUNKS = LOG_PAGE_GRANULES - LOG_CHUNK_GRANULES;
@@ -18,12 +19,12 @@ const LOG_PAGE_CHUNKS = LOG_PAGE_GRANULES - LOG_CHUNK_GRANULES;
  * D5: from-space pages from `first` on are about to be given back. Cannot check: a page in a compactor's own buffer that is
  * wanted; it may have been asked for once it was made.
  */
-export function assertUnneeded({ tables, sources, cycle, mode }: Maker, first: number): void {
+export function assertUnneeded({ tables, sources, cycle, mode, unit }: Maker, first: number): void {
   const { compactedPages, blackBegin, blackSlide } = sources;
   const used = loadAcquire(cycle, CYCLE.usedPages);
   const slid = blackSlide >>> LOG_PAGE_GRANULES;
   for (let page = 0; page < used; page++) {
-    const state = stateOf(tables.pageStates, page);
+    const state = stateOf(tables.pageStates, roundDownTo(page, unit));
     if (state === PAGE.processed || state === PAGE.publishing || state === PAGE.published) continue;
     if (state === PAGE.wanted && !mode.anyonePublishes) continue;
     const last = page < compactedPages ? lastSource(tables, page, compactedPages, blackBegin) : page + slid;
@@ -71,7 +72,7 @@ export function assertUnwatched(
     const isDone = state === PAGE.published || (state === PAGE.processed && mode.untouchedStay);
     assertThat('E2', isDone, () => `page ${page} is in state ${state} at the end of the watch`);
   };
-  for (let page = 0; page < used; page++) look(page);
+  for (let page = 0; page < used; page += mode.unitPages ?? 1) look(page);
   for (let page = tables.pages; page < tables.pages + nonMoving; page++) look(page);
 }
 

@@ -7,11 +7,11 @@
  * only what mutators will allocate from: it is zeroed before the pause, through the alias, beside the mutators.
  */
 import { PAGE_BYTES, PAGE_WORDS } from '../../uffd/kernel.ts';
-import { attachFiles, continueMode } from './continue.ts';
+import { type AttachedFiles, attachFiles, continueMode } from './continue.ts';
 import type { MappedThread, MappingMode, ThreadContext } from './mode.ts';
 
-function attach(context: ThreadContext): MappedThread {
-  const { thread, files, alias } = attachFiles(context);
+/** The thread's use of the two files, but that they keep their pages. */
+export function keepWarm(context: ThreadContext, { thread, files, alias }: AttachedFiles): MappedThread {
   const pages = context.ranges.heapBytes / PAGE_BYTES;
   // Pages of each file that have been written; only the collector, which is one thread, looks at it.
   const written = new Map<number, number>();
@@ -39,4 +39,8 @@ function attach(context: ThreadContext): MappedThread {
   };
 }
 
-export const continueWarmMode: MappingMode = { ...continueMode, name: 'continue-warm', attach };
+export const continueWarmMode: MappingMode = {
+  ...continueMode,
+  name: 'continue-warm',
+  attach: (context) => keepWarm(context, attachFiles(context)),
+};

@@ -33,6 +33,7 @@ import {
 } from '../../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES, type PageView } from '../../uffd/kernel.ts';
 import { allOrNothing } from '../refusals.ts';
+import { roundUpTo } from '../units.ts';
 import {
   allBytes,
   checked,
@@ -48,7 +49,7 @@ import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } fr
 import { endOfRun } from './swaps.ts';
 import { filePages, fixedParts, type TwoFiles, trackFiles } from './two-files.ts';
 
-const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
+export const MISSING_AND_MINOR = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR;
 const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
 function reserve(kernel: Kernel, r: Reservation): Ranges {
@@ -80,8 +81,8 @@ function reserve(kernel: Kernel, r: Reservation): Ranges {
   return ranges;
 }
 
-function makeFile(kernel: Kernel, name: string, length: number): number {
-  const fd = checked('memfd_create', kernel.memfd_create(name, 0));
+export function makeFile(kernel: Kernel, name: string, length: number, flags = 0): number {
+  const fd = checked('memfd_create', kernel.memfd_create(name, flags));
   checked('ftruncate', kernel.ftruncate(fd, length), { fd, length });
   return fd;
 }
@@ -94,7 +95,20 @@ export interface AttachedFiles {
   readonly alias: (side: number) => PageView;
 }
 
-export function attachFiles(context: ThreadContext): AttachedFiles {
+/** How the files are used. */
+export interface FileUse {
+  /** {@link MappingMode.unitPages} */
+  readonly unitPages: number;
+  /** UFFDIO_REGISTER_MODE_* */
+  readonly watch: number;
+}
+
+const SMALL_PAGES: FileUse = { unitPages: 1, watch: MISSING_AND_MINOR };
+
+export function attachFiles(
+  context: ThreadContext,
+  { unitPages, watch }: FileUse = SMALL_PAGES,
+): AttachedFiles {
   const { kernel, uffd, ranges, side, shared } = context;
   const { heap, heapBytes, spanBytes } = ranges;
   const [retired, stage] = [ranges.retired as number, ranges.stage as number];
@@ -114,12 +128,12 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
     prefixOf: files.staying,
     ready: (_compactedPages, prefixPages) => files.ready(prefixPages),
     flip(used, nonMoving) {
-      const parts = watchedParts(ranges, used, nonMoving);
+      const parts = watchedParts(ranges, roundUpTo(used, unitPages), nonMoving);
       const plan = files.plan();
       allOrNothing(
         () => {
           files.flip(plan);
-          for (const [addr, length] of parts) uffd.register(addr, length, MISSING_AND_MINOR);
+          for (const [addr, length] of parts) uffd.register(addr, length, watch);
         },
         () => {
           for (const [addr, length] of parts) uffd.unregister(addr, length);
@@ -142,12 +156,14 @@ export function attachFiles(context: ThreadContext): AttachedFiles {
       const end = first < moving ? endOfRun(shared, first, first + pages) : first + pages;
       return uffd.continue(heap + first * PAGE_BYTES, (end - first) * PAGE_BYTES);
     },
-    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
+    unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, roundUpTo(used, unitPages), nonMoving),
     release(first, end) {
-      for (const { at, bytes, fd } of files.partsOf(1 - side(), first, end).toReversed())
-        inSteps(at / PAGE_BYTES, (at + bytes) / PAGE_BYTES, (offset, length) => {
+      for (const { at, bytes, fd } of files.partsOf(1 - side(), first, end).toReversed()) {
+        const punch = (offset: number, length: number): void => {
           checked('fallocate', kernel.fallocate(fd, PUNCH, offset, length), { fd, offset, length });
-        });
+        };
+        inSteps(at / PAGE_BYTES, (at + bytes) / PAGE_BYTES, punch, unitPages);
+      }
     },
     releaseNonMoving(first, end) {
       const [fd, offset, length] = [

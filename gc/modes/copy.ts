@@ -11,43 +11,49 @@ import {
   dropRaw,
   flipPrivate,
   hiddenBytes,
-  mapPrivate,
-  placeForView,
+  mapViewed,
   privatePair,
   rehearsePrivateFlip,
   reservePrivatePair,
   unwatchAll,
 } from './mapping.ts';
-import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
+import type { MappedThread, MappingMode, Reservation, ThreadContext } from './mode.ts';
 
-function bufferBytes({ threads, batch }: Reservation): number {
+export function bufferBytes({ threads, batch }: Reservation): number {
   return threads * batch * PAGE_BYTES;
 }
 
-function reserve(kernel: Kernel, r: Reservation): Ranges {
-  const bytes = bufferBytes(r);
-  return {
-    ...reservePrivatePair(kernel, r),
-    buffers: mapPrivate(kernel, bytes, placeForView(kernel, bytes)),
-    batch: r.batch,
-  };
+/** The buffers of all threads that make pages. */
+export function reserveBuffers(kernel: Kernel, r: Reservation): { buffers: number; batch: number } {
+  return { buffers: mapViewed(kernel, bufferBytes(r)), batch: r.batch };
 }
 
-function attach(context: ThreadContext): MappedThread {
-  const { kernel, uffd, ranges, maker } = context;
+/** How a page is made in the thread's buffer, and published from there. */
+export function attachBuffer({
+  kernel,
+  uffd,
+  ranges,
+  maker,
+}: ThreadContext): Pick<MappedThread, 'target' | 'slot' | 'publish'> {
   const { heap } = ranges;
   const bytes = (ranges.batch as number) * PAGE_BYTES;
   const buffer = (ranges.buffers as number) + maker * bytes;
   const view = kernel.pageView(buffer, bytes);
-  const pair = privatePair(context);
   return {
-    ...pair,
-    flip: (used, nonMoving) => flipPrivate(context, ranges.from as number, used, nonMoving),
-    rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     target: () => view.words,
     slot: (page, batchFirst) => view.writable(page - batchFirst),
     publish: (first, pages, batchFirst) =>
       uffd.copy(heap + first * PAGE_BYTES, buffer + (first - batchFirst) * PAGE_BYTES, pages * PAGE_BYTES),
+  };
+}
+
+function attach(context: ThreadContext): MappedThread {
+  const { kernel, uffd, ranges } = context;
+  return {
+    ...privatePair(context),
+    ...attachBuffer(context),
+    flip: (used, nonMoving) => flipPrivate(context, ranges.from as number, used, nonMoving),
+    rehearseFlip: (uncounted) => rehearsePrivateFlip(context, uncounted),
     releaseNonMoving: dropRaw(kernel, ranges),
     unwatch: (used, nonMoving) => unwatchAll(uffd, ranges, used, nonMoving),
   };
@@ -65,6 +71,6 @@ export const copyMode: MappingMode = {
     memoryBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
     addressBytes: 2 * hiddenBytes(r) + r.rawBytes + bufferBytes(r),
   }),
-  reserve,
+  reserve: (kernel, r) => ({ ...reservePrivatePair(kernel, r), ...reserveBuffers(kernel, r) }),
   attach,
 };

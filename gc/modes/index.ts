@@ -1,7 +1,9 @@
 /** The modes by the names of the command line, and those that users have written. */
+import { PAGE_BYTES } from '../../uffd/kernel.ts';
 import { continueMode } from './continue.ts';
 import { continueWarmMode } from './continue-warm.ts';
 import { copyMode } from './copy.ts';
+import { HUGE_MODES } from './huge.ts';
 import { isModule, loadUserMode } from './load.ts';
 import type { MappingMode } from './mode.ts';
 import { moveMode } from './move.ts';
@@ -24,10 +26,20 @@ export function findMode(name: string): MappingMode | undefined {
   return Object.hasOwn(MODES, name) ? MODES[name as ModeName] : loaded.get(name);
 }
 
-/** The mode of that name. @throws RangeError for one that is not known, and was not loaded */
-export function modeNamed(name: string): MappingMode {
+/** The names of the modes that can run on huge pages. */
+export const HUGE_MODE_NAMES: readonly string[] = Object.keys(HUGE_MODES);
+
+/**
+ * The mode of that name, on pages of that size.
+ * @throws RangeError for one that is not known, and was not loaded, or that cannot run on such pages
+ */
+export function modeNamed(name: string, pageBytes: number = PAGE_BYTES): MappingMode {
   const mode = findMode(name);
-  if (mode !== undefined) return mode;
+  if (mode !== undefined && pageBytes === PAGE_BYTES) return mode;
+  const huge = Object.hasOwn(HUGE_MODES, name) ? HUGE_MODES[name] : undefined;
+  if (huge !== undefined) return huge;
+  if (mode !== undefined)
+    throw new RangeError(`page: mode ${name} has no pages of 2 MiB; ${HUGE_MODE_NAMES.join(', ')} have`);
   throw new RangeError(
     `mode ${name} is unknown; known are ${Object.keys(MODES).join(', ')}, and a module of yours, as ./my-mode.js`,
   );

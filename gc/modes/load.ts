@@ -23,7 +23,8 @@ export function isModule(name: string): boolean {
 }
 
 type Kind = 'string' | 'boolean' | 'bigint' | 'function';
-const OF_MODE: Readonly<Record<Exclude<keyof MappingMode, 'keepsPrefix' | 'movesPages'>, Kind>> = {
+type MayLack = 'keepsPrefix' | 'movesPages' | 'unitPages' | 'poolPages';
+const OF_MODE: Readonly<Record<Exclude<keyof MappingMode, MayLack>, Kind>> = {
   name: 'string',
   concurrent: 'boolean',
   anyonePublishes: 'boolean',

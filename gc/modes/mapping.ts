@@ -52,10 +52,11 @@ export function placesForViews(
   length: number,
   most: number,
   besideBytes: number,
+  alignment = PAGE_BYTES,
 ): readonly number[] {
   for (const count of [most, 1]) {
     const held = [...Array(count).fill(length), besideBytes].map((bytes) => [
-      placeForView(kernel, bytes),
+      placeForView(kernel, bytes, alignment),
       bytes,
     ]);
     const isRoom = held.every(([place]) => place !== 0);
@@ -65,6 +66,11 @@ export function placesForViews(
     if (isRoom) return held.slice(0, count).map(([place]) => place as number);
   }
   return [];
+}
+
+/** Private memory that GC threads have a view of. */
+export function mapViewed(kernel: Kernel, length: number): number {
+  return mapPrivate(kernel, length, placeForView(kernel, length));
 }
 
 /** Private memory that GC threads have a view of, and that mremap moves from or to. */
@@ -138,24 +144,27 @@ export function allBytes(r: Ranges | Reservation): number {
   return r.rawBytes > 0 ? r.spanBytes + r.rawBytes : hiddenBytes(r);
 }
 
-/** Calls `release` for pages [first, end) in steps, from the top down. */
+/** Calls `release` for pages [first, end) in steps of whole units, from the top down. */
 export function inSteps(
   first: number,
   end: number,
   release: (firstByte: number, bytes: number) => void,
+  unitPages = 1,
 ): void {
-  for (let upper = end; upper > first; upper -= RELEASE_STEP_PAGES) {
-    const lower = Math.max(first, upper - RELEASE_STEP_PAGES);
+  const step = Math.max(RELEASE_STEP_PAGES, unitPages);
+  for (let upper = end; upper > first; upper -= step) {
+    const lower = Math.max(first, upper - step);
     release(lower * PAGE_BYTES, (upper - lower) * PAGE_BYTES);
   }
 }
 
 /** Drops pages [first, end) of private memory: they are allocated anew, zeroed, when they are touched. */
-export function dropPrivate(kernel: Kernel, base: number, first: number, end: number): void {
-  inSteps(first, end, (at, length) => {
+export function dropPrivate(kernel: Kernel, base: number, first: number, end: number, unitPages = 1): void {
+  const drop = (at: number, length: number): void => {
     const addr = base + at;
     checked('madvise', kernel.madvise(addr, length, MADV_DONTNEED), { addr, length });
-  });
+  };
+  inSteps(first, end, drop, unitPages);
 }
 
 /** {@link MappedThread.releaseNonMoving} where all but raw data has been moved away by the flip, and not come back. */

@@ -149,6 +149,13 @@ export interface MappingMode {
    * `continue` that has a `flip` or a `publish` of its own must say false: there a run of pages can lie in two files.
    */
   readonly keepsPrefix?: boolean;
+  /**
+   * So many pages are published together, and given back together, from multiples of that on (default 1): those of a huge page
+   * (modes/huge.ts). They are made one by one, and have one state, that of the first (page-state.ts).
+   */
+  readonly unitPages?: number;
+  /** Huge pages that it takes of the kernel's pool, for a heap of so many bytes (default: none). */
+  readonly poolPages?: (heapBytes: number) => number;
   /** UFFD_FEATURE_* that the mode needs. */
   readonly features: bigint;
   /** Whether it calls mremap with MREMAP_DONTUNMAP, which not every Linux has (default false). */

@@ -8,16 +8,20 @@
  * each, which costs more than the making.
  */
 import { type Kernel, PAGE_BYTES, PAGE_WORDS } from '../../uffd/kernel.ts';
-import { allBytes, dropPrivate, hiddenBytes, mapPrivate, placeForView } from './mapping.ts';
+import { allBytes, dropPrivate, hiddenBytes, mapViewed } from './mapping.ts';
 import type { MappedThread, MappingMode, Ranges, Reservation, ThreadContext } from './mode.ts';
 
-function reserve(kernel: Kernel, r: Reservation): Ranges {
+/** @param mapHeap maps so many bytes for the heap */
+export function reserveStopped(
+  kernel: Kernel,
+  r: Reservation,
+  mapHeap: typeof mapViewed = mapViewed,
+): Ranges {
   const { heapBytes, nonMovingBytes, spanBytes, rawBytes } = r;
-  const space = (bytes: number) => mapPrivate(kernel, bytes, placeForView(kernel, bytes));
   return {
     ...{ heapBytes, nonMovingBytes, spanBytes, rawBytes },
-    heap: space(allBytes(r)),
-    buffers: space(r.threads * PAGE_BYTES),
+    heap: mapHeap(kernel, allBytes(r)),
+    buffers: mapViewed(kernel, r.threads * PAGE_BYTES),
   };
 }
 
@@ -66,6 +70,6 @@ export const stopTheWorldMode: MappingMode = {
     const buffers = r.threads * PAGE_BYTES;
     return { memoryBytes: hiddenBytes(r) + r.rawBytes + buffers, addressBytes: allBytes(r) + buffers };
   },
-  reserve,
+  reserve: (kernel, r) => reserveStopped(kernel, r),
   attach,
 };

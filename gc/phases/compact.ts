@@ -14,11 +14,13 @@ import {
   isDeferring,
   type Maker,
   makePage,
+  makeUnit,
   noteMade,
   publishFrom,
   putInPlace,
 } from '../maker.ts';
 import { advance, awaitMade, PAGE, stateOf, tryAdvance } from '../page-state.ts';
+import { roundUpTo } from '../units.ts';
 
 /** Pages claimed at a time when nothing is published in batches. */
 const CLAIM_PAGES = 16;
@@ -40,10 +42,10 @@ export function updatePages(maker: Maker, batch: number): void {
 }
 
 /** From the top down; or from the bottom up, as it must be where pages are made over their sources. */
-function claimMoving({ cycle, ascends }: Maker, most: number): PageRange {
+function claimMoving({ cycle, ascends, unit }: Maker, most: number): PageRange {
   const { first, end } = claimPages(cycle, most);
   if (!ascends) return { first, end };
-  const used = loadAcquire(cycle, CYCLE.usedPages);
+  const used = roundUpTo(loadAcquire(cycle, CYCLE.usedPages), unit);
   return { first: used - end, end: used - first };
 }
 
@@ -58,8 +60,9 @@ function makeAll(
   claim: (most: number) => PageRange,
   afterBatch?: () => void,
 ): void {
+  const most = batch === 0 ? Math.max(CLAIM_PAGES, maker.unit) : batch;
   for (;;) {
-    const { first, end } = claim(batch === 0 ? CLAIM_PAGES : batch);
+    const { first, end } = claim(most);
     if (first === end) return;
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInOrder(maker, first, end);
     if (made > 0) noteMade(maker, first, made);
@@ -137,18 +140,18 @@ function liveBelow({ liveness }: HeapTables, granule: number): number {
 
 /** Makes what fault threads have left of the batch: how many pages. */
 function compactBatch(maker: Maker, first: number, end: number): number {
-  const { pageStates } = maker.tables;
+  const { tables, unit } = maker;
+  const { pageStates } = tables;
   let made = 0;
-  for (let page = end - 1; page >= first; page--) {
+  for (let page = end - unit; page >= first; page -= unit) {
     if (isFree(maker, page)) continue;
     // The loser leaves the page to the fault thread that took it.
     if (!tryAdvance(pageStates, page, PAGE.unprocessed, PAGE.processing)) continue;
-    makePage(maker, page, first);
-    made++;
+    made += makeUnit(maker, page, first);
     // A mutator asked for it meanwhile, if the move fails: then it is published now.
     if (!tryAdvance(pageStates, page, PAGE.processing, PAGE.processed))
       publishWanted(maker, page, end, first);
-    if (!maker.mode.anyonePublishes) publishAllWanted(maker, page + 1, end, first);
+    if (!maker.mode.anyonePublishes) publishAllWanted(maker, page + unit, end, first);
   }
   return made;
 }
@@ -160,15 +163,16 @@ function publishWanted(maker: Maker, page: number, end: number, first: number): 
 
 /** Pages in this thread's own buffer that a mutator has come to wait for since they were made. */
 function publishAllWanted(maker: Maker, from: number, end: number, first: number): void {
-  for (let page = from; page < end; page++) {
+  for (let page = from; page < end; page += maker.unit) {
     if (stateOf(maker.tables.pageStates, page) === PAGE.wanted) publishWanted(maker, page, end, first);
   }
 }
 
 /** Publishes what of the batch is made and not published, in as few runs as there are. */
 function publishBatch(maker: Maker, first: number, end: number): void {
-  const { pageStates } = maker.tables;
-  for (let page = first; page < end; page++) {
+  const { tables, unit } = maker;
+  const { pageStates } = tables;
+  for (let page = first; page < end; page += unit) {
     const state = stateOf(pageStates, page);
     if (state === PAGE.processed && isDeferring(maker)) continue;
     if (state === PAGE.processed && tryAdvance(pageStates, page, PAGE.processed, PAGE.publishing)) {

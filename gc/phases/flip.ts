@@ -9,12 +9,13 @@ import { freeUnmarked, keptTop, nonMovingBegin, topsOf } from '../../heap/non-mo
 import { LOG_PAGE_GRANULES, type Ref } from '../../heap/object.ts';
 import { setTopPage, topPage } from '../../heap/spaces.ts';
 import { forwardHandles } from '../../heap/weak.ts';
-import { loadAcquire, type SharedWords, storeRelease } from '../../uffd/sync.ts';
+import { loadAcquire, storeRelease } from '../../uffd/sync.ts';
 import { CYCLE, openWork } from '../cycle.ts';
 import { EVENT } from '../events.ts';
 import { type Forward, makeForward } from '../forward.ts';
 import type { Maker } from '../maker.ts';
 import { layoutOfSlid } from '../page-layout.ts';
+import { roundUpTo } from '../units.ts';
 import type { CompactionPlan } from './prepare.ts';
 
 /** Pages in use before and after. */
@@ -32,7 +33,7 @@ export interface FlipPages {
 export function flip(maker: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
   const { tables, cycle, mode, events } = maker;
   const inPlace = mode.keepsPrefix ? plan.prefixPages : 0;
-  const pages = publishPlan(tables, cycle, { ...plan, prefixPages: inPlace }, blackBegin);
+  const pages = publishPlan(maker, { ...plan, prefixPages: inPlace }, blackBegin);
   const slidPages = pages.used - plan.compactedPages;
   const number = loadAcquire(cycle, CYCLE.number);
   events.emit(EVENT.planned, plan.compactedPages, number, slidPages);
@@ -72,12 +73,7 @@ function flipMapping({ cycle, thread }: Maker, pages: FlipPages): void {
 }
 
 /** What every maker of pages reads (maker.ts: beginCycle). */
-function publishPlan(
-  tables: HeapTables,
-  cycle: SharedWords,
-  plan: CompactionPlan,
-  blackBegin: Ref,
-): FlipPages {
+function publishPlan({ tables, cycle, unit }: Maker, plan: CompactionPlan, blackBegin: Ref): FlipPages {
   const old = topPage(tables);
   const blackPage = blackBegin >>> LOG_PAGE_GRANULES;
   const used = plan.compactedPages + old - blackPage;
@@ -87,7 +83,7 @@ function publishPlan(
   storeRelease(cycle, CYCLE.blackBegin, blackBegin);
   storeRelease(cycle, CYCLE.blackSlide, (blackPage - plan.compactedPages) << LOG_PAGE_GRANULES);
   storeRelease(cycle, CYCLE.usedPages, used);
-  storeRelease(cycle, CYCLE.cursor, used);
+  storeRelease(cycle, CYCLE.cursor, roundUpTo(used, unit));
   storeRelease(cycle, CYCLE.made, 0);
   storeRelease(cycle, CYCLE.deferring, 0);
   storeRelease(cycle, CYCLE.relief, 0);

@@ -20,6 +20,7 @@ import type { Maker } from '../maker.ts';
 import { PAGE, stateOf } from '../page-state.ts';
 import { ifGranted } from '../patience.ts';
 import { type RefusedError, unlessRefused } from '../refusals.ts';
+import { roundUpTo } from '../units.ts';
 import type { FlipPages } from './flip.ts';
 
 /** Given back at a time, at the least: 1 MiB, as in ART. A call for each page would cost more than the page. */
@@ -47,8 +48,9 @@ export interface Reclaiming {
   highest: number;
 }
 
-export function beginReclaiming({ used, old, nonMoving, prefix }: FlipPages): Reclaiming {
-  return { old, nonMoving, prefix, madeFrom: used, end: old, releasing: false, highest: 0 };
+export function beginReclaiming({ used, old, nonMoving, prefix }: FlipPages, unit = 1): Reclaiming {
+  const [madeFrom, end] = [roundUpTo(used, unit), roundUpTo(old, unit)];
+  return { old, nonMoving, prefix, madeFrom, end, releasing: false, highest: 0 };
 }
 
 /**
@@ -65,8 +67,10 @@ export function isNewHeight({ cycle }: Maker, progress: Reclaiming): boolean {
 
 /** Looks how far the pages at the top are made: whether enough of from-space is done with to be worth a call. */
 export function canReclaim(maker: Maker, progress: Reclaiming): boolean {
-  const { pageStates } = maker.tables;
-  while (progress.madeFrom > 0 && isMade(stateOf(pageStates, progress.madeFrom - 1))) progress.madeFrom--;
+  const { tables, unit } = maker;
+  const { pageStates } = tables;
+  while (progress.madeFrom > 0 && isMade(stateOf(pageStates, progress.madeFrom - unit)))
+    progress.madeFrom -= unit;
   return progress.end - neededPages(maker, progress) >= RECLAIM_PAGES;
 }
 
@@ -144,9 +148,15 @@ function isMade(state: number): boolean {
   return state === PAGE.processed || state === PAGE.publishing || state === PAGE.published;
 }
 
-/** From-space pages [0, answer) may still be read once all pages from `madeFrom` on are made; or they are the heap. */
-function neededPages({ tables, sources }: Maker, { madeFrom, prefix }: Reclaiming): number {
+/**
+ * From-space pages [0, answer) may still be read once all pages from `madeFrom` on are made; or they are the heap. Whole units:
+ * part of one cannot be given back.
+ */
+function neededPages({ tables, sources, unit }: Maker, { madeFrom, prefix }: Reclaiming): number {
   if (madeFrom <= prefix) return prefix;
-  if (madeFrom >= sources.compactedPages) return madeFrom + (sources.blackSlide >>> LOG_PAGE_GRANULES);
-  return ((tables.firstGranule[madeFrom] as number) >>> LOG_PAGE_GRANULES) + 1;
+  const needed =
+    madeFrom >= sources.compactedPages
+      ? madeFrom + (sources.blackSlide >>> LOG_PAGE_GRANULES)
+      : ((tables.firstGranule[madeFrom] as number) >>> LOG_PAGE_GRANULES) + 1;
+  return roundUpTo(needed, unit);
 }

@@ -22,6 +22,8 @@ import type { TriggerPolicy } from '../trigger.ts';
 export interface HeapLinks {
   readonly kernel: KernelHandle;
   readonly mode: string;
+  /** Bytes of a page. */
+  readonly page: number;
   readonly ranges: Ranges;
   readonly uffd: number;
   readonly terminationPage: number;
@@ -134,7 +136,7 @@ function makerOf(
   const patience = makePatience(cycle, events);
   const watch = patientUserfaultfd(attachUserfaultfd(kernel, links.heap.uffd), patience);
   const uffd = observed(watch, events, cycle);
-  const mode = modeNamed(links.heap.mode);
+  const mode = modeNamed(links.heap.mode, links.heap.page);
   const thread = mode.attach({
     kernel: patientKernel(kernel, patience),
     uffd,

@@ -30,6 +30,7 @@ describe('defaults', () => {
         maxFree: 64 * 1024 ** 2,
         period: null,
         page: 4096,
+        pages: [4096],
         order: 'down',
         densePrefix: 0.95,
         loops: 'auto',

@@ -54,7 +54,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
 const silent = createProgress({ write: () => {} }, true);
 const { config } = resolveOptions('compare', 'churn', { cycles: '2', mutators: '2', verify: 'heap' });
 const program = { module: new URL('file:///nowhere.js'), data: null, nonMovingBytes: 0, largeBytes: 0 };
-const plan: Plan = { config, mode: 'copy', invocation: 1, ...program };
+const plan: Plan = { config, mode: 'copy', page: 4096, invocation: 1, ...program };
 const { signal } = new AbortController();
 
 it('keeps the measured collections, and closes the heap', async () => {

@@ -48,6 +48,7 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
 export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
   return {
     kernel: 'sim',
+    page: 4096,
     fellBackFrom: [],
     invocation: 1,
     cycles: [sampleCycle({ number: 1 })],

@@ -12,7 +12,7 @@ const results: Results = {
   host: describeHost(),
   config: { ...config, parameters: { depth: 16 }, liveBytes: 1 << 20 },
   runs: [sampleRun({ mode: 'continue' })],
-  summary: { copyOverContinue: { totalMs: { ratio: 2, low95: 1.5, high95: null } } },
+  summary: { copyOverContinue: { totalMs: { ratio: 2, low95: 1.5, high95: null } }, pageOverPage: {} },
 };
 
 /** The field names of the contract, by path; `*` is any element. */

@@ -3,20 +3,23 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
 import { formatNumber } from '../../dist/bench/figures.js';
 import { describeHost } from '../../dist/bench/host.js';
-import { copyOverContinue } from '../../dist/bench/metrics/copy-over-continue.js';
+import { copyOverContinue, pageOverPage } from '../../dist/bench/metrics/copy-over-continue.js';
 import { resolveOptions } from '../../dist/bench/options.js';
 import type { Results, Run } from '../../dist/bench/results.js';
 import { renderResults } from '../../dist/bench/table.js';
 import { sampleCycle, sampleRun } from './results-samples.ts';
 
-function resultsOf(runs: readonly Run[], modes: string): Results {
-  const { config } = resolveOptions('compare', 'churn', { modes, kernel: 'sim' });
+function resultsOf(runs: readonly Run[], modes: string, page = '4KiB'): Results {
+  const { config } = resolveOptions('compare', 'churn', { modes, kernel: 'sim', page });
   return {
     schema: 'minorfault/results/1',
     host: describeHost(),
     config: { ...config, parameters: { entries: 1000 }, liveBytes: 32 << 20 },
     runs,
-    summary: { copyOverContinue: copyOverContinue(runs, 1) },
+    summary: {
+      copyOverContinue: copyOverContinue(runs, 1),
+      pageOverPage: pageOverPage(runs, config, 1),
+    },
   };
 }
 
@@ -68,6 +71,25 @@ it('has no ratios without COPY', () => {
   expect(alone).not.toContain('parentheses');
   expect(alone).not.toContain('COPY over');
   expect(alone).toMatch(/^total per collection, ms +10$/m);
+});
+
+it('two sizes of pages: a column each, and ratios to the first', () => {
+  const faulting = sampleCycle({ number: 1, totalMs: 20 });
+  const huge = { ...faulting, faults: { missing: 0, minor: 5 } };
+  const runs = [
+    sampleRun({ mode: 'continue', cycles: [faulting, faulting] }),
+    sampleRun({ mode: 'continue', page: 2 ** 21, cycles: [huge, huge] }),
+  ];
+  const sizes = renderResults(resultsOf(runs, 'continue', '4KiB,2MiB'), false);
+  expect(sizes).toContain('heap 64 MiB in pages of 4 KiB and 2 MiB (counted by 4 KiB), 32 MiB live');
+  expect(sizes).toContain('; in parentheses the ratio to pages of 4 KiB');
+  expect(sizes).toMatch(/continue, 4 KiB \(simulated\) +continue, 2 MiB \(simulated\)$/m);
+  expect(sizes).toMatch(/^userfaults minor +50 +5 \(0\.1\)$/m);
+  expect(sizes).toContain('continue, 2 MiB over 4 KiB, with 95 % intervals (bootstrap):');
+  expect(sizes).toMatch(/^userfaults +0\.1 /m);
+  const alone = renderResults(resultsOf(runs.slice(1), 'continue', '2MiB'), false);
+  expect(alone).toContain('heap 64 MiB in pages of 2 MiB (counted by 4 KiB)');
+  expect(alone).not.toContain('parentheses');
 });
 
 it('colours change nothing but colours', () => {

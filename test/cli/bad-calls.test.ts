@@ -62,7 +62,22 @@ const USAGE: readonly (readonly [args: string, line: RegExp])[] = [
   ['run --batch -1', /--batch -1:/],
   ['run --batch 4097', /--batch 4097: must be a whole number from 0 to 4096/],
   ['run --seed x', /--seed x:/],
-  ['run --page 2MiB', /--page 2MiB: the only page size so far is 4KiB/],
+  ['run --page 1GiB', /--page 1GiB: a page is of 4KiB or of 2MiB/],
+  ['run --page big', /--page big: not a size/],
+  ['run --page 4KiB,2MiB', /--page 4KiB,2MiB: run measures one size/],
+  ['compare --page 2MiB,2097152', /--page 2MiB,2097152: a size is named twice/],
+  [
+    'compare --page 2MiB --modes copy,move',
+    /--page 2MiB: mode move runs on pages of 4KiB alone; continue, continue-warm, copy, stw run on both/,
+  ],
+  [
+    'run --page 2MiB --heap 65MiB --kernel sim',
+    /--heap 65MiB: must be a multiple of the page, 2097152 bytes/,
+  ],
+  [
+    'run random-graph --page 2MiB --kernel sim --set large=0.25',
+    /--page 2MiB: all objects of such a heap move/,
+  ],
   ['run --set depth', /--set depth: must be name=value/],
   ['run --set a=1 --set a=2', /a is set twice/],
   ['run --json /no/such/folder/out.json', /--json \S+: the folder \/no\/such\/folder does not exist/],

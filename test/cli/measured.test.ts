@@ -36,6 +36,28 @@ it('compare shows a table and writes results that keep the schema', async () => 
   expect(Object.keys(results.summary.copyOverContinue)).toHaveLength(8);
 });
 
+it('both sizes of pages side by side: the same work, and fewer faults on huge ones', async () => {
+  const file = join(folder, 'pages.json');
+  const args = ['compare', 'random-graph', ...SMALL, '--page', '4KiB,2MiB', '--modes', 'continue,copy'];
+  const { code, stdout } = await minorfault([...args, '--invocations', '1', '--verify', '--json', file]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('copy, 2 MiB over 4 KiB, with 95 % intervals (bootstrap):');
+  const { runs, config, summary }: Results = JSON.parse(readFileSync(file, 'utf8'));
+  expect(config).toMatchObject({ page: 4096, pages: [4096, 2 ** 21] });
+  expect(runs.map(({ mode, page }) => `${mode} ${page}`).sort()).toEqual(
+    ['continue', 'copy'].flatMap((mode) => [`${mode} ${2 ** 21}`, `${mode} 4096`]),
+  );
+  for (const { page, cycles, mutators } of runs) {
+    expect(mutators[0]?.checksum).toBe(runs[0]?.mutators[0]?.checksum);
+    for (const { ioctls } of cycles)
+      for (const { pages } of Object.values(ioctls)) expect((pages * 4096) % page).toBe(0);
+  }
+  for (const mode of ['continue', 'copy']) {
+    expect(Object.keys(summary.pageOverPage[mode] ?? {})).toContain('stallP99Us');
+    expect(summary.pageOverPage[mode]?.userfaults?.ratio).toBeLessThan(0.5);
+  }
+});
+
 it('objects that do not move: copied in COPY, and not in CONTINUE', async () => {
   const args = ['compare', 'random-graph', ...SMALL, '--set', 'nonmoving=0.4', '--modes', 'copy,continue'];
   const file = join(folder, 'non-moving.json');

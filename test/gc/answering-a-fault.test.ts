@@ -50,6 +50,7 @@ function serve(
       cycle,
       role: 1,
       sources: {},
+      unit: 1,
       patience: { outlasts: (refused: number) => refused === 0 }, // progress is no refusal
       mode: { name: 'made up', anyonePublishes },
       events: { emit: (kind: number) => kind === EVENT.fault && did.push('fault') },

@@ -34,7 +34,7 @@ function flipped(concurrent: boolean): { during: boolean; after: boolean } {
       during = isOpen();
     },
   };
-  const maker = { tables, cycle, thread, mode: { concurrent }, events: { emit: () => {} } };
+  const maker = { tables, cycle, thread, unit: 1, mode: { concurrent }, events: { emit: () => {} } };
   flip(maker as unknown as Maker, prepare(space.view, tables, 512), 512);
   return { during, after: isOpen() };
 }

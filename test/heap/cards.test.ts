@@ -24,7 +24,13 @@ function cardTable() {
   const take = (pages = PAGES, most?: number) =>
     [...cards.taken.subarray(0, cards.take(pages, most))].sort((a, b) => a - b);
   const barrier = makeBarrier(tables);
-  return { tables, store: (word: number) => barrier(word, 0), clean: cards.clean, tookAll: cards.tookAll, take };
+  return {
+    tables,
+    store: (word: number) => barrier(word, 0),
+    clean: cards.clean,
+    tookAll: cards.tookAll,
+    take,
+  };
 }
 
 it('any stores: their cards are taken, each once, and are clean', () => {

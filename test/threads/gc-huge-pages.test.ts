@@ -52,13 +52,20 @@ const threads = [
 ];
 
 describe.each(MODES)('%s', (mode) => {
-  it.each(mode === 'continue' ? threads : threads.slice(1))('leaves what small pages leave: %o', async (options) => {
-    const data = { ...layers, nodes: 8000 / options.mutators, added: 2500 / options.mutators };
-    const small = await runProgram('layers', { ...HEAP, mode, ...options, page: '4KiB', verify: true }, data);
-    const huge = await runProgram('layers', { ...HEAP, mode, ...options }, data);
-    expect(huge.results).toEqual(small.results);
-    expect(huge.results[0]).toEqual(expect.any(Number));
-  });
+  it.each(mode === 'continue' ? threads : threads.slice(1))(
+    'leaves what small pages leave: %o',
+    async (options) => {
+      const data = { ...layers, nodes: 8000 / options.mutators, added: 2500 / options.mutators };
+      const small = await runProgram(
+        'layers',
+        { ...HEAP, mode, ...options, page: '4KiB', verify: true },
+        data,
+      );
+      const huge = await runProgram('layers', { ...HEAP, mode, ...options }, data);
+      expect(huge.results).toEqual(small.results);
+      expect(huge.results[0]).toEqual(expect.any(Number));
+    },
+  );
 
   it.each([
     ['on demand only', { batch: 0 }],

@@ -1,11 +1,21 @@
 /** The book (machine.ts) of a forked process: its own, a copy of its parent's to begin with, and who asks it (child.ts). */
+import { ENOSYS } from '../errno.ts';
 import { fetchAdd, loadAcquire, lock, storeRelease, unlock } from '../sync.ts';
-import type { Mailbox } from './child.ts';
+import { type Mailbox, startChild } from './child.ts';
 import type { Libc } from './libc.ts';
 import { keepingBook, type LinuxMachine, openViews, STATE } from './machine.ts';
 
-/** The book of a process that was forked just now. */
-export function forkMachine(libc: Libc, parent: LinuxMachine, { pid, address }: Mailbox): LinuxMachine {
+/**
+ * Forks: the new process's book, or −errno. −ENOSYS where it is not an x86-64, and in a process that was forked itself: nobody is
+ * there to go on in both.
+ */
+export function forkMachine(libc: Libc, parent: LinuxMachine): LinuxMachine | number {
+  if (process.arch !== 'x64' || mailboxOf(parent) !== null) return -ENOSYS;
+  const child = startChild(libc);
+  return typeof child === 'number' ? child : openBook(libc, parent, child);
+}
+
+function openBook(libc: Libc, parent: LinuxMachine, { pid, address }: Mailbox): LinuxMachine {
   const shared = keepingBook(parent, () => parent.shared.slice(0));
   const machine = openViews(libc, shared, null);
   machine.state.set([pid, address | 0, Math.floor(address / 2 ** 32)], STATE.pid);

@@ -9,11 +9,10 @@ import {
   UFFDIO_UNREGISTER,
   uffdioRange,
 } from '../abi.ts';
-import { ENOSYS } from '../errno.ts';
 import { AccessError, type Kernel, MachineGoneError, type PageState } from '../kernel.ts';
 import { createLinear } from '../linear.ts';
 import { loadRelaxed, storeRelease } from '../sync.ts';
-import { endChild, startChild } from './child.ts';
+import { endChild } from './child.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
 import { countAsking, forkMachine, inTurn, mailboxOf } from './forked.ts';
 import type { Extent } from './intervals.ts';
@@ -209,7 +208,8 @@ export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     fork() {
       alive();
-      return forkHere(libc, m);
+      const child = forkMachine(libc, m);
+      return typeof child === 'number' ? child : linuxKernel(libc, child, false);
     },
     load32(addr) {
       requireAligned(addr);
@@ -286,14 +286,6 @@ export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
   };
   return kernel;
-}
-
-/** Machine code is x86-64's, and a forked process forks no other. */
-function forkHere(libc: Libc, m: LinuxMachine): Kernel | number {
-  if (process.arch !== 'x64' || mailboxOf(m) !== null) return -ENOSYS;
-  const child = startChild(libc);
-  if (typeof child === 'number') return child;
-  return linuxKernel(libc, forkMachine(libc, m, child), false);
 }
 
 function isWatchRequest(request: number): boolean {

@@ -2,7 +2,7 @@
 
 import { _IOC_SIZE } from '../abi.ts';
 import { MachineGoneError, PAGE_BYTES } from '../kernel.ts';
-import { type Ask, type Mailbox, makeAsk, ROOM_BYTES } from './child.ts';
+import { type Ask, BYTES, type Mailbox, makeAsk, ROOM_BYTES, WORD } from './child.ts';
 import type { Libc } from './libc.ts';
 
 /** Numbers of system calls on x86-64. */
@@ -31,8 +31,6 @@ const NR = {
   dup3: 292,
   memfdCreate: 319,
 } as const;
-const WORD = -1;
-const BYTES = -2;
 const POLLFD_BYTES = 8;
 
 function notThere(what: string): never {

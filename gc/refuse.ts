@@ -15,7 +15,7 @@ import {
 } from '../uffd/abi.ts';
 import { EAGAIN } from '../uffd/errno.ts';
 import { AccessError, type Kernel, PAGE_BYTES, type PageView } from '../uffd/kernel.ts';
-import { fetchAdd, type SharedWords } from '../uffd/sync.ts';
+import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 
 /** What can be refused: a system call, an ioctl by its name, or the memory for a page that is about to be made. */
 export type RefusableCall =
@@ -38,22 +38,30 @@ export interface Refusal {
   readonly pages?: number;
 }
 
-/** Rules, and how many calls each has seen: structured-cloneable. */
+/** Rules, how many calls each has seen, and whether they are in force yet: structured-cloneable. */
 export interface Refusals {
   readonly rules: readonly Refusal[];
   readonly seen: SharedWords;
+  readonly inForce: SharedWords;
 }
 
 export function makeRefusals(rules: readonly Refusal[]): Refusals {
-  return { rules, seen: new Int32Array(new SharedArrayBuffer(4 * rules.length)) };
+  const words = (count: number): SharedWords => new Int32Array(new SharedArrayBuffer(4 * count));
+  return { rules, seen: words(rules.length), inForce: words(1) };
+}
+
+/** From now on: what the collector does before its first collection is neither refused nor counted. */
+export function beginRefusing({ inForce }: Refusals): void {
+  storeRelease(inForce, 0, 1);
 }
 
 /** The kernel, but for what the rules say; itself if there are none. */
-export function refusing(kernel: Kernel, { rules, seen }: Refusals): Kernel {
+export function refusing(kernel: Kernel, { rules, seen, inForce }: Refusals): Kernel {
   if (rules.length === 0) return kernel;
 
   /** The rule that refuses this call; undefined if none does. Each counts it. */
   function ruleFor(call: string): Refusal | undefined {
+    if (loadAcquire(inForce, 0) === 0) return undefined;
     let found: Refusal | undefined;
     for (const [i, rule] of rules.entries()) {
       if (rule.call !== call) continue;

@@ -1,9 +1,10 @@
 /**
- * The flip, rehearsed just before the compaction pause on a heap of two pages, with the mode's real calls on pages
- * set aside. Marking has driven the flip's code out of the caches, ours, the FFI's and the kernel's alike, and before
- * the first collection V8 has not even compiled it: so the pause does not wait for that.
+ * The flip, rehearsed on a heap of two pages, with the mode's real calls on pages set aside. Just before the compaction
+ * pause, since marking has driven the flip's code out of the caches, ours, the FFI's and the kernel's alike. And often when
+ * the collector starts, while mutators do: a flip is too seldom for V8 to compile it, and interpreted code takes twice the
+ * time where each thing that it looks at is a miss of the caches and of the TLB, which the flip's own calls flush.
  *
- * Measured on Linux 6.18, Zen 3: the flip of 64 MiB took 0.31 ms without, 0.17 ms with.
+ * Measured on Linux 6.18: the flip of 64 MiB took 0.31 ms without, 0.17 ms with, on Zen 3. @@@
  */
 import { allocateMetadata, openTables } from '../heap/layout.ts';
 import { PAGE_GRANULES } from '../heap/object.ts';
@@ -21,6 +22,9 @@ const PLAN = {
   ...{ liveGranules: 1, compactedPages: 1 },
   ...{ prefixPages: 0, prefixGaps: new Int32Array(0), prefixDead: 0 },
 };
+
+/** What it takes until V8 has compiled it; 15 to 30 ms on Linux. */
+export const REHEARSALS_AT_START = 100;
 
 /** What rehearses the flip of `maker`'s heap by calls of `uffd`, uncounted; nothing of that heap is touched. */
 export function makeRehearsal({ mode, thread, role }: Maker, uffd: Userfaultfd): () => void {

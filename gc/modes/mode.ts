@@ -79,7 +79,10 @@ export interface MappedThread {
    * must be empty by then. The checker looks, and no collection flips before all of `release` has been granted.
    */
   readonly incoming?: ((page: number) => number) | undefined;
-  /** The calls of a flip, on pages set aside (rehearsal.ts), with a userfaultfd whose calls nobody counts. */
+  /**
+   * The calls of a flip, on pages set aside, with a userfaultfd whose calls nobody counts: many times before the first
+   * collection, and once before each compaction pause (rehearsal.ts).
+   */
   readonly rehearseFlip: (uffd: Userfaultfd) => void;
   /** The words in which this thread makes that page, until the next flip; `isAnew` as in {@link slot}. */
   readonly target: (page: number, isAnew: boolean) => Int32Array;

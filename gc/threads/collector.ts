@@ -12,11 +12,12 @@ import { makeChecker, makeModeCheck } from '../invariants/checker.ts';
 import { isWithinReach, markingSpace } from '../maker.ts';
 import { openMarkPool } from '../mark-pool.ts';
 import { isUserMode } from '../modes/index.ts';
-import { patientUserfaultfd } from '../patience.ts';
+import { ifGranted, patientUserfaultfd } from '../patience.ts';
 import type { Collector } from '../phase.ts';
 import { makeMarking } from '../phases/mark.ts';
 import { posted } from '../refusals.ts';
-import { makeRehearsal } from '../rehearsal.ts';
+import { beginRefusing } from '../refuse.ts';
+import { makeRehearsal, REHEARSALS_AT_START } from '../rehearsal.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
@@ -53,6 +54,10 @@ function loops(): Loops {
 
 untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready', loops: loops() });
+  ifGranted(() => {
+    for (let i = 0; i < REHEARSALS_AT_START; i++) collector.rehearseFlip();
+  });
+  beginRefusing(heap.refusals);
   for (;;) {
     const next = newestAt(tables.control, 'finished') + 1;
     if (!awaitStage(tables.control, 'requested', next, heap.periodMs ?? Infinity))

@@ -58,8 +58,8 @@ it('runs of a part', () => {
 
 it('a run that is published ends where the file changes', () => {
   const words = new Int32Array(new SharedArrayBuffer(4 * SWAP_WORDS));
-  shareSwaps(words, [40, 90]);
-  expect([30, 39, 40, 89, 90].map((page) => endOfRun(words, page, 95))).toEqual([40, 40, 90, 90, 95]);
+  shareSwaps(words, [40]);
+  expect([30, 39, 40, 89].map((page) => endOfRun(words, page, 95))).toEqual([40, 40, 95, 95]);
   expect(endOfRun(words, 30, 35)).toBe(35);
   shareSwaps(words, []);
   expect(endOfRun(words, 30, 100)).toBe(100);

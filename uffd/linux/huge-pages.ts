@@ -13,7 +13,7 @@ export function hugeTag(tag: number): number {
   return tag + HUGE;
 }
 
-function isHuge(tag: number): boolean {
+export function isHuge(tag: number): boolean {
   return tag >= HUGE - 1; // −1 says that it is of no file
 }
 

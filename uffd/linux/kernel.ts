@@ -119,18 +119,17 @@ export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kerne
       // A relaxed load of the flag: this is the hot call, and one that is on its way when the machine ends is no rarer.
       if (!attached || loadRelaxed(m.state, STATE.disposed) !== 0) alive();
       const number = request >>> 0;
-      if (arg !== null && arg === lastArg && _IOC_SIZE(number) <= lastBytes) {
+      if (arg !== null && arg === lastArg && _IOC_SIZE(number) <= lastBytes && !isWatchRequest(number)) {
         // Signed, V8 need not box it; Linux reads 32 bits of it.
-        const answer = libc.ioctlAt(fd, request | 0, lastAddress);
-        if (answer === 0 && isWatchRequest(number)) noteWatchRequest(fd, number, arg);
-        return answer;
+        return libc.ioctlAt(fd, request | 0, lastAddress);
       }
       // The kernel finds the null in its own order of errors.
       const given = arg !== null && arg.byteLength < _IOC_SIZE(number) ? null : arg;
       const answer = libc.ioctl(fd, request | 0, given);
       if (given === null) return answer;
-      remember(given);
-      if (answer === 0 && isWatchRequest(number)) noteWatchRequest(fd, number, given);
+      // Not what says where to watch: seldom used twice, and the pause of a collection need not wait for that.
+      if (!isWatchRequest(number)) remember(given);
+      else if (answer === 0) noteWatchRequest(fd, number, given);
       return answer;
     },
     read(fd, into) {

@@ -247,8 +247,8 @@ export function backAll(m: LinuxMachine, libc: Libc): Float64Array {
     if (tag >= TAG.private) backWithNothing(libc, start, end - start);
   const kept = m.ranges.slice();
   if (m.linear !== null) table.remove(kept, m.linear.start, m.linear.start + LINEAR_BYTES); // V8 gives it back
-  m.ranges[0] = 0;
-  m.watches[0] = 0;
+  table.clear(m.ranges);
+  table.clear(m.watches);
   return kept;
 }
 

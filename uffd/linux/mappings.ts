@@ -60,10 +60,9 @@ export function map(libc: Libc, m: LinuxMachine, { addr, length, prot, flags, fd
     return start;
   }
   keepingBook(m, () => {
-    const viewed = table.remove(m.ranges, start, start + whole);
     table.remove(m.watches, start, start + whole);
     const tag = fd < 0 ? TAG.private : fd;
-    table.put(m.ranges, { start, end: start + whole, tag: huge ? hugeTag(tag) : tag, viewed });
+    table.assign(m.ranges, start, start + whole, huge ? hugeTag(tag) : tag);
   });
   return start;
 }

@@ -1,9 +1,9 @@
 /** mremap, with the book kept of what moves. */
-import { MADV_NORMAL, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP, MREMAP_FIXED } from '../abi.ts';
+import { MADV_NORMAL, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../abi.ts';
 import { EFAULT, EINVAL, ENOMEM } from '../errno.ts';
 import { PAGE_BYTES } from '../kernel.ts';
-import { fetchAdd } from '../sync.ts';
-import { isHugeAt, roundUp } from './huge-pages.ts';
+import { fetchAdd, lock, unlock } from '../sync.ts';
+import { isHuge, isHugeAt, roundUp } from './huge-pages.ts';
 import * as table from './intervals.ts';
 import type { Libc } from './libc.ts';
 import { backWithNothing, freeLinear, isOurs, keepingBook, type LinuxMachine, STATE } from './machine.ts';
@@ -18,6 +18,46 @@ interface Remapping {
 }
 
 export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
+  const plain = r.flags === MOVES_PAGES ? keepingBook(m, () => lookAtMove(m, r)) : null;
+  return plain === null ? remapAny(libc, m, r) : movePages(libc, m, r, plain);
+}
+
+/** MREMAP_DONTUNMAP to a place of the caller's: the move that the pause of a collection makes. */
+const MOVES_PAGES = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+
+/** A move of which no userfaultfd is told, so that its call does not wait; of small pages of one kind. */
+interface PlainMove {
+  readonly tag: number;
+  /** Of the book, before the call. As long as it is the same, nobody else has mapped or unmapped anything. */
+  readonly changes: number;
+}
+
+function lookAtMove({ ranges, watches }: LinuxMachine, r: Remapping): PlainMove | null {
+  const { old, oldLength, newLength, newAddr } = r;
+  const [end, newEnd] = [old + oldLength, newAddr + oldLength];
+  const isWhole = old % PAGE_BYTES === 0 && newAddr % PAGE_BYTES === 0 && oldLength % PAGE_BYTES === 0;
+  if (!isWhole || newLength !== oldLength || (newAddr < end && old < newEnd)) return null;
+  const tag = table.tagOfAll(ranges, old, end);
+  if (tag === null || isHuge(tag) || !table.covers(ranges, newAddr, newEnd) || !table.hasRoom(ranges))
+    return null;
+  if (table.meets(watches, old, end) || table.meets(watches, newAddr, newEnd)) return null;
+  return { tag, changes: table.changesOf(ranges) };
+}
+
+/** In as few steps as may be: the move has flushed the TLB, and each thing looked at after it costs a miss of it. */
+function movePages(libc: Libc, m: LinuxMachine, r: Remapping, { tag, changes }: PlainMove): number {
+  fetchAdd(m.state, STATE.movesBegun, 1);
+  const start = libc.mremap(r.old, r.oldLength, r.newLength, r.flags, r.newAddr);
+  lock(m.state, STATE.lock);
+  const isAlone = start >= 0 && table.changesOf(m.ranges) === changes;
+  if (isAlone) table.assign(m.ranges, start, start + r.newLength, tag);
+  unlock(m.state, STATE.lock);
+  if (!isAlone) note(libc, m, r, start);
+  fetchAdd(m.state, STATE.movesEnded, 1);
+  return start;
+}
+
+function remapAny(libc: Libc, m: LinuxMachine, r: Remapping): number {
   const { old, oldLength, newLength, flags, newAddr } = r;
   const whole = inWholePages(m, r);
   if (!table.hasRoom(m.ranges)) return -ENOMEM;
@@ -33,10 +73,15 @@ export function remap(libc: Libc, m: LinuxMachine, r: Remapping): number {
   if (isFixed && !isNone && !isOurs(m, newAddr, whole.newLength)) return -EINVAL;
   fetchAdd(m.state, STATE.movesBegun, 1);
   const start = libc.mremap(old, oldLength, newLength, flags, newAddr);
-  if (start >= 0) noteMove(libc, m, whole, start);
-  else if (isFixed && !isNone) noteMovedPart(libc, m, whole);
+  if (!isNone) note(libc, m, whole, start);
   fetchAdd(m.state, STATE.movesEnded, 1);
   return start;
+}
+
+/** Enters what a call has moved, whatever it answered. */
+function note(libc: Libc, m: LinuxMachine, r: Remapping, start: number): void {
+  if (start >= 0) noteMove(libc, m, r, start);
+  else if ((r.flags & MREMAP_FIXED) !== 0) noteMovedPart(libc, m, r);
 }
 
 /** The lengths as the kernel rounds them: up to whole huge pages where the range ends, or begins, with such. */
@@ -72,10 +117,8 @@ function noteMove(libc: Libc, m: LinuxMachine, r: Remapping, start: number): voi
     }
     table.remove(m.watches, old, old + oldLength);
     for (const { start: from, end, tag } of parts) {
-      for (const range of mappedIn(libc, start + from - old, end - from)) {
-        const there = table.remove(m.ranges, range.start, range.end);
-        table.put(m.ranges, { ...range, tag, viewed: there });
-      }
+      for (const there of mappedIn(libc, start + from - old, end - from))
+        table.assign(m.ranges, there.start, there.end, tag);
     }
   });
 }

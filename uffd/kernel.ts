@@ -65,6 +65,9 @@ export type KernelHandle = {
   readonly linear?: WasmMemory | null;
 };
 
+/** That of a machine which has been opened. */
+export type OpenHandle = KernelHandle & { readonly machine: SharedArrayBuffer };
+
 /** Told after an access has slept in a userfault: the byte address, and when it began and ended (ms, performance.now). */
 export type StallListener = (address: number, beganMs: number, endedMs: number) => void;
 
@@ -191,7 +194,7 @@ export interface Kernel {
   pageView(addr: number, length: number): PageView;
   memory(): MemoryUse;
 
-  handle(): KernelHandle;
+  handle(): OpenHandle;
   /**
    * By the opener: wakes and ends what sleeps, with an error, and frees all. By an attached thread: detaches it. On
    * linux a blocked `read` is not ended (poll is), and the opener calls it once more when no other thread uses the

@@ -1,15 +1,13 @@
 /** Opening a kernel: a new machine, or a thread's way into one that another thread opened. */
 import { featureNames, UFFD_FEATURE_MINOR_SHMEM } from './abi.ts';
-import type { Kernel, KernelHandle } from './kernel.ts';
+import type { Kernel, KernelHandle, OpenHandle } from './kernel.ts';
+import { attachLinux, requireLibc } from './linux/attach.ts';
 import { missingHugePages } from './linux/huge-pool.ts';
-import { linuxKernel, openLinuxMachine } from './linux/kernel.ts';
-import type { Libc } from './linux/libc.ts';
-import { attachMachine as attachLinuxMachine } from './linux/machine.ts';
-import { type Missing, probeLinux } from './linux/probe.ts';
+import { openLinuxMachine } from './linux/kernel.ts';
+import { probeLinux } from './linux/probe.ts';
 import { MAX_VIEW_BYTES } from './linux/views.ts';
-import { simKernel } from './sim/kernel.ts';
+import { attachSim, simKernel } from './sim/kernel.ts';
 import {
-  attachMachine,
   createMachine,
   lackingBits,
   MAX_MEMORY_BYTES,
@@ -27,17 +25,9 @@ import {
   profileOf,
 } from './sim/profile.ts';
 import { SIM_FEATURES } from './sim/register.ts';
+import { KernelUnavailableError, type Missing } from './unavailable.ts';
 
-/** This host, or this build, has no such kernel; or the simulated one, as it was asked for, is not enough. */
-export class KernelUnavailableError extends Error {
-  readonly code = 'KERNEL_UNAVAILABLE';
-  readonly remedy: string;
-  constructor({ why, remedy }: Missing, kernel: 'linux' | 'simulated' = 'linux') {
-    super(`the ${kernel} kernel cannot be used: ${why}; ${remedy}`);
-    this.name = 'KernelUnavailableError';
-    this.remedy = remedy;
-  }
-}
+export { KernelUnavailableError };
 
 export interface KernelOptions extends SimOptions {
   /** linux: whether ranges can be placed where compiled code reaches them (Kernel.linear; default false). */
@@ -57,18 +47,8 @@ export function openKernel(target: 'sim' | 'linux' | KernelHandle, options: Kern
   if (typeof target !== 'object' || target?.machine === undefined) {
     throw new TypeError("openKernel takes 'sim', 'linux' or the handle() of an open kernel");
   }
-  if (target.minorfault === 'linux') {
-    const libc = requireLibc();
-    return linuxKernel(libc, attachLinuxMachine(libc, target.machine, target.linear ?? null), false);
-  }
-  return simKernel(attachMachine(target.machine, target.process), false);
-}
-
-/** Whether there is a userfaultfd is for the caller to find out: not everything needs one. */
-function requireLibc(): Libc {
-  const { libc, missing } = probeLinux();
-  if (libc === undefined) throw new KernelUnavailableError(missing as Missing);
-  return libc;
+  const handle = target as OpenHandle;
+  return handle.minorfault === 'linux' ? attachLinux(handle) : attachSim(handle);
 }
 
 /**

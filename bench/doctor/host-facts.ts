@@ -11,8 +11,9 @@ import {
   privileges,
   probeAll,
 } from '../../uffd/linux/doctor.ts';
-import { type Missing, probeLinux } from '../../uffd/linux/probe.ts';
+import { probeLinux } from '../../uffd/linux/probe.ts';
 import { allowedCpus } from '../../uffd/linux/scheduling.ts';
+import type { Missing } from '../../uffd/unavailable.ts';
 
 export interface HostFacts {
   readonly platform: string;

@@ -1,9 +1,9 @@
 /** What every thread of a heap is started with, and how it finds its way into the shared machine. */
 import { parentPort } from 'node:worker_threads';
 import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
-import { type Kernel, type KernelHandle, type KernelLinear, MachineGoneError } from '../../uffd/kernel.ts';
+import { loadAttach } from '../../uffd/attach.ts';
+import { type Kernel, type KernelLinear, MachineGoneError, type OpenHandle } from '../../uffd/kernel.ts';
 import { pinThread } from '../../uffd/linux/scheduling.ts';
-import { openKernel } from '../../uffd/open.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { openCompiled } from '../compiled.ts';
@@ -20,7 +20,7 @@ import type { TriggerPolicy } from '../trigger.ts';
 
 /** The same for every thread of a heap. Structured-cloneable. */
 export interface HeapLinks {
-  readonly kernel: KernelHandle;
+  readonly kernel: OpenHandle;
   readonly mode: string;
   /** Bytes of a page. */
   readonly page: number;
@@ -69,23 +69,26 @@ export interface Attached {
   readonly events: EventWriter;
 }
 
-export function attachThread({ heap, ring, cpu }: ThreadLinks): Attached {
+function attachThread({ heap, ring, cpu }: ThreadLinks, attachKernel: AttachKernel): Attached {
   if (cpu !== null) pinThread(cpu);
   return {
-    kernel: openKernel(heap.kernel),
+    kernel: attachKernel(heap.kernel),
     tables: openTables(heap.metadata, heap.geometry),
     cycle: openCycle(heap.cycle),
     events: openWriter(ring),
   };
 }
 
+type AttachKernel = Awaited<ReturnType<typeof loadAttach>>;
+
 /**
- * Runs what gives the thread its kernel and its views, and tells that it is over, also if it throws: before that the
+ * Attaches the thread, runs what gives it its views, and tells that it is over, also if it throws: before that the
  * thread must not be ended (threads.ts).
  */
-export function attaching<T>({ heap }: ThreadLinks, attach: () => T): T {
+export async function attaching<T>(links: ThreadLinks, makeViews: (attached: Attached) => T): Promise<T> {
+  const { heap } = links;
   try {
-    return attach();
+    return makeViews(attachThread(links, await loadAttach(heap.kernel)));
   } catch (error) {
     if (!(error instanceof MachineGoneError)) throw error;
   } finally {
@@ -123,14 +126,14 @@ export async function attachMaker(
   role: (typeof ROLE)[keyof typeof ROLE],
 ): Promise<Attached & { readonly uffd: Userfaultfd; readonly maker: Maker }> {
   await loadMode(links.heap.mode);
-  return attaching(links, () => makerOf(links, role));
+  return attaching(links, (attached) => makerOf(links, attached, role));
 }
 
 function makerOf(
   links: ThreadLinks,
+  found: Attached,
   role: (typeof ROLE)[keyof typeof ROLE],
 ): Attached & { readonly uffd: Userfaultfd; readonly maker: Maker } {
-  const found = attachThread(links);
   const attached = { ...found, kernel: refusing(found.kernel, links.heap.refusals) };
   const { kernel, tables, cycle, events } = attached;
   const patience = makePatience(cycle, events);

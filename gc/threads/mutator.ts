@@ -7,7 +7,7 @@ import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
 import { EVENT, WAIT } from '../events.ts';
 import { allBytes } from '../modes/mapping.ts';
-import { attaching, attachThread, type ThreadLinks, untilGone } from './boot.ts';
+import { attaching, type ThreadLinks, untilGone } from './boot.ts';
 
 /** What a mutator's thread is started with. */
 export interface MutatorLinks extends ThreadLinks {
@@ -18,8 +18,7 @@ export interface MutatorLinks extends ThreadLinks {
 
 const links = workerData as MutatorLinks;
 const { heap, index } = links;
-const { kernel, tables, cycle, events, view } = attaching(links, () => {
-  const attached = attachThread(links);
+const { kernel, tables, cycle, events, view } = await attaching(links, (attached) => {
   return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, allBytes(heap.ranges)) };
 });
 const definition = await loadDefinition(links.module);

@@ -17,7 +17,7 @@ describe.each(MODE_NAMES)('%s: a mutator damages the heap', (mode) => {
       const error = await rejection(done);
       expect(error.cause).toMatchObject({ code: 'HEAP_CORRUPT' });
       expect(error.message).toMatch(
-        /^(collector|fault 0) failed: verification (while marking|while compacting|after collection \d+): /,
+        /^(collector|fault 0) failed: verification (while marking|after marking|while compacting|after collection \d+): /,
       );
       expect(await rejection(others.done)).toBe(error);
     });

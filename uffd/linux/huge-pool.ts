@@ -1,6 +1,6 @@
 /** The real kernel's pool of huge pages (hugetlb, of 2 MiB), as it stands in sysfs. */
 import { readFileSync } from 'node:fs';
-import type { Missing } from './probe.ts';
+import type { Missing } from '../unavailable.ts';
 
 const POOL = '/sys/kernel/mm/hugepages/hugepages-2048kB/';
 

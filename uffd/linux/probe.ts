@@ -8,14 +8,9 @@ import {
   uffdioApi,
 } from '../abi.ts';
 import { ENOSYS, EPERM, errnoName } from '../errno.ts';
+import type { Missing } from '../unavailable.ts';
 import { type Libc, loadLibc } from './libc.ts';
 import { openUserfaultfdFile } from './open-userfaultfd.ts';
-
-/** What is missing, in a clause, and what would help. */
-export interface Missing {
-  readonly why: string;
-  readonly remedy: string;
-}
 
 /** What there is of the real kernel. */
 export interface LinuxProbe {

@@ -1,5 +1,12 @@
 /** The simulated kernel: the `Kernel` interface over a machine, for the thread that attached with it. */
-import { type Kernel, MachineGoneError, type MemoryUse, PAGE_BYTES, type PageState } from '../kernel.ts';
+import {
+  type Kernel,
+  MachineGoneError,
+  type MemoryUse,
+  type OpenHandle,
+  PAGE_BYTES,
+  type PageState,
+} from '../kernel.ts';
 import { storeRelease } from '../sync.ts';
 import { copyIn, copyOut, load32, store32 } from './access.ts';
 import { announceAll } from './context.ts';
@@ -7,7 +14,7 @@ import * as descriptors from './descriptors.ts';
 import * as fileIo from './file-io.ts';
 import { endProcess, fork } from './fork.ts';
 import { frameUse } from './frames.ts';
-import { checkAlive, type Machine, STATE } from './machine.ts';
+import { attachMachine, checkAlive, type Machine, STATE } from './machine.ts';
 import { madvise } from './madvise.ts';
 import * as mappings from './mappings.ts';
 import * as memfd from './memfd.ts';
@@ -85,6 +92,11 @@ function presence(m: Machine, addr: number, pages: number): Uint8Array {
 function memory(m: Machine): MemoryUse {
   const { used, peak } = frameUse(m);
   return { bytes: used * PAGE_BYTES, peakBytes: peak * PAGE_BYTES };
+}
+
+/** @throws TypeError if it is no handle of a simulated machine */
+export function attachSim({ machine, process }: OpenHandle): Kernel {
+  return simKernel(attachMachine(machine, process), false);
 }
 
 /** The calling thread's kernel on `m`. `opener` tells whether dispose ends the machine or detaches the thread. */

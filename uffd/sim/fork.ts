@@ -22,7 +22,7 @@ import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import {
   ANON,
-  clearPtes,
+  emptySpace,
   FORKED,
   forkedPte,
   frameOf,
@@ -77,7 +77,7 @@ type Contexts = Map<number, { readonly child: number; readonly event: Prepared }
 
 /** False for want of memory, with part of it done. */
 function copySpace(m: Machine, child: Machine, contexts: Contexts): boolean {
-  clearPtes(child, 0, child.addressPages);
+  emptySpace(child);
   try {
     for (const vma of vmasIn(m, 0, m.addressPages)) {
       if (vma.dontFork) continue;

@@ -12,7 +12,7 @@
 import * as features from '../abi/features.ts';
 import { HUGE_PAGE_BYTES, MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
-import { layOutPtes } from './page-table.ts';
+import { layOutPtes, tablesOf } from './page-table.ts';
 import { type Profile, type ProfileOptions, packProfile, profileOf, unpackProfile } from './profile.ts';
 
 /** Sizes of a simulated machine, and which Linux it runs. */
@@ -119,6 +119,8 @@ export interface Machine {
   readonly contexts: SharedWords;
   /** One word a page of addresses: the entry, as a distance (page-table.ts). */
   readonly ptes: SharedWords;
+  /** One word a table of `ptes`: whether it may have entries (page-table.ts). */
+  readonly tablesInUse: SharedWords;
   /** What `ptes` holds where nothing is mapped: never changed, to be copied from. */
   readonly emptyPtes: SharedWords;
   /** From `hugeStart` on it is the stack of free huge pages, each by its first frame. */
@@ -182,6 +184,7 @@ function tableWords(
     ['vmas', (MAX_VMAS + 1) * VMA_WORDS, MAX_SPACES],
     ['contexts', MAX_CONTEXTS * CONTEXT_WORDS, 1],
     ['ptes', addressPages, MAX_SPACES],
+    ['tablesInUse', tablesOf(addressPages), MAX_SPACES],
     ['emptyPtes', addressPages, 1],
     ['freeStack', frameCount, 1],
     ['limbo', 2 * frameCount, 1],

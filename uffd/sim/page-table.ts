@@ -145,22 +145,60 @@ export function installOver(m: Machine, page: number, pte: number): boolean {
 
 /** Takes an entry from one value to another. False if another thread changed it first. */
 export function replacePte(m: Machine, page: number, expected: number, pte: number): boolean {
+  noteUse(m, page);
   return cas(m.ptes, page, distanceTo(page, expected), distanceTo(page, pte));
 }
 
 /** Overwrites an entry; the caller holds the mm lock exclusively. */
 export function storePte(m: Machine, page: number, pte: number): void {
+  noteUse(m, page);
   storeRelease(m.ptes, page, distanceTo(page, pte));
 }
 
 export function clearPte(m: Machine, page: number): void {
-  storePte(m, page, NO_PTE);
+  storeRelease(m.ptes, page, distanceTo(page, NO_PTE));
 }
 
-/** A new machine: nothing is mapped. */
-export function layOutPtes({ ptes, emptyPtes }: Machine): void {
-  for (let page = 0; page < emptyPtes.length; page++) emptyPtes[page] = distanceTo(page, NO_PTE);
+// Tables of 512 entries, as on x86-64 and arm64, of which a word says whether there may be an entry or a marker in them. So
+// what is cleared of a mapping in the pause of a flip is what was in use of it.
+//
+// Invariant: the word of a table with an entry in it is 1. It is written before the entry is, with the mm lock held in
+// whichever way; and back to 0 with the lock held exclusively, once the whole table is empty.
+
+const LOG_TABLE = 9;
+const TABLE_PTES = 1 << LOG_TABLE;
+
+/** How many tables there are for so many pages. */
+export function tablesOf(addressPages: number): number {
+  return Math.ceil(addressPages / TABLE_PTES);
+}
+
+function noteUse({ tablesInUse }: Machine, page: number): void {
+  if (loadAcquire(tablesInUse, page >> LOG_TABLE) === 0) storeRelease(tablesInUse, page >> LOG_TABLE, 1);
+}
+
+/** The end of the table that the page is in, or `end` if that is before it. */
+function endOfTable(page: number, end: number): number {
+  return Math.min((page | (TABLE_PTES - 1)) + 1, end);
+}
+
+/** The first page from `page` on, below `end`, whose table is in use. */
+function nextInUse({ tablesInUse }: Machine, page: number, end: number): number {
+  let next = page;
+  while (next < end && tablesInUse[next >> LOG_TABLE] === 0) next = endOfTable(next, end);
+  return next;
+}
+
+/** A new machine, which has one process. */
+export function layOutPtes(m: Machine): void {
+  for (let page = 0; page < m.emptyPtes.length; page++) m.emptyPtes[page] = distanceTo(page, NO_PTE);
+  emptySpace(m);
+}
+
+/** A new process: nothing is mapped, whatever its tables held. */
+export function emptySpace({ ptes, tablesInUse, emptyPtes }: Machine): void {
   ptes.set(emptyPtes);
+  tablesInUse.fill(0);
 }
 
 // Of whole mappings, while the caller holds the mm lock exclusively or is the only thread: by plain stores, or copied (a
@@ -168,15 +206,29 @@ export function layOutPtes({ ptes, emptyPtes }: Machine): void {
 // flip. Giving the lock back publishes them.
 
 /** Clears the entries of pages [start, end). */
-export function clearPtes({ ptes, emptyPtes }: Machine, start: number, end: number): void {
-  ptes.set(emptyPtes.subarray(start, end), start);
+export function clearPtes(m: Machine, start: number, end: number): void {
+  const { ptes, emptyPtes, tablesInUse } = m;
+  for (let page = nextInUse(m, start, end); page < end; page = nextInUse(m, page, end)) {
+    const from = page;
+    // Tables side by side are cleared as one.
+    while (page < end && tablesInUse[page >> LOG_TABLE] !== 0) {
+      const next = endOfTable(page, end);
+      if (next - page === TABLE_PTES) tablesInUse[page >> LOG_TABLE] = 0;
+      page = next;
+    }
+    ptes.set(emptyPtes.subarray(from, page), from);
+  }
 }
 
 /** The first page from `page` on, below `end`, that has an entry or a marker; `end` if none has. */
-export function nextPte({ ptes, emptyPtes }: Machine, page: number, end: number): number {
-  let next = page;
-  while (next < end && ptes[next] === emptyPtes[next]) next++;
-  return next;
+export function nextPte(m: Machine, page: number, end: number): number {
+  const { ptes, emptyPtes } = m;
+  for (let next = nextInUse(m, page, end); next < end; next = nextInUse(m, next, end)) {
+    const stop = endOfTable(next, end);
+    while (next < stop && ptes[next] === emptyPtes[next]) next++;
+    if (next < stop) return next;
+  }
+  return end;
 }
 
 /** Of each entry of pages [start, end) that is one, `left` says what becomes of it. */
@@ -185,10 +237,15 @@ export function changePtes(m: Machine, start: number, end: number, left: (pte: n
     m.ptes[page] = distanceTo(page, left(entryAt(page, m.ptes[page] as number)));
 }
 
-/** Takes the entries of pages [start, end) to pages from `to` on, which are no part of those. */
+/** Takes the entries of pages [start, end) to pages from `to` on, which are no part of those and have none. */
 export function movePtes(m: Machine, to: number, start: number, end: number): void {
   const { ptes } = m;
   const shift = (to - start) << LOG_PAGE_WORDS; // the same frame is so much farther from its new page
-  for (let page = start; page < end; page++) ptes[to + page - start] = ((ptes[page] as number) - shift) | 0;
+  for (let page = nextInUse(m, start, end); page < end; page = nextInUse(m, page, end)) {
+    const stop = endOfTable(page, end);
+    noteUse(m, to + page - start);
+    noteUse(m, to + stop - 1 - start);
+    for (; page < stop; page++) ptes[to + page - start] = ((ptes[page] as number) - shift) | 0;
+  }
   clearPtes(m, start, end);
 }

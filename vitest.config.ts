@@ -11,8 +11,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // Node itself loads these, as it does for the user: what vitest loads differs (a namespace keeps another order).
-    server: { deps: { external: [/\/dist\/uffd\//] } },
+    // Node itself loads what ships, as it does for the user: what vitest loads differs (a namespace keeps another order).
+    server: { deps: { external: [/\/dist\//] } },
     projects: [
       {
         extends: true,

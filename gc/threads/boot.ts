@@ -3,7 +3,6 @@ import { parentPort } from 'node:worker_threads';
 import { type HeapGeometry, type HeapTables, openTables } from '../../heap/layout.ts';
 import { loadAttach } from '../../uffd/attach.ts';
 import { type Kernel, type KernelLinear, MachineGoneError, type OpenHandle } from '../../uffd/kernel.ts';
-import { pinThread } from '../../uffd/linux/scheduling.ts';
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { openCompiled } from '../compiled.ts';
@@ -69,8 +68,9 @@ export interface Attached {
   readonly events: EventWriter;
 }
 
-function attachThread({ heap, ring, cpu }: ThreadLinks, attachKernel: AttachKernel): Attached {
-  if (cpu !== null) pinThread(cpu);
+async function attachThread({ heap, ring, cpu }: ThreadLinks): Promise<Attached> {
+  if (cpu !== null) (await import('../../uffd/linux/scheduling.ts')).pinThread(cpu);
+  const attachKernel = await loadAttach(heap.kernel);
   return {
     kernel: attachKernel(heap.kernel),
     tables: openTables(heap.metadata, heap.geometry),
@@ -79,8 +79,6 @@ function attachThread({ heap, ring, cpu }: ThreadLinks, attachKernel: AttachKern
   };
 }
 
-type AttachKernel = Awaited<ReturnType<typeof loadAttach>>;
-
 /**
  * Attaches the thread, runs what gives it its views, and tells that it is over, also if it throws: before that the
  * thread must not be ended (threads.ts).
@@ -88,7 +86,7 @@ type AttachKernel = Awaited<ReturnType<typeof loadAttach>>;
 export async function attaching<T>(links: ThreadLinks, makeViews: (attached: Attached) => T): Promise<T> {
   const { heap } = links;
   try {
-    return makeViews(attachThread(links, await loadAttach(heap.kernel)));
+    return makeViews(await attachThread(links));
   } catch (error) {
     if (!(error instanceof MachineGoneError)) throw error;
   } finally {

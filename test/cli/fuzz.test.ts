@@ -26,7 +26,7 @@ it.skipIf(kernel !== 'linux')(`500 programs, and those of the past, tell no diff
   expect(told.cells.filter(({ hits }: { hits: number }) => hits > 0)).toHaveLength(told.hit);
   expect(stdout).toContain(`${told.hit} of ${told.reachable} cells were hit`);
   expect(told.hit / told.reachable).toBeGreaterThan(0.7);
-});
+}, 180_000);
 
 it.skipIf(kernel !== 'linux')(`--json - writes that alone${here}`, async () => {
   const { code, stdout } = await minorfault([

@@ -3,31 +3,23 @@
  * it is, and after. A move that no thread makes any more has no place in the table, nor in the diagram.
  */
 import { expect, it, vi } from 'vitest';
-import type * as PageState from '../../dist/gc/page-state.js';
-import { LEGAL_MOVES, PAGE, type PageStateName } from '../../dist/gc/page-state.js';
+import { LEGAL_MOVES, PAGE } from '../../dist/gc/page-state.js';
 import { UFFD_EVENT_PAGEFAULT } from '../../dist/uffd/abi.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
 import { flippedCollection, type Message } from './one-collection.ts';
 
-const made = vi.hoisted(() => new Set<string>());
+const NAMES = Object.keys(PAGE);
+const made = new Set<string>();
+let states: Int32Array | null = null;
 
-vi.mock('../../dist/gc/page-state.js', async (importOriginal) => {
-  const original = await importOriginal<typeof PageState>();
-  const names = Object.keys(original.PAGE) as PageStateName[];
-  const noted = (from: number, to: number) => made.add(`${names[from]} → ${names[to]}`);
-  return {
-    ...original,
-    advance: ((states, page, from, to) => {
-      original.advance(states, page, from, to);
-      noted(from, to);
-    }) satisfies typeof PageState.advance,
-    tryAdvance: ((states, page, from, to) => {
-      const won = original.tryAdvance(states, page, from, to);
-      if (won) noted(from, to);
-      return won;
-    }) satisfies typeof PageState.tryAdvance,
-  };
-});
+// A move is a compare-and-swap of a page's state.
+const { compareExchange } = Atomics;
+vi.spyOn(Atomics, 'compareExchange').mockImplementation(((words: Int32Array, at, from, to) => {
+  const found = compareExchange(words, at, from, to);
+  const isState = words.buffer === states?.buffer && words.byteOffset === states.byteOffset;
+  if (isState && found === from) made.add(`${NAMES[from]} → ${NAMES[to]}`);
+  return found;
+}) as typeof Atomics.compareExchange);
 
 const BATCH = 4;
 type When = 'before' | 'while it is made' | 'once it is made' | 'never';
@@ -47,6 +39,7 @@ function collectWithFault(mode: 'continue' | 'copy' | 'stw', batch: number, when
     },
   });
   target = c.pages - 1;
+  states = c.states;
   if (when === 'before') answer();
   c.compact(batch);
   expect(due).toBe(false);
@@ -58,6 +51,7 @@ function collectWithFault(mode: 'continue' | 'copy' | 'stw', batch: number, when
 /** A collection in which no page can be published: the end of the watch maps them all. */
 function collectRefused(): void {
   const c = flippedCollection('continue', BATCH, { publishing: () => ({ done: 0, errno: ENOMEM }) });
+  states = c.states;
   c.compact(BATCH);
   expect([...c.states.slice(0, c.pages)].every((state) => state === PAGE.processed)).toBe(true);
   c.end();

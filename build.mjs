@@ -1,0 +1,80 @@
+/**
+ * `npm run build`: compiles the package into dist/.
+ *
+ * A thread of a heap would load a hundred modules, which takes longer than to start the thread. So the code of uffd, heap
+ * and gc is joined into a few files, of which a thread loads one for the heap and one for its kernel. Each module keeps
+ * its own file, which names its part of them: a class is the same one for whoever imports it, from wherever.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const ROOMS = ['uffd', 'heap', 'gc'];
+/** What runs as soon as it is loaded. */
+const THREADS = ['collector', 'compactor', 'fault', 'mutator'].map((name) => `gc/threads/${name}.ts`);
+/** What a thread loads besides, of the one kernel or the other (uffd/attach.ts). */
+const ATTACHING = ['uffd/sim/kernel.ts', 'uffd/linux/attach.ts'];
+/** Files that litmus and fuzz read. */
+const DATA = ['bench/litmus/library', 'bench/fuzz/corpus'];
+
+/** Which file a module is joined into. Those of gc find its WebAssembly and its threads from there. */
+function fileFor(module, threadsNeed) {
+  if (THREADS.includes(module)) return null;
+  if (dirname(module) === 'uffd/sim') return 'uffd/sim-kernel';
+  if (dirname(module) === 'uffd/linux') return 'uffd/linux-kernel';
+  return threadsNeed.has(module) ? 'gc/in-threads' : 'gc/opening';
+}
+
+/** All that threads import, but for what they load later. */
+function neededBy(modules, graph) {
+  const needed = new Set(modules);
+  for (const module of needed)
+    for (const id of graph.getModuleInfo(join(process.cwd(), module))?.importedIds ?? [])
+      if (!id.startsWith('node:')) needed.add(relative('.', id));
+  return needed;
+}
+
+function run(command, ...args) {
+  execFileSync(join('node_modules/.bin', command), args, { stdio: 'inherit' });
+}
+
+function modulesOf(room) {
+  return readdirSync(room, { recursive: true })
+    .map((file) => join(room, file))
+    .filter((file) => /(?<!\.d)\.ts$/.test(file) && !file.startsWith('gc/wasm/'));
+}
+
+rmSync('dist', { recursive: true, force: true });
+run('tsc');
+run('asc', '--config', 'gc/wasm/asconfig.json');
+
+const modules = ROOMS.flatMap(modulesOf);
+const bundle = await rolldown({
+  input: Object.fromEntries(modules.map((module) => [module.replace(/\.ts$/, ''), module])),
+  platform: 'node',
+  treeshake: false,
+  preserveEntrySignatures: 'allow-extension',
+});
+let threadsNeed = null;
+await bundle.write({
+  dir: 'dist',
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name].js',
+  sourcemap: true,
+  comments: false,
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: [
+      {
+        debugName: 'by who needs it',
+        name(id, graph) {
+          threadsNeed ??= neededBy([...THREADS, ...ATTACHING], graph);
+          return fileFor(relative('.', id), threadsNeed);
+        },
+      },
+    ],
+  },
+});
+for (const folder of DATA) cpSync(folder, join('dist', folder), { recursive: true });
+chmodSync('dist/bench/cli.js', 0o755);

@@ -12,7 +12,7 @@
 import * as features from '../abi/features.ts';
 import { HUGE_PAGE_BYTES, MachineGoneError, PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
 import { loadAcquire, type SharedWords, storeRelease } from '../sync.ts';
-import { layOutPtes, tablesOf } from './page-table.ts';
+import { emptySpace, tablesOf } from './page-table.ts';
 import { type Profile, type ProfileOptions, packProfile, profileOf, unpackProfile } from './profile.ts';
 
 /** Sizes of a simulated machine, and which Linux it runs. */
@@ -121,8 +121,6 @@ export interface Machine {
   readonly ptes: SharedWords;
   /** One word a table of `ptes`: whether it may have entries (page-table.ts). */
   readonly tablesInUse: SharedWords;
-  /** What `ptes` holds where nothing is mapped: never changed, to be copied from. */
-  readonly emptyPtes: SharedWords;
   /** From `hugeStart` on it is the stack of free huge pages, each by its first frame. */
   readonly freeStack: SharedWords;
   /** Two words an entry: frame, and the epoch from which on nobody can see it. */
@@ -185,7 +183,6 @@ function tableWords(
     ['contexts', MAX_CONTEXTS * CONTEXT_WORDS, 1],
     ['ptes', addressPages, MAX_SPACES],
     ['tablesInUse', tablesOf(addressPages), MAX_SPACES],
-    ['emptyPtes', addressPages, 1],
     ['freeStack', frameCount, 1],
     ['limbo', 2 * frameCount, 1],
   ];
@@ -231,7 +228,7 @@ export function createMachine(options: SimOptions): Machine {
   new Int32Array(shared, 0, HEADER_WORDS).set(header);
   const machine = openViews(shared, 0);
   fillPool(machine);
-  layOutPtes(machine);
+  emptySpace(machine);
   machine.spaces.set([1, 1], 0); // the first process, alive
   storeRelease(machine.state, STATE.epoch, 1);
   storeRelease(machine.state, STATE.freshFrame, 1);

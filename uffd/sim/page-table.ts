@@ -7,11 +7,14 @@
  * An entry that is not present maps nothing. It may still be a marker: the page will be write-protected once it is there, or
  * any access to it is a bus error.
  *
- * The table itself holds each entry less the number of the page that it maps, in the same bits (all of it modulo
+ * The page table itself holds each entry less the number of the page that it maps, in the same bits (all of it modulo
  * 2^32): a distance. The layout serves the load of a mutator: the distance without its flags, added to the number of
  * the word that is to be loaded, is the index of the word in physical memory, and for whatever must not be read (sign
  * bit of the entry set) it is past the end of it. So one unsigned comparison with the size of memory is both the
  * present check and the bounds check.
+ *
+ * An entry that is not present is held less the number of the first page of 512: the index is past the end all the same,
+ * and 512 entries that map nothing are one number 512 times, which is written faster than different ones are.
  */
 import { PROT_READ, PROT_WRITE } from '../abi.ts';
 import { LOG_PAGE_WORDS, PAGE_WORDS } from '../kernel.ts';
@@ -116,13 +119,22 @@ export function cachedPte(vma: Protection, frame: number): number {
   return withProtection(makePte(frame, 0), vma);
 }
 
+const LOG_TABLE = 9;
+/** Entries of one table, as on x86-64 and arm64. */
+const TABLE_PTES = 1 << LOG_TABLE;
+
 /** The entry of a page from what the table holds for it. */
 export function entryAt(page: number, distance: number): number {
-  return (distance + (page << LOG_PAGE_WORDS)) | 0;
+  return (distance + origin(page, distance)) | 0;
 }
 
 function distanceTo(page: number, pte: number): number {
-  return (pte - (page << LOG_PAGE_WORDS)) | 0;
+  return (pte - origin(page, pte)) | 0;
+}
+
+/** What the distance of an entry with these flags is measured from. */
+function origin(page: number, flags: number): number {
+  return ((flags & PRESENT) !== 0 ? page : page & -TABLE_PTES) << LOG_PAGE_WORDS;
 }
 
 export function loadPte(m: Machine, page: number): number {
@@ -159,14 +171,11 @@ export function clearPte(m: Machine, page: number): void {
   storeRelease(m.ptes, page, distanceTo(page, NO_PTE));
 }
 
-// Tables of 512 entries, as on x86-64 and arm64, of which a word says whether there may be an entry or a marker in them. So
-// what is cleared of a mapping in the pause of a flip is what was in use of it.
+// A word a table says whether there may be an entry or a marker in it. So what is cleared of a mapping in the pause of a
+// flip is what was in use of it.
 //
 // Invariant: the word of a table with an entry in it is 1. It is written before the entry is, with the mm lock held in
 // whichever way; and back to 0 with the lock held exclusively, once the whole table is empty.
-
-const LOG_TABLE = 9;
-const TABLE_PTES = 1 << LOG_TABLE;
 
 /** How many tables there are for so many pages. */
 export function tablesOf(addressPages: number): number {
@@ -189,43 +198,30 @@ function nextInUse({ tablesInUse }: Machine, page: number, end: number): number 
   return next;
 }
 
-/** A new machine, which has one process. */
-export function layOutPtes(m: Machine): void {
-  for (let page = 0; page < m.emptyPtes.length; page++) m.emptyPtes[page] = distanceTo(page, NO_PTE);
-  emptySpace(m);
-}
-
 /** A new process: nothing is mapped, whatever its tables held. */
-export function emptySpace({ ptes, tablesInUse, emptyPtes }: Machine): void {
-  ptes.set(emptyPtes);
-  tablesInUse.fill(0);
+export function emptySpace(m: Machine): void {
+  m.tablesInUse.fill(1);
+  clearPtes(m, 0, m.addressPages);
 }
 
-// Of whole mappings, while the caller holds the mm lock exclusively or is the only thread: by plain stores, or copied (a
-// word at a time, where memory is shared), since an atomic store takes ten times as long, and this is in the pause of a
-// flip. Giving the lock back publishes them.
+// Of whole mappings, while the caller holds the mm lock exclusively or is the only thread: by plain stores, since an atomic
+// store takes ten times as long, and this is in the pause of a flip. Giving the lock back publishes them.
 
 /** Clears the entries of pages [start, end). */
 export function clearPtes(m: Machine, start: number, end: number): void {
-  const { ptes, emptyPtes, tablesInUse } = m;
-  for (let page = nextInUse(m, start, end); page < end; page = nextInUse(m, page, end)) {
-    const from = page;
-    // Tables side by side are cleared as one.
-    while (page < end && tablesInUse[page >> LOG_TABLE] !== 0) {
-      const next = endOfTable(page, end);
-      if (next - page === TABLE_PTES) tablesInUse[page >> LOG_TABLE] = 0;
-      page = next;
-    }
-    ptes.set(emptyPtes.subarray(from, page), from);
+  const { ptes, tablesInUse } = m;
+  for (let page = nextInUse(m, start, end), next = page; page < end; page = nextInUse(m, next, end)) {
+    next = endOfTable(page, end);
+    ptes.fill(distanceTo(page, NO_PTE), page, next);
+    if (next - page === TABLE_PTES) tablesInUse[page >> LOG_TABLE] = 0;
   }
 }
 
 /** The first page from `page` on, below `end`, that has an entry or a marker; `end` if none has. */
 export function nextPte(m: Machine, page: number, end: number): number {
-  const { ptes, emptyPtes } = m;
   for (let next = nextInUse(m, page, end); next < end; next = nextInUse(m, next, end)) {
-    const stop = endOfTable(next, end);
-    while (next < stop && ptes[next] === emptyPtes[next]) next++;
+    const [stop, none] = [endOfTable(next, end), distanceTo(next, NO_PTE)];
+    while (next < stop && m.ptes[next] === none) next++;
     if (next < stop) return next;
   }
   return end;
@@ -239,13 +235,9 @@ export function changePtes(m: Machine, start: number, end: number, left: (pte: n
 
 /** Takes the entries of pages [start, end) to pages from `to` on, which are no part of those and have none. */
 export function movePtes(m: Machine, to: number, start: number, end: number): void {
-  const { ptes } = m;
-  const shift = (to - start) << LOG_PAGE_WORDS; // the same frame is so much farther from its new page
-  for (let page = nextInUse(m, start, end); page < end; page = nextInUse(m, page, end)) {
-    const stop = endOfTable(page, end);
+  for (let page = nextPte(m, start, end); page < end; page = nextPte(m, page + 1, end)) {
     noteUse(m, to + page - start);
-    noteUse(m, to + stop - 1 - start);
-    for (; page < stop; page++) ptes[to + page - start] = ((ptes[page] as number) - shift) | 0;
+    m.ptes[to + page - start] = distanceTo(to + page - start, entryAt(page, m.ptes[page] as number));
   }
   clearPtes(m, start, end);
 }

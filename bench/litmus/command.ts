@@ -9,8 +9,8 @@ import { type KernelName, type Kernels, openKernels } from './kernels.ts';
 import { bundledPrograms, loadProgram } from './load.ts';
 import type { LitmusCall } from './options.ts';
 import { EXPECTED } from './outcome.ts';
-import { type Program, ProgramSchema } from './program.ts';
 import type { Repeated } from './repeat.ts';
+import { type Program, ProgramSchema } from './schema.ts';
 import type { Trace } from './stage.ts';
 
 export const LITMUS_SCHEMA = 'minorfault/litmus/1';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Value } from 'typebox/value';
 import { UsageError } from '../errors.ts';
-import { type Program, ProgramSchema, StepSchema } from './program.ts';
+import { type Program, ProgramSchema, StepSchema } from './schema.ts';
 
 const LIBRARY = new URL('./library/', import.meta.url);
 

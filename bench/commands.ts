@@ -10,7 +10,7 @@ import { print, wantsColour, writeJson } from './output.ts';
 import { requireMoving } from './page-sizes.ts';
 import { placeV8Threads } from './placement.ts';
 import { createProgress } from './progress.ts';
-import { RESULTS_SCHEMA, type Results, type ResultsConfig, type Run } from './results.ts';
+import type { Results, ResultsConfig, Run } from './results.ts';
 import { suggestion } from './suggest.ts';
 import { renderResults } from './table.ts';
 import { workloads } from './workloads/index.ts';
@@ -71,7 +71,7 @@ function resultsOf(
     liveBytes: prepared.liveBytes,
   };
   return {
-    schema: RESULTS_SCHEMA,
+    schema: 'minorfault/results/1',
     host,
     config: resolved,
     runs,

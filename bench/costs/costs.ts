@@ -7,15 +7,7 @@ import { measureInRounds, type SamplesByBatch } from './measure.ts';
 import type { Identity, Operation } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { measureRoundTrips } from './round-trips.ts';
-import {
-  COSTS_SCHEMA,
-  type CostRow,
-  type Costs,
-  type CostsConfig,
-  type KernelName,
-  type Term,
-  type WholePage,
-} from './schema.ts';
+import type { CostRow, Costs, CostsConfig, KernelName, Term, WholePage } from './schema.ts';
 import { openStage } from './stage.ts';
 import { WHOLE_PAGES, type WholeOperation } from './whole-pages.ts';
 
@@ -36,7 +28,7 @@ export async function measureCosts(config: CostsConfig, surroundings: CostsSurro
   const costs: KernelCosts[] = [];
   for (const kernel of config.kernels) costs.push(await measureKernel(kernel, config, surroundings));
   return {
-    schema: COSTS_SCHEMA,
+    schema: 'minorfault/costs/1',
     host,
     config,
     rows: costs.flatMap(({ rows }) => rows),

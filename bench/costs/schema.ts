@@ -3,8 +3,6 @@ import type { Static, TObject, TProperties } from 'typebox';
 import Type from 'typebox';
 import { type Host, HostSchema } from '../results.ts';
 
-export const COSTS_SCHEMA = 'minorfault/costs/1';
-
 /** An object with these fields, and any others. */
 function record<Properties extends TProperties>(properties: Properties): TObject<Properties> {
   return Type.Object(properties);
@@ -90,7 +88,7 @@ export const CostsConfigSchema = record({
 });
 
 export const CostsSchema = record({
-  schema: Type.Literal(COSTS_SCHEMA),
+  schema: Type.Literal('minorfault/costs/1'),
   host: HostSchema,
   config: CostsConfigSchema,
   rows: Type.Array(CostRowSchema),

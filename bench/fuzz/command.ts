@@ -2,17 +2,18 @@
  * What `fuzz` does: random programs on both kernels in lock step, up to the first one that tells them apart; before them
  * those that did so in the past.
  */
-import fc from 'fast-check';
+import fc, { type Arbitrary } from 'fast-check';
 import { CheckError, EXIT } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import { compareTraces, describeDifference } from '../litmus/difference.ts';
-import { type Kernels, openKernels } from '../litmus/kernels.ts';
+import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
 import { hasHugePages, type Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { addTo, type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
 import { coverageData, renderCoverage } from './coverage-table.ts';
+import { type Lanes, openLanes } from './lanes.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
 import { reduce } from './reduce.ts';
@@ -27,34 +28,67 @@ export const FUZZ_SCHEMA = 'minorfault/fuzz/1';
 export async function fuzzCommand(call: FuzzCall): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
-  const kernels = openKernels();
   const coverage = emptyCoverage();
   const began = performance.now();
   let ran = 0;
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
+  const lanes = openLanes(call.jobs, async (kernels, program, number) => {
+    const wrong = await told(kernels, program, coverage);
+    // Once more: a difference of threads that raced is none of the kernels.
+    if (wrong !== null && (await told(kernels, program)) !== null) throw new Difference(program, number);
+    ran++;
+  });
   try {
-    await unlessInterrupted(signal, replayCorpus(kernels));
-    const huge = await canBeHuge(kernels, progress);
-    const property = fc.asyncProperty(programs(call.steps, { huge, forks: call.forks }), async (program) => {
-      signal.throwIfAborted();
-      ran++;
-      const wrong = await told(kernels, program, coverage);
-      // Once more: a difference of threads that raced is none of the kernels.
-      if (wrong !== null && (await told(kernels, program)) !== null) throw new Difference(wrong);
-    });
-    const checked = fc.check(property, { numRuns: call.programs, seed: call.seed });
-    const found = await unlessInterrupted(signal, checked);
+    await unlessInterrupted(signal, replayCorpus(lanes.first));
+    const huge = await canBeHuge(lanes.first, progress);
+    const generated = programs(call.steps, { huge, forks: call.forks });
+    const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal));
     progress.end();
-    if (found.failed) {
-      if (!(found.errorInstance instanceof Difference)) throw found.errorInstance;
-      const [program] = found.counterexample as [Program];
-      throw await unlessInterrupted(signal, saved(kernels, call, program));
-    }
-    return report(call, coverage, rate(ran, began));
+    if (found === null) return report(call, coverage, rate(ran, began));
+    throw await unlessInterrupted(
+      signal,
+      saved(lanes.first, call, await shrunk(call, generated, lanes.first, found)),
+    );
   } finally {
-    kernels.close();
+    lanes.close();
     progress.end();
   }
+}
+
+/** Runs all programs, or up to the first that tells the kernels apart. */
+async function firstDifference(
+  { programs, seed }: FuzzCall,
+  generated: Arbitrary<Program>,
+  lanes: Lanes,
+  signal: AbortSignal,
+): Promise<Difference | null> {
+  const property = fc.asyncProperty(generated, (program) => {
+    signal.throwIfAborted();
+    return lanes.run(program);
+  });
+  const { errorInstance } = await fc.check(property, { numRuns: programs, seed, endOnFailure: true });
+  try {
+    await lanes.idle();
+  } catch (error) {
+    if (error instanceof Difference) return error;
+    throw error;
+  }
+  if (errorInstance) throw errorInstance;
+  return null;
+}
+
+/** The program as fast-check shrinks it; itself if it does not tell the kernels apart once more. */
+async function shrunk(
+  { seed }: FuzzCall,
+  generated: Arbitrary<Program>,
+  kernels: Kernels,
+  { program, number }: Difference,
+): Promise<Program> {
+  const property = fc.asyncProperty(generated, async (smaller) => {
+    return (await told(kernels, smaller)) === null || (await told(kernels, smaller)) === null;
+  });
+  const { counterexample } = await fc.check(property, { seed, path: String(number), numRuns: 1 });
+  return counterexample?.[0] ?? program;
 }
 
 /** Whether programs can have huge pages; if not, that is told. */
@@ -75,7 +109,18 @@ async function replayCorpus(kernels: Kernels): Promise<void> {
   }
 }
 
-class Difference extends Error {}
+/** What a program has shown. */
+class Difference extends Error {
+  readonly program: Program;
+  /** From 0. */
+  readonly number: number;
+
+  constructor(program: Program, number: number) {
+    super('the kernels differ');
+    this.program = program;
+    this.number = number;
+  }
+}
 
 /** What tells the kernels apart, or null. The steps that they agree in are counted. */
 async function told(kernels: Kernels, program: Program, coverage?: Coverage): Promise<string | null> {

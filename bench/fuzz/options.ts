@@ -1,4 +1,5 @@
 /** The options of `fuzz`, and how their texts become what to run. */
+import { availableParallelism } from 'node:os';
 import { chooseKernel } from '../../uffd/open.ts';
 import { integer } from '../numbers.ts';
 
@@ -8,6 +9,7 @@ export interface RawFuzzOptions {
   readonly steps?: string;
   readonly seed?: string;
   readonly forks?: string;
+  readonly jobs?: string;
   readonly save?: string;
   readonly json?: string;
   readonly quiet?: true;
@@ -19,10 +21,14 @@ export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] =
   ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
   ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
   ['--forks <n>', 'one program in so many has a second process (default: 0, none)'],
+  ['--jobs <n>', 'how many programs run side by side (default: as many as there are processors, up to 4)'],
   ['--save <file>', 'where a program goes that tells the kernels apart (default: found-<seed>.litmus.json)'],
   ['--json <file>', 'write what was reached as JSON; - is standard output'],
   ['--quiet', 'no progress on standard error'],
 ];
+
+/** By default. */
+const MOST_JOBS = 4;
 
 /** A resolved call. */
 export interface FuzzCall {
@@ -30,6 +36,8 @@ export interface FuzzCall {
   readonly steps: number;
   readonly seed: number;
   readonly forks: number;
+  /** Programs that run side by side. */
+  readonly jobs: number;
   readonly save: string;
   readonly json: string | null;
   readonly quiet: boolean;
@@ -44,6 +52,7 @@ export function resolveFuzzOptions(raw: RawFuzzOptions): FuzzCall {
     steps: integer('--steps', raw.steps ?? '40', [1, 200]),
     seed,
     forks: integer('--forks', raw.forks ?? '0', [0, 1000]),
+    jobs: integer('--jobs', raw.jobs ?? String(Math.min(availableParallelism(), MOST_JOBS)), [1, 64]),
     save: raw.save ?? `found-${seed}.litmus.json`,
     json: raw.json ?? null,
     quiet: raw.quiet ?? false,

@@ -13,8 +13,8 @@
  * bit of the entry set) it is past the end of it. So one unsigned comparison with the size of memory is both the
  * present check and the bounds check.
  *
- * An entry that is not present is held less the number of the first page of 512: the index is past the end all the same,
- * and 512 entries that map nothing are one number 512 times, which is written faster than different ones are.
+ * An entry that is not present is held less the number of the first page of its table: the index is past the end all the
+ * same, and a table that maps nothing is one number over and over, which is written faster than different ones are.
  */
 import { PROT_READ, PROT_WRITE } from '../abi.ts';
 import { LOG_PAGE_WORDS, PAGE_WORDS } from '../kernel.ts';
@@ -119,8 +119,8 @@ export function cachedPte(vma: Protection, frame: number): number {
   return withProtection(makePte(frame, 0), vma);
 }
 
-const LOG_TABLE = 9;
-/** Entries of one table, as on x86-64 and arm64. */
+const LOG_TABLE = 12;
+/** Entries of one table: 16 MiB of addresses, so that a GiB is cleared in a few calls of fill. */
 const TABLE_PTES = 1 << LOG_TABLE;
 
 /** The entry of a page from what the table holds for it. */

@@ -10,7 +10,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
     // Node itself loads what ships, as it does for the user: what vitest loads differs (a namespace keeps another order).
     server: { deps: { external: [/\/dist\//] } },
     projects: [

@@ -12,14 +12,18 @@ const NAMES = Object.keys(PAGE);
 const made = new Set<string>();
 let states: Int32Array | null = null;
 
+type Swap = (words: Int32Array, at: number, from: number, to: number) => number;
+
 // A move is a compare-and-swap of a page's state.
-const { compareExchange } = Atomics;
-vi.spyOn(Atomics, 'compareExchange').mockImplementation(((words: Int32Array, at, from, to) => {
-  const found = compareExchange(words, at, from, to);
-  const isState = words.buffer === states?.buffer && words.byteOffset === states.byteOffset;
-  if (isState && found === from) made.add(`${NAMES[from]} → ${NAMES[to]}`);
-  return found;
-}) as typeof Atomics.compareExchange);
+const compareExchange: Swap = Atomics.compareExchange;
+vi.spyOn(Atomics as { compareExchange: Swap }, 'compareExchange').mockImplementation(
+  (words, at, from, to) => {
+    const found = compareExchange(words, at, from, to);
+    const isState = words.buffer === states?.buffer && words.byteOffset === states.byteOffset;
+    if (isState && found === from) made.add(`${NAMES[from]} → ${NAMES[to]}`);
+    return found;
+  },
+);
 
 const BATCH = 4;
 type When = 'before' | 'while it is made' | 'once it is made' | 'never';

@@ -1,8 +1,8 @@
 /** Collections asked for from outside: each begins after it was asked for, and every caller gets a record. */
 import { describe, expect, it } from 'vitest';
-import { expectEveryPageOnce, fixture, MODE_NAMES, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+import { expectEveryPageOnce, fixture, MODES_HERE, rejection, sharedWords, withHeap } from './gc-heaps.ts';
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it('one after the other, without a mutator', async () => {
     await withHeap({ mode }, async (heap) => {
       for (let number = 1; number <= 5; number++) {

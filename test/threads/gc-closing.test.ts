@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openHeap } from '../../dist/gc/index.js';
-import { fixture, KERNEL, MIB, MODE_NAMES, rejection, sharedWords } from './gc-heaps.ts';
+import { fixture, KERNEL, MIB, MODES_HERE, rejection, sharedWords } from './gc-heaps.ts';
 import { workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
@@ -19,7 +19,7 @@ const untilSet = async (words: Int32Array) => {
 const recordOrClosed = (outcome: { number?: number; code?: string }) =>
   typeof outcome.number === 'number' || outcome.code === 'HEAP_CLOSED';
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it('that nobody used', async () => {
     const heap = await open({ mode, gcThreads: 3, faultThreads: 3 });
     await heap.close();
@@ -94,7 +94,7 @@ async function collectGarbage(): Promise<void> {
 const addresses = () => 1024 * Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
 
 describe.runIf(KERNEL === 'linux')('addresses', () => {
-  it.each(MODE_NAMES)('%s: are given back, a GiB and more a heap', async (mode) => {
+  it.each(MODES_HERE)('%s: are given back, a GiB and more a heap', async (mode) => {
     const useOne = async () => {
       const heap = await open({ mode });
       await heap.spawn(fixture('programs'), { program: 'list', length: 1000, collections: 1 }).done;

@@ -1,7 +1,7 @@
 /** Pages at the heap's bottom that are dense are not moved, and everything else is as if they had been. */
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord, HeapOptions } from '../../dist/gc/index.js';
-import { fixture, MIB, MODE_NAMES, rejection, runProgram, withHeap } from './gc-heaps.ts';
+import { fixture, MIB, MODES_HERE, rejection, runProgram, withHeap } from './gc-heaps.ts';
 
 const PAGE_BYTES = 4096;
 const HEAP = { heapBytes: 4 * MIB, verify: 'phases' } as const;
@@ -16,7 +16,7 @@ const prefixes = (cycles: readonly CycleRecord[]) => cycles.map(({ pages }) => p
 /** The last one that the program asked for: after it nothing has died. */
 const last = (cycles: readonly CycleRecord[]) => cycles.at(-2) as CycleRecord;
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it('what lives long is not moved, and its references are updated', async () => {
     const { results, cycles } = await run({ mode }, { rounds: 4 });
     expect(results).toEqual([NODES + 4 * 500]);

@@ -1,6 +1,6 @@
 /** The collector, a compactor or a fault thread dies: the run ends with an error that names it, and nothing hangs. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { fixture, MODE_NAMES, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+import { fixture, MODES_HERE, rejection, sharedWords, withHeap } from './gc-heaps.ts';
 import { workerNamed, workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
@@ -8,7 +8,7 @@ afterEach(() => expect(workersLeft()).toBe(0));
 // Marking stumbles over it, or who makes the page, or the check after the collection finds it: as it happens.
 const DAMAGES = ['header', 'wildReference', 'negativeReference', 'middleReference', 'root', 'arraySize'];
 
-describe.each(MODE_NAMES)('%s: a mutator damages the heap', (mode) => {
+describe.each(MODES_HERE)('%s: a mutator damages the heap', (mode) => {
   it.each(DAMAGES)('%s', async (kind) => {
     await withHeap({ mode, mutators: 2 }, async (heap) => {
       const words = sharedWords();
@@ -38,7 +38,7 @@ it.each(['continue', 'copy'] as const)('%s: the userfaultfd is gone', async (mod
 
 describe.each(['collector', 'compactor 1', 'fault 0', 'fault 1'])('%s is ended from outside', (name) => {
   // In stw nobody serves faults.
-  const modes = MODE_NAMES.filter((mode) => mode !== 'stw' || !name.startsWith('fault'));
+  const modes = MODES_HERE.filter((mode) => mode !== 'stw' || !name.startsWith('fault'));
   it.each(modes)('%s, while mutators run', async (mode) => {
     const options = { mode, mutators: 2, gcThreads: 2, faultThreads: 2 };
     await withHeap(options, async (heap) => {

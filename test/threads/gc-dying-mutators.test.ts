@@ -1,6 +1,6 @@
 /** A mutator that dies ends the run with its error, whatever the others do, and leaves nothing running. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { fixture, MODE_NAMES, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+import { fixture, MODES_HERE, rejection, sharedWords, withHeap } from './gc-heaps.ts';
 import { workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
@@ -92,7 +92,7 @@ it('data that cannot be posted throws at spawn, and the heap goes on', async () 
   });
 });
 
-describe.each(MODE_NAMES)('%s: a mutator ended from outside at any moment', (mode) => {
+describe.each(MODES_HERE)('%s: a mutator ended from outside at any moment', (mode) => {
   it.each([1, 2, 3])('%i', async (round) => {
     const { workerNamed } = await import('./worker-watch.ts');
     await withHeap({ mode, mutators: 2, gcThreads: 2 }, async (heap) => {

@@ -15,6 +15,11 @@ export const MODE_NAMES: readonly ModeName[] = ['continue', 'continue-warm', 'co
 
 /** The kernel that this project of the tests is about (vitest.config.ts). */
 export const KERNEL = process.env.MINORFAULT_KERNEL === 'linux' ? 'linux' : 'sim';
+/**
+ * For tests in which it does not matter how a page comes to be published: on sim warm files differ from others in nothing but
+ * that, which gc-graphs-survive, gc-refused and gc-two-faults-at-every-moment try.
+ */
+export const MODES_HERE = MODE_NAMES.filter((mode) => KERNEL === 'linux' || mode !== 'continue-warm');
 /** Whether a flip of the mode moves page tables: on sim two files only change places (Kernel.dropsAtOnce). */
 export const asksForMoves = (mode: string): boolean => KERNEL === 'linux' || !mode.startsWith('continue');
 const { kernel: available, why } = chooseKernel(KERNEL === 'linux' ? 'auto' : 'sim', MODES.move.features);

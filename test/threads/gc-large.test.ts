@@ -8,9 +8,8 @@ import { ENOMEM } from '../../dist/uffd/errno.js';
 import {
   asksForMoves,
   fixture,
-  KERNEL,
   MIB,
-  MODE_NAMES,
+  MODES_HERE,
   recordsOf,
   rejection,
   sharedWords,
@@ -27,9 +26,6 @@ const run = (options: Partial<HeapOptions>, program: string, data: object = {}) 
   });
 
 const GRAPH = { small: 2000, large: 24, rounds: 60, collections: 5, seed: 1 };
-
-// On the simulated kernel warm files differ from others in nothing that large objects come to.
-const MODES_HERE = MODE_NAMES.filter((mode) => KERNEL === 'linux' || mode !== 'continue-warm');
 
 describe.each(MODES_HERE)('%s', (mode) => {
   const options = { mode, heapBytes: 2 * MIB, largeBytes: 2 * MIB, verify: 'phases' } as const;
@@ -166,7 +162,7 @@ describe('the kernel refuses', () => {
       return { cycles: heap.cycles, givenUp: heap.givenUp };
     });
 
-  it.each(MODE_NAMES.filter((mode) => mode !== 'stw'))('%s: collections are given up', async (mode) => {
+  it.each(MODES_HERE.filter((mode) => mode !== 'stw'))('%s: collections are given up', async (mode) => {
     // Before the flip, at it, and in the middle of it where it moves two parts.
     const call = asksForMoves(mode) ? 'mremap' : 'mmap';
     const refuse = [2, 12, 21].map((after) => {
@@ -177,7 +173,7 @@ describe('the kernel refuses', () => {
     expect(cycles.length).toBeGreaterThan(2);
   });
 
-  it.each(MODE_NAMES)('%s: free pages stay, and are zeroed by who allocates there', async (mode) => {
+  it.each(MODES_HERE)('%s: free pages stay, and are zeroed by who allocates there', async (mode) => {
     const refuse = (['madvise', 'fallocate'] as const).map((call) => {
       return { call, errno: ENOMEM, times: 2 * TRIES };
     });
@@ -188,7 +184,7 @@ describe('the kernel refuses', () => {
 
 it('what a program computes is the same in all modes', async () => {
   const sums = new Set<unknown>();
-  for (const mode of MODE_NAMES) {
+  for (const mode of MODES_HERE) {
     const { results } = await run({ mode, largeBytes: 2 * MIB, heapBytes: 2 * MIB }, 'graph', GRAPH);
     sums.add((results as [{ sum: number }])[0].sum);
   }

@@ -1,8 +1,8 @@
 /** What the mutator API promises, over a real heap: lists, arrays over many pages, the stack, in every mode. */
 import { describe, expect, it } from 'vitest';
-import { MIB, MODE_NAMES, runProgram } from './gc-heaps.ts';
+import { MIB, MODES_HERE, runProgram } from './gc-heaps.ts';
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it('a list keeps its values through collections', async () => {
     const { results, cycles } = await runProgram('list', { mode }, { length: 6000, collections: 12 });
     expect(results).toEqual([6000]);

@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord } from '../../dist/gc/index.js';
 import { DEFAULT_BATCH } from '../../dist/gc/options.js';
-import { fixture, MIB, MODE_NAMES, recordsOf, rejection, runProgram, withHeap } from './gc-heaps.ts';
+import { fixture, MIB, MODES_HERE, recordsOf, rejection, runProgram, withHeap } from './gc-heaps.ts';
 
 const data = { objects: 3000, rounds: 30, collections: 5, large: 0, seed: 1 };
 const both = (record: CycleRecord) =>
   record.nonMoving.publishedByCollector + record.nonMoving.publishedByFault;
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   const options = { mode, heapBytes: 2 * MIB, nonMovingBytes: MIB };
 
   it('objects that are pinned among others', async () => {
@@ -53,7 +53,7 @@ it('on demand: pages that nobody touches cost no call', async () => {
   });
 });
 
-it.each(MODE_NAMES)('%s: more is pinned than fits', async (mode) => {
+it.each(MODES_HERE)('%s: more is pinned than fits', async (mode) => {
   await withHeap({ mode, nonMovingBytes: 64 * 4096 }, async (heap) => {
     const { done } = heap.spawn(fixture('programs'), { program: 'pinTooMuch' });
     const { cause, message } = await rejection(done);
@@ -64,7 +64,7 @@ it.each(MODE_NAMES)('%s: more is pinned than fits', async (mode) => {
   });
 });
 
-it.each(MODE_NAMES)('%s: what is dropped is given back, and costs nothing any more', async (mode) => {
+it.each(MODES_HERE)('%s: what is dropped is given back, and costs nothing any more', async (mode) => {
   await withHeap({ mode, nonMovingBytes: 4 * MIB }, async (heap) => {
     await heap.spawn(fixture('programs'), { program: 'pinAndDrop', objects: 3000 }).done;
     const before = heap.memory().bytes;

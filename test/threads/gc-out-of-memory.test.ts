@@ -1,8 +1,8 @@
 /** A heap that is full of live objects says so, with its size, what is live and what was asked for. */
 import { describe, expect, it } from 'vitest';
-import { fixture, MIB, MODE_NAMES, rejection, runProgram, withHeap } from './gc-heaps.ts';
+import { fixture, MIB, MODES_HERE, rejection, runProgram, withHeap } from './gc-heaps.ts';
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it.each([4, 100, 5000])('objects of %i words: the program sees the error, and can go on', async (words) => {
     const { results } = await runProgram('fill', { mode }, { words });
     const [seen] = results as [Record<string, number | string>];

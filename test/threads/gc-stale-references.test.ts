@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 // @ts-expect-error: a module of JavaScript
 import { USES } from '../fixtures/stale.mjs';
-import { fixture, MIB, MODE_NAMES, rejection, withHeap } from './gc-heaps.ts';
+import { fixture, MIB, MODES_HERE, rejection, withHeap } from './gc-heaps.ts';
 
 function run(how: string, options: object): Promise<unknown> {
   const opened = { heapBytes: MIB, nonMovingBytes: 65_536, mutators: 1, densePrefix: null, ...options };
@@ -21,7 +21,7 @@ it('every call says which object, and where it is made', async () => {
   expect(new Set(told.map(({ site }) => site)).size).toBe(USES.length);
 });
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it.each([true, 'phases'])('verify: %s', async (verify) => {
     const error = await rejection(run('store', { mode, verify }));
     expect(error.cause).toBeInstanceOf(Error);

@@ -1,11 +1,11 @@
 /** Collections that begin by themselves: before room gets scarce, at a target utilization, after a time. */
 import { describe, expect, it } from 'vitest';
 import type { CycleRecord } from '../../dist/gc/index.js';
-import { fixture, MIB, MODE_NAMES, recordsOf, runProgram, withHeap } from './gc-heaps.ts';
+import { fixture, MIB, MODES_HERE, recordsOf, runProgram, withHeap } from './gc-heaps.ts';
 
 const triggersOf = (cycles: readonly CycleRecord[]) => new Set(cycles.map(({ trigger }) => trigger));
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it('a mutator that makes garbage: a collection begins before it finds no room', async () => {
     const { results, cycles } = await runProgram('garbage', { mode, heapBytes: 8 * MIB }, { mib: 64 });
     expect(results).toEqual([0]);

@@ -1,8 +1,8 @@
 /** Weak references, finalizers and ephemerons: what is alive is answered, what is dead is not, in every mode. */
 import { describe, expect, it } from 'vitest';
-import { fixture, MIB, MODE_NAMES, rejection, runProgram, withHeap } from './gc-heaps.ts';
+import { fixture, MIB, MODES_HERE, rejection, runProgram, withHeap } from './gc-heaps.ts';
 
-describe.each(MODE_NAMES)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   const options = { mode, verify: 'phases', heapBytes: MIB, nonMovingBytes: MIB / 4 } as const;
 
   it('every third object dies', async () => {

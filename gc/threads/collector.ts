@@ -47,6 +47,13 @@ function checkerOf(): Collector['checker'] {
   return isUserMode(heap.mode) ? makeModeCheck(maker, kernel, heap.ranges.heap) : null;
 }
 
+/** In what time there is before the first collection, or the end. */
+function rehearse(): void {
+  const isAwaited = (): boolean =>
+    newestAt(tables.control, 'requested') > newestAt(tables.control, 'finished');
+  for (let i = 0; i < REHEARSALS_AT_START && !isAwaited(); i++) collector.rehearseFlip();
+}
+
 function loops(): Loops {
   if (isWithinReach(maker)) return 'wasm';
   return collector.marking.isCompiledIn(markingSpace(maker)) ? 'marking' : 'js';
@@ -54,9 +61,7 @@ function loops(): Loops {
 
 untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready', loops: loops() });
-  ifGranted(() => {
-    for (let i = 0; i < REHEARSALS_AT_START; i++) collector.rehearseFlip();
-  });
+  ifGranted(rehearse);
   beginRefusing(heap.refusals);
   for (;;) {
     const next = newestAt(tables.control, 'finished') + 1;

@@ -26,7 +26,7 @@ describe.each(MODES_HERE)('%s', (mode) => {
   });
 
   it('in the middle of collections that nobody waits for', async () => {
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 4; round++) {
       const heap = await open({ mode, gcThreads: 2, faultThreads: 2 });
       const collections = [heap.collect(), heap.collect()].map((one) => one.catch((error) => error));
       await heap.close();

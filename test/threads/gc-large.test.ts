@@ -25,7 +25,7 @@ const run = (options: Partial<HeapOptions>, program: string, data: object = {}) 
     return { results: outcomes.map(({ result }) => result), cycles: await recordsOf(heap) };
   });
 
-const GRAPH = { small: 2000, large: 24, rounds: 60, collections: 5, seed: 1 };
+const GRAPH = { small: 2000, large: 24, rounds: 40, collections: 5, seed: 1 };
 
 describe.each(MODES_HERE)('%s', (mode) => {
   const options = { mode, heapBytes: 2 * MIB, largeBytes: 2 * MIB, verify: 'phases' } as const;
@@ -132,7 +132,7 @@ describe.each(MODES_HERE)('%s', (mode) => {
   });
 
   it('garbage of both kinds, by several mutators', async () => {
-    const garbage = { arrays: 300, references: 3000, words: 4000 };
+    const garbage = { arrays: 120, references: 3000, words: 4000 };
     // Three live arrays of 10 pages: however they lie, there is room for one more.
     const few = { ...options, mutators: 3, largeBytes: 67 * 4096, verify: true };
     const { results, cycles } = await run(few, 'garbage', garbage);

@@ -32,7 +32,7 @@ describe.runIf(KERNEL === 'linux')('a heap that linear memory has no room for, w
   const heapBytes = 1800 * MIB;
 
   const program = new URL('../../dist/bench/compaction-program.js', import.meta.url);
-  const filling = { rounds: 4, fullBytes: 8 * MIB, liveBytes: 4 * MIB, seed: 5, granules: [1, 8] };
+  const filling = { rounds: 3, fullBytes: 3 * MIB, liveBytes: 1.5 * MIB, seed: 5, granules: [1, 8] };
   const ways: readonly (readonly [ModeName, number | null])[] = [
     ...MODE_NAMES.map((mode) => [mode, null] as const),
     // Pages of the prefix stay in their file: the window shows two.

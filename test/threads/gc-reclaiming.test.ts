@@ -20,7 +20,7 @@ const settings = GIVING_BACK.flatMap((mode) => [1, 2].map((gcThreads) => ({ mode
 it.each(GIVING_BACK)('%s takes no more memory than the old objects and a window', async (mode) => {
   // Large enough that no collection begins by itself: the mutator would allocate beside it.
   await withHeap({ mode, gcThreads: 1, heapBytes: 32 * MIB }, async (heap) => {
-    const data = { rounds: 3, fullBytes: 12 * MIB, liveBytes: 6 * MIB, seed: 1, granules: [1, 8] };
+    const data = { rounds: 2, fullBytes: 12 * MIB, liveBytes: 6 * MIB, seed: 1, granules: [1, 8] };
     await heap.spawn(compactionProgram, data).done;
     const cycles = await recordsOf(heap);
     const oldBytes = Math.max(...cycles.map(oldBytesOf));
@@ -37,7 +37,7 @@ it.each(GIVING_BACK)('%s takes no more memory than the old objects and a window'
 // Pages at the bottom are made from what lies above them: from-space is needed to its top until the last ones.
 it.each(['continue', 'copy'] as const)('%s, from the bottom up: both spaces are in memory', async (mode) => {
   await withHeap({ mode, order: 'up', heapBytes: 32 * MIB }, async (heap) => {
-    const data = { rounds: 3, fullBytes: 12 * MIB, liveBytes: 6 * MIB, seed: 1, granules: [1, 8] };
+    const data = { rounds: 2, fullBytes: 12 * MIB, liveBytes: 6 * MIB, seed: 1, granules: [1, 8] };
     await heap.spawn(compactionProgram, data).done;
     const oldBytes = Math.max(...(await recordsOf(heap)).map(oldBytesOf));
     await heap.close();

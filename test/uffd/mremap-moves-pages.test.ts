@@ -133,3 +133,17 @@ it('takes all mappings of the range to a fixed place, and leaves what is there a
     [0, 9, 0],
   ]);
 });
+
+it('what was moved to where nothing was before is gone with its mapping', () => {
+  const k = openMachine({ addressBytes: 64 << 20 });
+  const far = 40 << 20; // in a page table that nothing else uses
+  for (const addr of [numbered(k, mapAnon(k, 2), 2), numbered(k, mapFile(k, 2).addr, 2)]) {
+    expect(k.mremap(addr, 2 * P, 2 * P, MOVE | FIXED, far)).toBe(far);
+    expect(contents(k, far, 2)).toEqual([1, 2]);
+    expect(k.munmap(far, 2 * P)).toBe(0);
+    expect(contents(k, far, 2)).toEqual(['-', '-']);
+    expect(ok(k.mmap(far, 2 * P, RW, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED, -1, 0))).toBe(far);
+    expect(contents(k, far, 2)).toEqual([0, 0]);
+    k.munmap(far, 2 * P);
+  }
+});

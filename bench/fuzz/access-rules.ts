@@ -1,6 +1,6 @@
 /** What becomes of a load or a store: on which memory, registered how, to a userfaultfd with which of the features that count. */
 import { NOTHING, registrations, UNREGISTERED, UNSEEN } from './ioctl-places.ts';
-import { MEMORY, MEMORY_KINDS } from './memory.ts';
+import { COUNTED } from './memory.ts';
 import type { Area, Rule } from './rules.ts';
 
 /** Features of the page's userfaultfd that decide; SIGBUS before WP_ASYNC. */
@@ -52,8 +52,8 @@ function canSleep({ call, registered, features }: AccessPlace, fault: Fault): bo
 
 function* placesOf(call: AccessPlace['call']): Generator<AccessPlace> {
   yield { call, memory: NOTHING, registered: UNSEEN, features: UNSEEN };
-  for (const memory of MEMORY_KINDS)
-    for (const registered of registrations(MEMORY[memory].modes)) {
+  for (const [memory, modes] of COUNTED)
+    for (const registered of registrations(modes)) {
       const features = registered === UNREGISTERED ? [UNSEEN] : Object.values(FEATURES);
       for (const each of features) yield { call, memory, registered, features: each };
     }

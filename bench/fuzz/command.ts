@@ -8,7 +8,7 @@ import { interruption, unlessInterrupted } from '../interrupt.ts';
 import { compareTraces, describeDifference } from '../litmus/difference.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
-import { hasHugePages, type Program } from '../litmus/program.ts';
+import type { Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { addTo, type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
@@ -28,10 +28,10 @@ export const FUZZ_SCHEMA = 'minorfault/fuzz/1';
 export async function fuzzCommand(call: FuzzCall): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
-  const coverage = emptyCoverage();
   const began = performance.now();
   let ran = 0;
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
+  let coverage = emptyCoverage(false);
   const lanes = openLanes(call.jobs, async (kernels, program, number) => {
     const wrong = await told(kernels, program, coverage);
     // Once more: a difference of threads that raced is none of the kernels.
@@ -41,6 +41,7 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   try {
     await unlessInterrupted(signal, replayCorpus(lanes.first));
     const huge = await canBeHuge(lanes.first, progress);
+    coverage = emptyCoverage(huge);
     const generated = programs(call.steps, { huge, forks: call.forks });
     const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal));
     progress.end();
@@ -129,8 +130,7 @@ async function told(kernels: Kernels, program: Program, coverage?: Coverage): Pr
   if ('skipped' in outcome) return null;
   const [sim, linux] = outcome.traces;
   const { agreed, difference } = compareTraces(sim, linux);
-  // No rule is about huge pages yet.
-  if (coverage !== undefined && !hasHugePages(program)) addTo(coverage, program, sim, outcome.cells, agreed);
+  if (coverage !== undefined) addTo(coverage, program, sim, outcome.cells, agreed);
   return difference === null ? null : describeDifference(program, difference);
 }
 

@@ -1,7 +1,7 @@
 /** A coverage as tables that a person reads, and as data. */
 import Table from 'cli-table3';
 import { NO_BOX } from '../no-box.ts';
-import { AREAS, CELLS, type Coverage, gapsOf } from './coverage.ts';
+import { AREAS, type Coverage, gapsOf } from './coverage.ts';
 import type { Cell } from './rules.ts';
 
 /** Of cells that were not hit, so many are told. */
@@ -10,14 +10,14 @@ const MOST_TOLD = 20;
 /** A table for each area, the other calls by their answers, and what was missed. */
 export function renderCoverage(coverage: Coverage): string {
   const { missed, wrong } = gapsOf(coverage);
-  const hit = CELLS.size - missed.length;
+  const { size } = coverage.cells;
   return [
     'Cells that were hit, of those that the kernel can reach:',
     ...AREAS.flatMap(({ name }) => ['', renderArea(name, coverage)]),
     '',
     renderCalls(coverage),
     '',
-    `${hit} of ${CELLS.size} cells were hit${missed.length === 0 ? '' : '; not these:'}`,
+    `${size - missed.length} of ${size} cells were hit${missed.length === 0 ? '' : '; not these:'}`,
     ...missed.slice(0, MOST_TOLD).map((key) => `  ${key}`),
     ...(missed.length > MOST_TOLD ? [`  and ${missed.length - MOST_TOLD} more; see --json`] : []),
     ...(wrong.length === 0 ? [] : ['Hit, though a rule says that the kernel cannot answer it:']),
@@ -26,16 +26,16 @@ export function renderCoverage(coverage: Coverage): string {
 }
 
 /** A row for each call and the part of the place after it, a column for each answer; the other parts are summed up. */
-function renderArea(name: string, { hits }: Coverage): string {
+function renderArea(name: string, { cells: all, hits }: Coverage): string {
   const [, second] = partsOf(name) as [string, string];
-  const cells = [...CELLS].filter(([, { area }]) => area === name);
+  const cells = [...all].filter(([, { area }]) => area === name);
   const answers = [...new Set(cells.map(([, { answer }]) => answer))];
   const table = plainTable(2, answers.length);
   table.push([name, second, ...answers]);
   for (const [row, inRow] of groupBy(cells, ([, { place }]) => `${place.call}\n${place[second]}`)) {
     const counts = answers.map((answer) => {
-      const all = inRow.filter(([, cell]) => cell.answer === answer);
-      return all.length === 0 ? '' : `${all.filter(([key]) => hits.has(key)).length}/${all.length}`;
+      const of = inRow.filter(([, cell]) => cell.answer === answer);
+      return of.length === 0 ? '' : `${of.filter(([key]) => hits.has(key)).length}/${of.length}`;
     });
     table.push([...row.split('\n'), ...counts]);
   }
@@ -85,9 +85,9 @@ export function coverageData(coverage: Coverage) {
   const hitsOf = (key: string): number => coverage.hits.get(key) ?? 0;
   const calls = [...coverage.calls].map(([call, answers]) => [call, Object.fromEntries(answers)]);
   return {
-    reachable: CELLS.size,
-    hit: CELLS.size - missed.length,
-    cells: [...CELLS].map(([key, cell]) => ({ ...flat(cell), hits: hitsOf(key) })),
+    reachable: coverage.cells.size,
+    hit: coverage.cells.size - missed.length,
+    cells: [...coverage.cells].map(([key, cell]) => ({ ...flat(cell), hits: hitsOf(key) })),
     unreachable: wrong.map((key) => ({ cell: key, hits: hitsOf(key) })),
     calls: Object.fromEntries(calls) as Record<string, Record<string, number>>,
   };

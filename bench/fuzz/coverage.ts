@@ -3,6 +3,7 @@ import type { Program } from '../litmus/program.ts';
 import type { Trace } from '../litmus/stage.ts';
 import { ACCESS_AREA } from './access-rules.ts';
 import { IOCTL_AREA } from './ioctl-rules.ts';
+import { HUGE_KIND } from './memory.ts';
 import { type Area, type Cell, type Place, reachable } from './rules.ts';
 import { SLEEPER_AREA } from './sleeper-rules.ts';
 
@@ -12,17 +13,24 @@ export const AREAS: readonly Area<Place>[] = [IOCTL_AREA, ACCESS_AREA, SLEEPER_A
 /** Every cell that can be reached, by its key (rules.ts). */
 export const CELLS: ReadonlyMap<string, Cell> = new Map(AREAS.flatMap((area) => [...reachable(area)]));
 
+/** Those that take no huge pages. */
+const SMALL_CELLS: ReadonlyMap<string, Cell> = new Map(
+  [...CELLS].filter(([, { place }]) => !place.memory?.startsWith(HUGE_KIND)),
+);
+
 const IN_AREAS: ReadonlySet<string> = new Set([...CELLS.values()].map(({ place }) => place.call as string));
 
 export interface Coverage {
+  /** What can be reached, with huge pages or without. */
+  readonly cells: ReadonlyMap<string, Cell>;
   /** Cell → how often, whether the rules know it or not. */
   readonly hits: Map<string, number>;
   /** Of the other calls: call → answer → how often. */
   readonly calls: Map<string, Map<string, number>>;
 }
 
-export function emptyCoverage(): Coverage {
-  return { hits: new Map(), calls: new Map() };
+export function emptyCoverage(huge: boolean): Coverage {
+  return { cells: huge ? CELLS : SMALL_CELLS, hits: new Map(), calls: new Map() };
 }
 
 /** Counts the first `agreed` steps of a program: those after which both kernels said the same. */
@@ -48,9 +56,9 @@ function count(counts: Map<string, number>, key: string): void {
 }
 
 /** Cells that can be reached and were not, and cells that were reached and cannot be: of these a rule is wrong. */
-export function gapsOf({ hits }: Coverage): { readonly missed: string[]; readonly wrong: string[] } {
+export function gapsOf({ cells, hits }: Coverage): { readonly missed: string[]; readonly wrong: string[] } {
   return {
-    missed: [...CELLS.keys()].filter((key) => !hits.has(key)),
-    wrong: [...hits.keys()].filter((key) => !CELLS.has(key)),
+    missed: [...cells.keys()].filter((key) => !hits.has(key)),
+    wrong: [...hits.keys()].filter((key) => !cells.has(key)),
   };
 }

@@ -1,6 +1,7 @@
 /** A random program of small pages made one of huge pages: what its opening maps, and all that is done there. */
-import { HUGE, type Step } from '../litmus/program.ts';
+import { HUGE, type Step, type StepOf } from '../litmus/program.ts';
 import { PLAIN } from './arbitraries.ts';
+import type { RegisterMode } from './memory.ts';
 
 /** Of the eight pages of each region of the small area (three rooms, and the source): where its huge ones are, and how many. */
 const REGIONS = [
@@ -18,13 +19,14 @@ const MOST = 3;
  * of each region a small one of it, off by one; half a page becomes half a huge one.
  *
  * Two things are kept from Linux 6.18, which does not survive them. Protection is never left behind by a registration without
- * it: a thread that writes to such a huge page faults for ever, in a system call beyond any signal. And no private mapping moves
+ * it, so all registrations of a program have WP, as its first, or none: a thread that writes to such a huge page faults for
+ * ever, in a system call beyond any signal. And no private mapping moves
  * in part: what is reserved for the rest is lost to the host's pool for good. And nothing is MOVEd: so far apart a source may have no
  * page table, which Linux tells first (uffd/sim/move.ts). Private memory is mapped to copy from alone: rooms lie side by side
  * here (arbitraries.ts).
  */
 export function inHugePages(steps: readonly Step[]): Step[] {
-  const protects = steps.some((step) => step.call === 'register' && step.mode?.includes('WP'));
+  const protects = steps.find((step) => step.call === 'register')?.mode?.includes('WP') ?? false;
   const isPrivate = steps.some((step) => step.call === 'mmap' && step.file === 'f' && step.private === true);
   const isPlain = (step: Step): boolean =>
     step.call !== 'mmap' || step.file !== undefined || step.at === PLAIN.at;
@@ -35,9 +37,14 @@ export function inHugePages(steps: readonly Step[]): Step[] {
     const scaled = Object.entries(step).map(([key, value]) => [key, scale(step, key, value)]);
     const huge = Object.fromEntries(scaled) as Step;
     if (huge.call === 'memfd_create' && huge.file === 'f') return { ...huge, huge: true };
-    if (huge.call !== 'register' || !protects) return huge;
-    return { ...huge, mode: [...new Set([...(huge.mode ?? []), 'WP' as const])] };
+    return huge.call === 'register' ? { ...huge, mode: modeOf(huge, protects) } : huge;
   });
+}
+
+function modeOf({ mode = [] }: StepOf<'register'>, protects: boolean): RegisterMode[] {
+  const others = mode.filter((each) => each !== 'WP');
+  if (protects) return [...others, 'WP'];
+  return mode.length > 0 && others.length === 0 ? ['MISSING'] : others;
 }
 
 function scale({ call }: Step, key: string, value: unknown): unknown {

@@ -4,7 +4,7 @@
  */
 import * as u from '../../uffd/index.ts';
 import type { Step } from '../litmus/program.ts';
-import { MEMORY, MEMORY_KINDS, type RegisterMode } from './memory.ts';
+import { COUNTED, HUGE_KIND, type RegisterMode } from './memory.ts';
 import { subsets } from './rules.ts';
 
 /** The mode bits of each ioctl; null: it takes no mode. */
@@ -29,6 +29,8 @@ export const IOCTLS = Object.keys(IOCTL_MODES) as Ioctl[];
 
 /** Kinds of memory, and what is none of them: several mappings, or one with a hole beside; and where nothing is mapped. */
 export const SEVERAL = 'several';
+/** The same where one of them is of huge pages. */
+export const HUGE_SEVERAL = HUGE_KIND + SEVERAL;
 export const NOTHING = 'nothing';
 /** Of a call that is refused before memory is looked at. */
 export const UNSEEN = '–';
@@ -108,15 +110,33 @@ export function registrations(modes: readonly RegisterMode[]): string[] {
 
 /** Each memory with each way that it can be registered. */
 function* ranges(): Generator<Pick<IoctlPlace, 'memory' | 'registered'>> {
-  for (const memory of MEMORY_KINDS)
-    for (const registered of [...registrations(MEMORY[memory].modes), FOREIGN]) yield { memory, registered };
+  for (const [memory, modes] of COUNTED)
+    for (const registered of [...registrations(modes), FOREIGN]) yield { memory, registered };
   const modes = Object.keys(LETTERS) as RegisterMode[];
-  for (const registered of [...registrations(modes), MIXED, FOREIGN]) yield { memory: SEVERAL, registered };
+  for (const memory of [SEVERAL, HUGE_SEVERAL])
+    for (const registered of [...registrations(modes), MIXED, FOREIGN]) yield { memory, registered };
   yield { memory: NOTHING, registered: UNSEEN };
 }
 
+/** Whether some of the range is huge pages. */
+export function isHuge({ memory }: Pick<IoctlPlace, 'memory'>): boolean {
+  return memory.startsWith(HUGE_KIND);
+}
+
+/** Whether there are programs that make the call there: of huge pages not all are made (huge.ts). */
+function isMade(place: IoctlPlace): boolean {
+  if (!isHuge(place)) return true;
+  if (place.call !== 'register') return place.call !== 'move';
+  const isKnown = /^[MWN]+$/.test(place.registered);
+  return !isKnown || place.registered.includes('W') === place.mode.includes('WP');
+}
+
 function* placesOf(call: Ioctl): Generator<IoctlPlace> {
-  for (const range of ranges()) for (const mode of modesOf(call)) yield { call, ...range, mode };
+  for (const range of ranges())
+    for (const mode of modesOf(call)) {
+      const place = { call, ...range, mode };
+      if (isMade(place)) yield place;
+    }
   const { bits, changing, ...always } = REFUSED;
   const refused: string[] = Object.values(always);
   if (IOCTL_MODES[call] !== null) refused.push(bits);

@@ -3,13 +3,15 @@
  * one call may differ, so what a page can stop it with makes EAGAIN too, after some.
  *
  * Not among the answers: EFAULT for an argument that cannot be read (programs have no such step), and what it takes
- * an exited process, a fork, huge pages or exhausted memory for.
+ * an exited process, a fork or exhausted memory for.
  */
 import {
   FOREIGN,
+  HUGE_SEVERAL,
   IOCTL_PLACES,
   type Ioctl,
   type IoctlPlace,
+  isHuge,
   MIXED,
   NOTHING,
   REFUSED,
@@ -32,6 +34,7 @@ function has({ registered }: IoctlPlace, letter: 'M' | 'W' | 'N'): boolean {
 
 const always = (): boolean => true;
 const isForeign = ({ registered }: IoctlPlace): boolean => registered === FOREIGN;
+const isSeveral = ({ memory }: IoctlPlace): boolean => memory === SEVERAL || memory === HUGE_SEVERAL;
 
 const REFUSALS: readonly IoctlRule[] = [
   {
@@ -63,7 +66,7 @@ const REFUSALS: readonly IoctlRule[] = [
 
 /** Of the ioctls that fill pages. */
 const HOME: IoctlRule = {
-  when: ({ memory, registered }) => memory === NOTHING || memory === SEVERAL || registered === UNREGISTERED,
+  when: (place) => place.memory === NOTHING || isSeveral(place) || place.registered === UNREGISTERED,
   answers: ['ENOENT'],
   because: 'the range must lie in one mapping that a userfaultfd, whichever, watches',
 };
@@ -82,6 +85,16 @@ const RULES: Readonly<Record<Ioctl, readonly IoctlRule[]>> = {
       when: ({ memory }) => memory === NOTHING,
       answers: ['EINVAL'],
       because: 'something must be mapped in the range',
+    },
+    {
+      when: (place) => isHuge(place) && isForeign(place),
+      answers: ['EBUSY', 'EINVAL'],
+      because: 'another userfaultfd has some of it; a range that cuts a huge page is EINVAL before that',
+    },
+    {
+      when: isHuge,
+      answers: ['ok', 'EINVAL'],
+      because: 'a range must not cut a huge page, nor be private memory where minor faults are asked for',
     },
     {
       when: (place) => place.memory === 'anonymous' && gives(place, 'MINOR'),
@@ -108,12 +121,18 @@ const RULES: Readonly<Record<Ioctl, readonly IoctlRule[]>> = {
       because: 'something must be mapped in the range',
     },
     { when: isForeign, answers: ['EINVAL'], because: 'another userfaultfd has some of it' },
+    { when: isHuge, answers: ['ok', 'EINVAL'], because: 'a range must not cut a huge page' },
     { when: always, answers: ['ok'], because: 'registered or not, that is what is asked for' },
   ],
   wake: [{ when: always, answers: ['ok'], because: 'it looks for sleepers, not at mappings' }],
   copy: [
     HOME,
     PROTECTS_UNWATCHED,
+    {
+      when: isHuge,
+      answers: ['ok', 'EEXIST', 'EFAULT', 'EAGAIN', 'asleep', 'EINVAL'],
+      because: 'as of small pages, and EINVAL is a range that cuts a huge page',
+    },
     {
       when: always,
       answers: ['ok', 'EEXIST', 'EFAULT', 'EAGAIN', 'asleep'],
@@ -124,6 +143,7 @@ const RULES: Readonly<Record<Ioctl, readonly IoctlRule[]>> = {
   ],
   zeropage: [
     HOME,
+    { when: isHuge, answers: ['EINVAL'], because: 'there is no huge page of zeros' },
     {
       when: ({ memory }) => memory === 'anonymous',
       answers: ['ok', 'EEXIST', 'EAGAIN'],
@@ -171,6 +191,11 @@ const RULES: Readonly<Record<Ioctl, readonly IoctlRule[]>> = {
   poison: [
     HOME,
     {
+      when: isHuge,
+      answers: ['ok', 'EEXIST', 'EAGAIN', 'EINVAL'],
+      because: 'the end of the file does not count; EINVAL is a range that cuts a huge page',
+    },
+    {
       when: ({ memory }) => memory === 'anonymous',
       answers: ['ok', 'EEXIST', 'EAGAIN'],
       because: 'private memory has no end',
@@ -186,6 +211,16 @@ const RULES: Readonly<Record<Ioctl, readonly IoctlRule[]>> = {
       when: ({ memory }) => memory === NOTHING,
       answers: ['ENOENT'],
       because: 'there is no mapping to change',
+    },
+    {
+      when: (place) => isHuge(place) && (place.registered === MIXED || isForeign(place)),
+      answers: ['ok', 'ENOENT', 'EINVAL'],
+      because: 'mapping by mapping: each must be watched for writes, and no huge page be cut',
+    },
+    {
+      when: (place) => isHuge(place) && has(place, 'W'),
+      answers: ['ok', 'EINVAL'],
+      because: 'it changes what is there, but cuts no huge page',
     },
     {
       when: ({ registered }) => registered === MIXED || registered === FOREIGN,

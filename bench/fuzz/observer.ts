@@ -15,6 +15,7 @@ import type { Moment, Observer } from '../litmus/stage.ts';
 import { ACCESS_AREA, type AccessPlace, FAULT_MODE, FEATURES } from './access-rules.ts';
 import {
   FOREIGN,
+  HUGE_SEVERAL,
   IOCTL_MODES,
   type Ioctl,
   type IoctlPlace,
@@ -99,7 +100,8 @@ function hitCells(
   sleepers: readonly Sleeper[],
   { is }: Moment,
 ): string[] {
-  if (place === null) return [];
+  // Exhausted memory is nobody's rule.
+  if (place === null || is === 'ENOMEM') return [];
   if (!isIoctl(step))
     return [cellKey(ACCESS_AREA, place as AccessPlace, outcomeOfAccess(step, sleepers, is))];
   const sleepsOn = ({ thread, number }: Sleeper): boolean =>
@@ -169,7 +171,8 @@ function rangeAt(
   const [vma, ...others] = vmas;
   if (vma === undefined) return { memory: NOTHING, registered: UNSEEN };
   const isOne = others.length === 0 && vma.start <= first && vma.end >= end;
-  return { memory: isOne ? kindOf(vma) : SEVERAL, registered: registrationOf(vmas, context) };
+  const several = vmas.some(({ huge }) => huge) ? HUGE_SEVERAL : SEVERAL;
+  return { memory: isOne ? kindOf(vma) : several, registered: registrationOf(vmas, context) };
 }
 
 function registrationOf(vmas: readonly Vma[], context: number): string {

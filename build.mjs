@@ -1,12 +1,11 @@
 /**
- * `npm run build`: compiles the package into dist/.
+ * The last step of `npm run build`: joins what has been compiled, and adds the files that it reads.
  *
  * A thread of a heap would load a hundred modules, which takes longer than to start the thread. So the code of uffd, heap
  * and gc is joined into a few files, of which a thread loads one for the heap and one for its kernel. Each module keeps
  * its own file, which names its part of them: a class is the same one for whoever imports it, from wherever.
  */
-import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -17,6 +16,11 @@ const THREADS = ['collector', 'compactor', 'fault', 'mutator'].map((name) => `gc
 const ATTACHING = ['uffd/sim/kernel.ts', 'uffd/linux/attach.ts'];
 /** Files that litmus and fuzz read. */
 const DATA = ['bench/litmus/library', 'bench/fuzz/corpus'];
+
+/** The module, as it is named here on every system. */
+function nameOf(path) {
+  return relative('.', path).replaceAll('\\', '/');
+}
 
 /** Which file a module is joined into. Those of gc find its WebAssembly and its threads from there. */
 function fileFor(module, threadsNeed) {
@@ -31,23 +35,15 @@ function neededBy(modules, graph) {
   const needed = new Set(modules);
   for (const module of needed)
     for (const id of graph.getModuleInfo(join(process.cwd(), module))?.importedIds ?? [])
-      if (!id.startsWith('node:')) needed.add(relative('.', id));
+      if (!id.startsWith('node:')) needed.add(nameOf(id));
   return needed;
-}
-
-function run(command, ...args) {
-  execFileSync(join('node_modules/.bin', command), args, { stdio: 'inherit' });
 }
 
 function modulesOf(room) {
   return readdirSync(room, { recursive: true })
-    .map((file) => join(room, file))
+    .map((file) => nameOf(join(room, file)))
     .filter((file) => /(?<!\.d)\.ts$/.test(file) && !file.startsWith('gc/wasm/'));
 }
-
-rmSync('dist', { recursive: true, force: true });
-run('tsc');
-run('asc', '--config', 'gc/wasm/asconfig.json');
 
 const modules = ROOMS.flatMap(modulesOf);
 const bundle = await rolldown({
@@ -70,7 +66,7 @@ await bundle.write({
         debugName: 'by who needs it',
         name(id, graph) {
           threadsNeed ??= neededBy([...THREADS, ...ATTACHING], graph);
-          return fileFor(relative('.', id), threadsNeed);
+          return fileFor(nameOf(id), threadsNeed);
         },
       },
     ],

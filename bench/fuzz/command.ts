@@ -46,10 +46,8 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
     const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal));
     progress.end();
     if (found === null) return report(call, coverage, rate(ran, began));
-    throw await unlessInterrupted(
-      signal,
-      saved(lanes.first, call, await shrunk(call, generated, lanes.first, found)),
-    );
+    const smaller = await unlessInterrupted(signal, shrunk(call, generated, lanes.first, found));
+    throw await unlessInterrupted(signal, saved(lanes.first, call, smaller));
   } finally {
     lanes.close();
     progress.end();

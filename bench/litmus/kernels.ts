@@ -68,6 +68,8 @@ export interface Kernels {
 
 /** Longer than a thousand runs take. */
 const SILENCE_MS = 120_000;
+/** Longer than one takes, and than a process to start: a program that hangs is made smaller by hanging again and again. */
+const COMPARE_SILENCE_MS = 20_000;
 
 /** @param profile which simulated kernel */
 export function openKernels(profile: GivenProfile = {}): Kernels {
@@ -117,7 +119,8 @@ function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> 
     };
     const dead = (how: string, signal: string | null = null): void =>
       end({ died: `${running}: ${how} ${told.trim()}`.trim(), signal });
-    const timer = setTimeout(() => dead(`silent for ${SILENCE_MS / 1000} s`), SILENCE_MS);
+    const silenceMs = request.what === 'compare' ? COMPARE_SILENCE_MS : SILENCE_MS;
+    const timer = setTimeout(() => dead(`silent for ${silenceMs / 1000} s`), silenceMs);
     child.on('message', (note: Note) => {
       if ('running' in note) running = note.running;
       else if ('failed' in note) dead(note.failed);

@@ -33,6 +33,7 @@ import {
 } from './phases/reclaim.ts';
 import { processReferences } from './phases/references.ts';
 import { asLost, RefusedError, unlessRefused, unlessUndone } from './refusals.ts';
+import { REHEARSALS_BEFORE_PAUSE } from './rehearsal.ts';
 import { postponeTrigger, setTrigger } from './trigger.ts';
 
 /**
@@ -164,7 +165,11 @@ function planCompaction(c: Collector, black: Ref, density: number | null): Compa
   if (plan instanceof RefusedError) return plan;
   c.checker?.prepared?.(plan, black);
   if (!c.maker.mode.concurrent) c.sampleMemory(); // in place the heap is at its largest now: later it would be in the pause
-  return phase(c, 'rehearse', () => unlessRefused(c.rehearseFlip)) ?? plan;
+  return phase(c, 'rehearse', () => unlessRefused(() => rehearseBeforePause(c))) ?? plan;
+}
+
+function rehearseBeforePause({ rehearseFlip }: Collector): void {
+  for (let i = 0; i < REHEARSALS_BEFORE_PAUSE; i++) rehearseFlip();
 }
 
 /** Readies the memory that to-space is made in. Null, or why it cannot be. */

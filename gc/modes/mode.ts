@@ -81,7 +81,7 @@ export interface MappedThread {
   readonly incoming?: ((page: number) => number) | undefined;
   /**
    * The calls of a flip, on pages set aside, with a userfaultfd whose calls nobody counts: many times before the first
-   * collection, and once before each compaction pause (rehearsal.ts).
+   * collection, and a few before each compaction pause (rehearsal.ts).
    */
   readonly rehearseFlip: (uffd: Userfaultfd) => void;
   /** The words in which this thread makes that page, until the next flip; `isAnew` as in {@link slot}. */

@@ -11,6 +11,7 @@ import {
   RefusedError,
 } from '../../dist/gc/index.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
+import { REHEARSALS_BEFORE_PAUSE } from '../../dist/gc/rehearsal.js';
 import { MAP_ANONYMOUS, MAP_HUGE_2MB, MAP_HUGETLB, MAP_PRIVATE, PROT_NONE } from '../../dist/uffd/abi.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
 import { freeHugePages, hugePoolFigure, missingHugePages } from '../../dist/uffd/linux/huge-pool.js';
@@ -135,10 +136,10 @@ it.each([10_000, 20_000])('continue: a dense prefix is whole huge pages: of %i o
 describe('refused', () => {
   const AT_FLIP = [
     ['mmap', 0, TRIES], // what reserves the files
-    ['mmap', 2, TRIES], // the rehearsal
+    ['mmap', 2, TRIES], // the first rehearsal
     ['UFFDIO_REGISTER', 0, TRIES],
-    ['mmap', 3, TRIES_STOPPED], // the flip
-    ['UFFDIO_REGISTER', 1, TRIES_STOPPED],
+    ['mmap', 2 + REHEARSALS_BEFORE_PAUSE, TRIES_STOPPED], // the flip
+    ['UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE, TRIES_STOPPED],
   ] as const;
   const options = { page: '2MiB', heapBytes: 8 * MIB } as const;
 

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ModeName, Refusal } from '../../dist/gc/index.js';
 import { RefusedError } from '../../dist/gc/index.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
+import { REHEARSALS_BEFORE_PAUSE } from '../../dist/gc/rehearsal.js';
 import { EAGAIN, ENOMEM, ENOSPC } from '../../dist/uffd/errno.js';
 import {
   asksForMoves,
@@ -98,25 +99,25 @@ describe.each(CONCURRENT)('%s: publishing stops half way', (mode) => {
   });
 });
 
-/** What is refused after how many calls (the first are the rehearsal's), and how large the non-moving space is. */
+/** What is refused after how many calls (the first are the rehearsals'), and how large the non-moving space is. */
 const AT_FLIP: readonly (readonly [ModeName, Refusal['call'], number, number])[] = [
   ['continue', 'mremap', 0, 0],
   ['continue', 'mmap', 0, 0],
   ['continue', 'UFFDIO_REGISTER', 0, 0],
-  ['continue', 'mremap', 1, 0],
-  ['continue', 'mmap', 1, 0],
-  ['continue', 'UFFDIO_REGISTER', 1, 0],
-  ['continue', 'mremap', 2, MIB],
-  ['continue', 'mmap', 2, MIB],
-  ['continue', 'UFFDIO_REGISTER', 2, MIB],
-  ['continue-warm', 'UFFDIO_REGISTER', 1, 0],
+  ['continue', 'mremap', REHEARSALS_BEFORE_PAUSE, 0],
+  ['continue', 'mmap', REHEARSALS_BEFORE_PAUSE, 0],
+  ['continue', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE, 0],
+  ['continue', 'mremap', REHEARSALS_BEFORE_PAUSE + 1, MIB],
+  ['continue', 'mmap', REHEARSALS_BEFORE_PAUSE + 1, MIB],
+  ['continue', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE + 1, MIB],
+  ['continue-warm', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE, 0],
   ['copy', 'mremap', 0, 0],
-  ['copy', 'mremap', 1, 0],
-  ['copy', 'UFFDIO_REGISTER', 1, 0],
-  ['copy', 'UFFDIO_REGISTER', 2, MIB],
-  ['move', 'mremap', 1, 0],
-  ['move', 'UFFDIO_REGISTER', 1, 0],
-  ['move', 'UFFDIO_REGISTER', 2, MIB],
+  ['copy', 'mremap', REHEARSALS_BEFORE_PAUSE, 0],
+  ['copy', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE, 0],
+  ['copy', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE + 1, MIB],
+  ['move', 'mremap', REHEARSALS_BEFORE_PAUSE, 0],
+  ['move', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE, 0],
+  ['move', 'UFFDIO_REGISTER', REHEARSALS_BEFORE_PAUSE + 1, MIB],
 ];
 
 it('stw: its flip asks the kernel for nothing', async () => {

@@ -1,10 +1,12 @@
 /**
- * Progress on standard error: on a terminal one line, rewritten; elsewhere a line for each finished run. (Not
+ * Progress on standard error: on a terminal one line, rewritten; elsewhere a line for each finished run, and one a minute. (Not
  * nanospinner: it looks at standard output to tell a terminal, and ends the process itself on SIGINT.)
  */
 
 /** A quarter of a second: fast enough to be alive, slow enough not to disturb what is measured. */
 const INTERVAL_MS = 250;
+/** Where lines stay: seldom enough for a log, often enough to tell what is slow from what hangs. */
+const LINE_INTERVAL_MS = 60_000;
 
 /** Where progress goes: `process.stderr`, or as much of it as matters. */
 export interface ProgressStream {
@@ -33,34 +35,44 @@ export function createProgress(stream: ProgressStream, quiet: boolean): Progress
 
 function lineProgress(stream: ProgressStream): Progress {
   const line = (text: string) => void stream.write(`${text}\n`);
-  return { ...SILENT, note: line, finished: line };
+  const { watch, end } = repeated(LINE_INTERVAL_MS, line);
+  return { note: line, watch, finished: line, end };
 }
 
 function rewritingProgress(stream: ProgressStream): Progress {
-  const began = performance.now();
-  let describe: (() => string) | null = null;
-  let timer: NodeJS.Timeout | null = null;
   const clear = () => stream.write('\r\x1b[2K');
-  const draw = () => {
-    if (!describe) return;
-    const seconds = Math.floor((performance.now() - began) / 1000);
-    stream.write(`\r\x1b[2K${`${describe()}, ${seconds} s`.slice(0, (stream.columns || 80) - 1)}`);
-  };
+  const { watch, end } = repeated(INTERVAL_MS, (text) =>
+    stream.write(`\r\x1b[2K${text.slice(0, (stream.columns || 80) - 1)}`),
+  );
   return {
     note(line) {
       clear();
       stream.write(`${line}\n`);
     },
-    watch(next) {
-      describe = next;
-      timer ??= setInterval(draw, INTERVAL_MS).unref();
-    },
+    watch,
     finished() {},
     end() {
+      if (end()) clear();
+    },
+  };
+}
+
+/** Draws what is watched every so often. `end` answers whether anything was. */
+function repeated(intervalMs: number, draw: (text: string) => void) {
+  const began = performance.now();
+  let describe: () => string = () => '';
+  let timer: NodeJS.Timeout | null = null;
+  const seconds = () => Math.floor((performance.now() - began) / 1000);
+  return {
+    watch(next: () => string): void {
+      describe = next;
+      timer ??= setInterval(() => draw(`${describe()}, ${seconds()} s`), intervalMs).unref();
+    },
+    end(): boolean {
+      const hadAny = timer !== null;
       if (timer) clearInterval(timer);
-      if (describe) clear();
       timer = null;
-      describe = null;
+      return hadAny;
     },
   };
 }

@@ -5,14 +5,14 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { CheckError, EXIT } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
-import { compareTraces, describeDifference } from '../litmus/difference.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
 import type { Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
-import { addTo, type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
+import { type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
 import { coverageData, renderCoverage } from './coverage-table.ts';
+import { type Finding, findIn, isFoundIn } from './finding.ts';
 import { type Lanes, openLanes } from './lanes.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
@@ -33,9 +33,11 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
   let coverage = emptyCoverage(false);
   const lanes = openLanes(call.jobs, async (kernels, program, number) => {
-    const wrong = await told(kernels, program, coverage);
+    const first = await findIn(kernels, program, coverage);
+    if (first?.died) progress.note(`program ${number}: ${first.text}`);
     // Once more: a difference of threads that raced is none of the kernels.
-    if (wrong !== null && (await told(kernels, program)) !== null) throw new Difference(program, number);
+    const again = first === null ? null : await findIn(kernels, program);
+    if (again !== null) throw new Difference(program, number, again);
     ran++;
   });
   try {
@@ -44,10 +46,12 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
     coverage = emptyCoverage(huge);
     const generated = programs(call.steps, { huge, forks: call.forks });
     const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal));
-    progress.end();
-    if (found === null) return report(call, coverage, rate(ran, began));
-    const smaller = await unlessInterrupted(signal, shrunk(call, generated, lanes.first, found));
-    throw await unlessInterrupted(signal, saved(lanes.first, call, smaller));
+    if (found === null) {
+      progress.end();
+      return report(call, coverage, rate(ran, began));
+    }
+    save(call, found.program);
+    throw await unlessInterrupted(signal, tell(call, generated, lanes.first, found, progress));
   } finally {
     lanes.close();
     progress.end();
@@ -84,7 +88,7 @@ async function shrunk(
   { program, number }: Difference,
 ): Promise<Program> {
   const property = fc.asyncProperty(generated, async (smaller) => {
-    return (await told(kernels, smaller)) === null || (await told(kernels, smaller)) === null;
+    return !(await isFoundIn(kernels, smaller));
   });
   const { counterexample } = await fc.check(property, { seed, path: String(number), numRuns: 1 });
   return counterexample?.[0] ?? program;
@@ -103,42 +107,57 @@ const CORPUS = new URL('./corpus/', import.meta.url);
 
 async function replayCorpus(kernels: Kernels): Promise<void> {
   for (const program of bundledPrograms(CORPUS)) {
-    const wrong = await told(kernels, program);
-    if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong}`);
+    const wrong = await findIn(kernels, program);
+    if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong.text}`);
   }
 }
 
-/** What a program has shown. */
+/** A program that tells the kernels apart. */
 class Difference extends Error {
   readonly program: Program;
   /** From 0. */
   readonly number: number;
+  readonly finding: Finding;
 
-  constructor(program: Program, number: number) {
+  constructor(program: Program, number: number, finding: Finding) {
     super('the kernels differ');
     this.program = program;
     this.number = number;
+    this.finding = finding;
   }
 }
 
-/** What tells the kernels apart, or null. The steps that they agree in are counted. */
-async function told(kernels: Kernels, program: Program, coverage?: Coverage): Promise<string | null> {
-  const outcome = await kernels.compare(program);
-  if ('died' in outcome) return outcome.died;
-  if ('skipped' in outcome) return null;
-  const [sim, linux] = outcome.traces;
-  const { agreed, difference } = compareTraces(sim, linux);
-  if (coverage !== undefined) addTo(coverage, program, sim, outcome.cells, agreed);
-  return difference === null ? null : describeDifference(program, difference);
+function save({ save, seed }: FuzzCall, program: Program): void {
+  writeJson('--save', save, { ...program, name: `found-${seed}`, shows: 'the kernels differ' });
 }
 
-async function saved(kernels: Kernels, { save, seed }: FuzzCall, program: Program): Promise<CheckError> {
-  const differs = async (smaller: Program): Promise<boolean> =>
-    (await told(kernels, smaller)) !== null && (await told(kernels, smaller)) !== null;
-  const smallest = await reduce(program, differs);
-  writeJson('--save', save, { ...smallest, name: `found-${seed}`, shows: 'the kernels differ' });
-  print((await told(kernels, smallest)) ?? 'the threads of the program race: not every run of it shows it');
-  return new CheckError(`the kernels differ (seed ${seed}): run it again with minorfault litmus ${save}`);
+/** Makes the program, which is saved already, as small as it gets, and says what it shows. */
+async function tell(
+  call: FuzzCall,
+  generated: Arbitrary<Program>,
+  kernels: Kernels,
+  found: Difference,
+  progress: Progress,
+): Promise<CheckError> {
+  const { number, finding } = found;
+  let { text } = finding;
+  if (finding.hung) {
+    text = `${text}\n(the program is saved as it was found: each run of a smaller one could hang as long)`;
+  } else {
+    progress.note(`program ${number} tells the kernels apart, and is in ${call.save}: making it smaller`);
+    progress.watch(() => `making program ${number} smaller`);
+    const smaller = await shrunk(call, generated, kernels, found);
+    const smallest = await reduce(smaller, (program) => isFoundIn(kernels, program));
+    save(call, smallest);
+    text =
+      (await findIn(kernels, smallest))?.text ??
+      'the threads of the program race: not every run of it shows it';
+  }
+  progress.end();
+  print(text);
+  return new CheckError(
+    `the kernels differ (seed ${call.seed}): run it again with minorfault litmus ${call.save}`,
+  );
 }
 
 /** @returns the exit code. @throws CheckError if a rule is wrong */

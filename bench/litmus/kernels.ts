@@ -3,6 +3,7 @@
  * that does so is told with the kernel that it was on, and the next one gets a new process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { GivenProfile } from '../profile.ts';
 import type { Ending } from './foresee.ts';
 import type { Program } from './program.ts';
@@ -49,6 +50,8 @@ export interface Died {
   readonly died: string;
   /** That ended the process. */
   readonly signal: string | null;
+  /** It was silent for too long. */
+  readonly hung: boolean;
 }
 
 export interface Kernels {
@@ -107,6 +110,17 @@ function startChild(profile: GivenProfile): ChildProcess {
   });
 }
 
+/** The functions of Linux in which the threads of a process are that has hung, as proc(5) has them: `0` is none. */
+function whereThreadsAre(pid: number | undefined): string {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const places = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/wchan`, 'utf8'));
+    return `its threads in ${places.join(', ')}`;
+  } catch {
+    return 'its threads not seen';
+  }
+}
+
 function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> {
   return new Promise((resolve) => {
     let running = 'neither kernel';
@@ -117,10 +131,11 @@ function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> 
       child.stderr?.removeAllListeners('data');
       resolve(outcome);
     };
-    const dead = (how: string, signal: string | null = null): void =>
-      end({ died: `${running}: ${how} ${told.trim()}`.trim(), signal });
+    const dead = (how: string, signal: string | null = null, hung = false): void =>
+      end({ died: `${running}: ${how} ${told.trim()}`.trim(), signal, hung });
     const silenceMs = request.what === 'compare' ? COMPARE_SILENCE_MS : SILENCE_MS;
-    const timer = setTimeout(() => dead(`silent for ${silenceMs / 1000} s`), silenceMs);
+    const silence = `silent for ${silenceMs / 1000} s`;
+    const timer = setTimeout(() => dead(`${silence}, ${whereThreadsAre(child.pid)}`, null, true), silenceMs);
     child.on('message', (note: Note) => {
       if ('running' in note) running = note.running;
       else if ('failed' in note) dead(note.failed);

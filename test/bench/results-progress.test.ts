@@ -21,6 +21,19 @@ it('elsewhere: notes and finished runs', () => {
   expect(recorded(false)).toEqual(['a note\n', 'done\n']);
 });
 
+it('elsewhere: what is going on, once a minute, until the end', () => {
+  const written: string[] = [];
+  const progress = createProgress({ write: (text) => written.push(text) }, false);
+  let ran = 0;
+  progress.watch(() => `${ran} programs`);
+  vi.advanceTimersByTime(60_000);
+  ran = 7;
+  vi.advanceTimersByTime(119_000);
+  progress.end();
+  vi.advanceTimersByTime(300_000);
+  expect(written).toEqual(['0 programs, 60 s\n', '7 programs, 120 s\n']);
+});
+
 it('on a terminal: one line, at most four times a second, cut to its width, gone at the end', () => {
   const written = recorded(true).join('');
   expect(written.match(/working/g)).toHaveLength(4);

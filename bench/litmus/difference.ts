@@ -17,13 +17,19 @@ export interface Comparison {
   readonly difference: Difference | null;
 }
 
+/** Whether the kernels say the same of a step. */
+export function agree(sim: Moment, linux: Moment): boolean {
+  return JSON.stringify(sim) === JSON.stringify(linux);
+}
+
 export function compareTraces(sim: Trace, linux: Trace): Comparison {
   let raced = false;
   for (const [step, moment] of linux.entries()) {
     const other = sim[step] as Moment;
-    const [one, two] = [JSON.stringify(other), JSON.stringify(moment)];
     raced ||= moment.race === true && other.race === true;
-    if (one !== two) return { agreed: step, difference: raced ? null : { step, sim: one, linux: two } };
+    if (agree(other, moment)) continue;
+    const difference = { step, sim: JSON.stringify(other), linux: JSON.stringify(moment) };
+    return { agreed: step, difference: raced ? null : difference };
   }
   return { agreed: linux.length, difference: null };
 }

@@ -1,5 +1,6 @@
 /** What a trace says of accesses that end a process: where a kernel cannot survive them, they are not made. */
-import type { Foreseen, Trace } from './stage.ts';
+import { agree } from './difference.ts';
+import type { Foreseen, Moment, Trace } from './stage.ts';
 
 const SIGNAL = /^SIG/;
 
@@ -29,4 +30,12 @@ export function foresee(trace: Trace): Foreseen {
     }
   }
   return { signals, end };
+}
+
+/**
+ * The same, up to where the other kernel goes another way, by a race or since it differs: what was foreseen of the rest
+ * is not true of it, and an access that this says to be an error could sleep for good.
+ */
+export function foreseeInStep(trace: Trace): Foreseen {
+  return { ...foresee(trace), isSo: (step, moment) => agree(trace[step] as Moment, moment) };
 }

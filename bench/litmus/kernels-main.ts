@@ -1,7 +1,7 @@
 /** The process in which programs run: a mistake that ends a process on linux ends this one (kernels.ts). */
 import { type CellObserver, observe } from '../fuzz/observer.ts';
 import type { GivenProfile } from '../profile.ts';
-import { endingOf, foresee } from './foresee.ts';
+import { endingOf, foreseeInStep } from './foresee.ts';
 import type { KernelName, Reply, Request } from './kernels.ts';
 import { hasHugePages, type Program } from './program.ts';
 import { repeat } from './repeat.ts';
@@ -38,7 +38,7 @@ async function answer(request: Request): Promise<Reply> {
     const stage = await stageOf('sim');
     observer ??= observe(stage.handle);
     const sim = stage.run(program, undefined, observer);
-    const linux = (await stageOf('linux')).run(program, foresee(sim));
+    const linux = (await stageOf('linux')).run(program, foreseeInStep(sim));
     return { traces: [sim, linux], cells: observer.cells() };
   }
   const { kernel, runs, seed } = request;

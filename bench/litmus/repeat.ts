@@ -1,10 +1,10 @@
 /** A program run many times on one kernel: which outcomes there were, and how often. */
 import { createRandom } from '../workloads/random.ts';
 import { differenceOf } from './difference.ts';
-import { foresee } from './foresee.ts';
+import { foreseeInStep } from './foresee.ts';
 import { outcomeOf, verdictOf } from './outcome.ts';
 import type { Program } from './program.ts';
-import type { Stage, Trace } from './stage.ts';
+import type { Foreseen, Stage, Trace } from './stage.ts';
 
 export interface Repeated {
   /** Outcome → runs. */
@@ -32,9 +32,10 @@ export function repeat(
   for (let run = 0; run < runs; run++) {
     let outcome: string;
     if (program.race === undefined) {
-      const found = stage.run(program, foreseen === null ? undefined : foresee(foreseen));
+      const before = foreseen === null ? undefined : foreseeInStep(foreseen);
+      const found = stage.run(program, before);
       trace ??= found;
-      outcome = changed(trace, found) ?? verdictOf(program.steps, found);
+      outcome = changed(trace, found) ?? unreached(program, found, before) ?? verdictOf(program.steps, found);
     } else outcome = outcomeOf(program, stage.race(program, turns));
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   }
@@ -45,4 +46,11 @@ export function repeat(
 function changed(first: Trace, now: Trace): string | null {
   const difference = differenceOf(first, now);
   return difference === null ? null : `step ${difference.step}: not what the first run said`;
+}
+
+/** Threads have raced another way than on the simulator, and the program ended there: it expected more. */
+function unreached({ steps }: Program, found: Trace, foreseen: Foreseen | undefined): string | null {
+  const left = steps.slice(found.length, foreseen?.end);
+  if (left.every(({ expect }) => expect === undefined)) return null;
+  return `step ${found.length - 1}: not what the simulator said, and the steps after it were not run`;
 }

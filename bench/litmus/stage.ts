@@ -52,6 +52,8 @@ export interface Foreseen {
   readonly signals: ReadonlyMap<number, string>;
   /** The first step in which a sleeping thread would die: the program ends before it. */
   readonly end: number;
+  /** Whether a step has come to what was foreseen of it: if not, the program ends after it. */
+  readonly isSo?: (step: number, moment: Moment) => boolean;
 }
 
 /** Looks on while a program runs in lock step, and must not change anything. */
@@ -112,18 +114,20 @@ const NONE: Foreseen = { signals: new Map(), end: Infinity };
 function runProgram(
   machine: Machine,
   program: Program,
-  { signals, end }: Foreseen = NONE,
+  { signals, end, isSo = () => true }: Foreseen = NONE,
   observer?: Observer,
 ): Trace {
   observer?.begin();
   return onCleanStage(machine, program, (running) => {
-    const steps = program.steps.slice(0, end);
-    return steps.map((step, i) => {
+    const trace: Moment[] = [];
+    for (const [i, step] of program.steps.slice(0, end).entries()) {
       observer?.before(step, running.names);
       const found = moment(running, step, signals.get(i));
       observer?.after(step, running.names, found);
-      return found;
-    });
+      trace.push(found);
+      if (!isSo(i, found)) break;
+    }
+    return trace;
   });
 }
 

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-const steps: readonly Step[] = [
+const steps: Step[] = [
   { call: 'userfaultfd', uffd: 'u' },
   { call: 'api', uffd: 'u' },
   { call: 'mmap', at: 0, pages: 1 },

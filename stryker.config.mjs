@@ -7,7 +7,8 @@
  */
 
 /** Vitest in one process, up to the first test that fails. */
-const VITEST = 'node_modules/.bin/vitest run --project all --no-isolate --maxWorkers 1 --bail 1';
+const VITEST =
+  'node_modules/.bin/vitest run --project units --project all --no-isolate --maxWorkers 1 --bail 1';
 /** Tests with threads that take a second or two; stress and schedules take longer. */
 const THREADS = [
   'blocking-read',

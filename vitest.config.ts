@@ -3,8 +3,12 @@ import { defineConfig } from 'vitest/config';
 // The collector's tests run on each kernel; where the real one cannot be had, they are skipped and say why.
 const COLLECTOR = 'test/threads/gc-*.test.ts';
 
+// Tests of single modules leave their process as they found it: many files run in one, one after the other. All others have
+// a process of their own, since threads are what is tested; or since a heap's shapes are so many to a thread, and for good.
+const UNITS = 'test/{bench,gc,uffd}/**/*.test.ts';
+
 // Tests import what ships (dist/), which `npm test` has compiled just before: worker entries must be
-// JavaScript on Node 20. Each file runs in a process of its own, since threads are what is tested.
+// JavaScript on Node 20.
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -14,9 +18,15 @@ export default defineConfig({
     // Node itself loads what ships, as it does for the user: what vitest loads differs (a namespace keeps another order).
     server: { deps: { external: [/\/dist\//] } },
     projects: [
+      { extends: true, test: { name: 'units', include: [UNITS], isolate: false } },
       {
         extends: true,
-        test: { name: 'all', include: ['test/**/*.test.ts'], env: { MINORFAULT_KERNEL: 'sim' } },
+        test: {
+          name: 'all',
+          include: ['test/**/*.test.ts'],
+          exclude: [UNITS],
+          env: { MINORFAULT_KERNEL: 'sim' },
+        },
       },
       { extends: true, test: { name: 'linux', include: [COLLECTOR], env: { MINORFAULT_KERNEL: 'linux' } } },
     ],

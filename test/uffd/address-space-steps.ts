@@ -24,6 +24,11 @@ export class World {
   readonly files = [0, 1].map(() => this.k.memfd_create('f', 0));
   readonly scratch = this.k.memfd_create('scratch', 0);
   readonly machine = attachMachine(this.k.handle().machine!);
+  /**
+   * Where ranges begin and end that mremap has left behind: their pages are no longer their own, so that a mapping could be one
+   * with its neighbour now, but nothing makes it so.
+   */
+  readonly leftBehind = new Set<number>();
   constructor() {
     for (const fd of this.files) this.k.ftruncate(fd, FILE_PAGES * P);
     this.k.mmap(SOURCE * P, P, 3, ANON | FIXED, -1, 0);
@@ -108,6 +113,7 @@ const mremap = fc.tuple(page, page, count, fc.boolean()).map(([from, at, n, keep
       const result = k.mremap(from * P, pages * P, pages * P, flags, to * P);
       const overlaps = to < from + pages && from < to + pages;
       expect(result).toBe(overlaps ? -u.EINVAL : model.mremap(from, to, pages, keeps));
+      if (keeps && result >= 0) for (const edge of [from, from + pages]) w.leftBehind.add(edge);
     },
   ];
 });

@@ -1,5 +1,7 @@
 /** What faults show of the simulated kernel's release: the address in the message, and whether an access may fault again. */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { openStage } from '../../dist/bench/litmus/stage.js';
 import * as u from '../../dist/uffd/index.js';
 import { MISSING, mapAnon, openMachine, openUffd, P, readAll, untilAsleep, wake } from '../uffd/machine.js';
 import { startThread } from './uffd-thread.js';
@@ -60,4 +62,15 @@ it('a system call that is woken so fails with EFAULT before 5.7', async () => {
   await untilAsleep(k, fd, 1);
   wake(k, fd, addr, P);
   expect(await write).toBe(-u.EFAULT);
+});
+
+it.each([
+  ['6.8', 'EAGAIN'],
+  ['6.9', 'ENOENT'],
+])('%s: COPY whose range is registered no longer, while the layout changes: %s', async (linux, answer) => {
+  const program = new URL('../../bench/fuzz/corpus/copy-looks-for-its-range-first.json', import.meta.url);
+  const stage = await openStage('sim', { linux });
+  const trace = stage.run(JSON.parse(readFileSync(program, 'utf8')));
+  expect(trace.at(-1)?.woke).toMatchObject({ T0: { is: answer, out: answer } });
+  await stage.close();
 });

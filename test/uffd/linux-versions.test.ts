@@ -20,7 +20,7 @@ import {
 } from './machine.js';
 
 /** Looked at with threads that fault: test/threads/uffd-linux-versions.test.ts. */
-const WITH_THREADS = ['exactAddressAlways', 'faultsAgain'];
+const WITH_THREADS = ['exactAddressAlways', 'faultsAgain', 'rangeBeforeChanging'];
 
 it('every change is looked at', () => {
   const looked = ['userfaultfd', ...WITH_THREADS, ...Object.keys(LOOKS)];

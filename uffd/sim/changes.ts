@@ -149,6 +149,11 @@ export const CHANGES = {
   },
   wpAsync: { since: '6.7', feature: f.UFFD_FEATURE_WP_ASYNC, needs: 'wp', source: 'UFFDIO_API(2const)' },
   move: { since: '6.8', feature: f.UFFD_FEATURE_MOVE, requests: [UFFDIO_MOVE], source: 'UFFDIO_API(2const)' },
+  /** A range is looked up before it is asked whether the layout changes: it was the other way. */
+  rangeBeforeChanging: {
+    since: '6.9',
+    source: '"use per-vma locks in userfaultfd operations", February 2024',
+  },
   /** The handshake refuses features which the architecture does not do for: they were not offered, and accepted. */
   offeredFeaturesOnly: { since: '6.10', source: '1723f04caacb' },
   /** UNREGISTER refuses what another userfaultfd has registered: it ended that, and woke its sleepers. */

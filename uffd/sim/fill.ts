@@ -194,10 +194,12 @@ function fillRange(
 function inVma(m: Machine, context: number, first: number, end: number, body: (vma: Vma) => number): number {
   return sharing(m, () => {
     if (!isAlive(m)) return -ESRCH;
-    if (isChanging(m, context)) return -EAGAIN;
+    // Seen before the call began, unless it slept until its source was there.
+    const late = isChanging(m, context);
+    if (late && !m.profile.has.rangeBeforeChanging) return -EAGAIN;
     const vma = findVma(m, first);
     if (vma !== null) takeOwner(m, vma); // whatever comes of it
-    if (vma !== null && vma.context >= 0 && vma.end >= end) return body(vma);
+    if (vma !== null && vma.context >= 0 && vma.end >= end) return late ? -EAGAIN : body(vma);
     return m.profile.has.absentIsEnoent ? -ENOENT : -EINVAL;
   });
 }

@@ -44,9 +44,11 @@ export function inHugeVma(
 ): number {
   return exclusively(m, () => {
     if (!isAlive(m)) return -ESRCH;
-    if (isChanging(m, context)) return -EAGAIN;
+    const late = isChanging(m, context);
+    if (late && !m.profile.has.rangeBeforeChanging) return -EAGAIN;
     const vma = findVma(m, first);
     if (!vma?.huge || vma.context < 0 || vma.end < end) return -ENOENT;
+    if (late) return -EAGAIN;
     return isHugeAligned(first) && isHugeAligned(end) ? body(vma) : -EINVAL;
   });
 }

@@ -2,7 +2,7 @@
 import { createRandom } from '../workloads/random.ts';
 import { differenceOf } from './difference.ts';
 import { foreseeInStep } from './foresee.ts';
-import { outcomeOf, verdictOf } from './outcome.ts';
+import { EXPECTED, outcomeOf, verdictOf } from './outcome.ts';
 import type { Program } from './program.ts';
 import type { Foreseen, Stage, Trace } from './stage.ts';
 
@@ -35,7 +35,7 @@ export function repeat(
       const before = foreseen === null ? undefined : foreseeInStep(foreseen);
       const found = stage.run(program, before);
       trace ??= found;
-      outcome = changed(trace, found) ?? unreached(program, found, before) ?? verdictOf(program.steps, found);
+      outcome = changed(trace, found) ?? verdict(program, found, before);
     } else outcome = outcomeOf(program, stage.race(program, turns));
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   }
@@ -48,9 +48,10 @@ function changed(first: Trace, now: Trace): string | null {
   return difference === null ? null : `step ${difference.step}: not what the first run said`;
 }
 
-/** Threads have raced another way than on the simulator, and the program ended there: it expected more. */
-function unreached({ steps }: Program, found: Trace, foreseen: Foreseen | undefined): string | null {
+/** Nor is it as expected where the program ended as something else was foreseen, and more was expected of it. */
+function verdict({ steps }: Program, found: Trace, foreseen: Foreseen | undefined): string {
+  const said = verdictOf(steps, found);
   const left = steps.slice(found.length, foreseen?.end);
-  if (left.every(({ expect }) => expect === undefined)) return null;
+  if (said !== EXPECTED || left.every(({ expect }) => expect === undefined)) return said;
   return `step ${found.length - 1}: not what the simulator said, and the steps after it were not run`;
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CycleRecord, HeapOptions } from '../../dist/gc/index.js';
 import { DEFAULT_BATCH } from '../../dist/gc/options.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
+import { REHEARSALS_BEFORE_PAUSE } from '../../dist/gc/rehearsal.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
 import {
   asksForMoves,
@@ -163,11 +164,10 @@ describe('the kernel refuses', () => {
     });
 
   it.each(MODES_HERE.filter((mode) => mode !== 'stw'))('%s: collections are given up', async (mode) => {
-    // Before the flip, at it, and in the middle of it where it moves two parts.
+    // At the first flip; in the middle of it, where it moves two parts.
     const call = asksForMoves(mode) ? 'mremap' : 'mmap';
-    const refuse = [2, 12, 21].map((after) => {
-      return { call, errno: ENOMEM, after, times: TRIES_STOPPED } as const;
-    });
+    const after = REHEARSALS_BEFORE_PAUSE + (mode === 'copy' || mode === 'move' ? 0 : 1);
+    const refuse = [{ call, errno: ENOMEM, after, times: TRIES_STOPPED } as const];
     const { givenUp, cycles } = await graph({ ...spaces, mode, refuse });
     expect(givenUp.length).toBeGreaterThan(0);
     expect(cycles.length).toBeGreaterThan(2);

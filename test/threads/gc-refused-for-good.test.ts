@@ -5,6 +5,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ModeName, Refusal } from '../../dist/gc/index.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
+import { REHEARSALS_BEFORE_PAUSE } from '../../dist/gc/rehearsal.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
 import { expectEveryPageOnce, fixture, KERNEL, MIB, rejection } from './gc-heaps.ts';
 import { PAUSED, RESTING, until, walkOn, withWitnesses } from './gc-witnesses.ts';
@@ -103,7 +104,7 @@ describe.runIf(KERNEL === 'sim')('physical memory is full', () => {
   });
 });
 
-/** What is needed after the flip, by the call: a refusal is the heap's end. */
+/** What is needed after the flip, by the call: a refusal is the heap's end. (The first calls may be the rehearsals'.) */
 const NEEDED: readonly (readonly [ModeName, Refusal['call'], number])[] = [
   ['copy', 'UFFDIO_COPY', 2],
   ['move', 'UFFDIO_MOVE', 2],
@@ -111,8 +112,8 @@ const NEEDED: readonly (readonly [ModeName, Refusal['call'], number])[] = [
   ['copy', 'populate', 5],
   ['stw', 'populate', 0],
   ['stw', 'populate', 5],
-  ['continue', 'UFFDIO_UNREGISTER', 1],
-  ['copy', 'UFFDIO_UNREGISTER', 1],
+  ['continue', 'UFFDIO_UNREGISTER', REHEARSALS_BEFORE_PAUSE],
+  ['copy', 'UFFDIO_UNREGISTER', REHEARSALS_BEFORE_PAUSE],
 ];
 
 describe('what is needed after the flip is refused for good', () => {

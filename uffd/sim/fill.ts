@@ -194,7 +194,7 @@ function fillRange(
 function inVma(m: Machine, context: number, first: number, end: number, body: (vma: Vma) => number): number {
   return sharing(m, () => {
     if (!isAlive(m)) return -ESRCH;
-    // Seen before the call began, unless it slept until its source was there.
+    // ioctl() has asked already: it can have begun since then, above all where the call slept until its source was there.
     const late = isChanging(m, context);
     if (late && !m.profile.has.rangeBeforeChanging) return -EAGAIN;
     const vma = findVma(m, first);

@@ -2,6 +2,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import * as u from '../../dist/uffd/index.js';
+import { attachMachine, MAX_TASKS } from '../../dist/uffd/sim/machine.js';
+import { sleepOf, threadId } from '../../dist/uffd/sim/tasks.js';
 
 export const P = u.PAGE_BYTES;
 export const RW = u.PROT_READ | u.PROT_WRITE;
@@ -167,7 +169,14 @@ export async function until(isSo: () => boolean, what: string): Promise<void> {
   }
 }
 
-/** Waits until so many threads sleep in faults of this userfaultfd, read or not. */
+/**
+ * Waits until so many threads sleep in faults of this userfaultfd, read or not. A thread is counted before it has looked
+ * at its page once more, and would go on if that had come: those of the whole machine have looked.
+ */
 export function untilAsleep(k: u.Kernel, fd: number, count: number): Promise<void> {
-  return until(() => (k.fdinfo(fd) as u.UffdInfo).total === count, `${count} threads are asleep in a fault`);
+  const m = attachMachine(k.handle().machine as SharedArrayBuffer);
+  const tids = Array.from({ length: MAX_TASKS }, (_, task) => threadId(task));
+  const asleep = () => tids.filter((tid) => sleepOf(m, tid) === 'fault').length;
+  const counted = () => (k.fdinfo(fd) as u.UffdInfo).total === count;
+  return until(() => counted() && asleep() >= count, `${count} threads are asleep in a fault`);
 }

@@ -14,6 +14,7 @@ const commands: Commands = {
     for (const name of modesNamed(options)) await loadMode(name);
     const call = resolveOptions(command, workload, options);
     if (call.json !== null) checkWritable('--json', call.json);
+    if (call.trace !== null) checkWritable('--trace', call.trace);
     return (await import('./commands.ts')).measureCommand(call);
   },
   listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),

@@ -13,6 +13,7 @@ import { createProgress } from './progress.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
 import { suggestion } from './suggest.ts';
 import { renderResults } from './table.ts';
+import { writeTrace } from './trace/file.ts';
 import { workloads } from './workloads/index.ts';
 import type { PreparedWorkload, Workload } from './workloads/workload.ts';
 
@@ -34,7 +35,8 @@ export async function measureCommand(call: Call): Promise<number> {
     const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
     requireMoving(call.config.pages, nonMovingBytes + largeBytes);
     const program = { module: workload.module, data, nonMovingBytes, largeBytes };
-    const comparison = await compareModes(call.config, program, { openHeap, signal, progress });
+    const record = call.trace !== null;
+    const comparison = await compareModes(call.config, program, { openHeap, signal, progress, record });
     progress.end();
     return report(call, comparison, resultsOf(call.config, prepared, comparison, host));
   } finally {
@@ -94,12 +96,13 @@ function isComplete(run: Run): boolean {
 }
 
 /** Shows and writes the results, and then says what failed: what was measured until then is not lost. */
-function report({ json }: Call, { failure }: Comparison, results: Results): number {
+function report({ json, trace }: Call, { failure, traced }: Comparison, results: Results): number {
   const runs = results.runs.filter(isComplete);
   if (json !== '-' && runs.length > 0) {
     print(renderResults({ ...results, runs }, wantsColour(process.stdout)));
   }
   if (json !== null) writeJson('--json', json, results);
+  if (trace !== null) writeTrace(trace, traced, results);
   if (!failure) return EXIT.done;
   process.stderr.write(`minorfault: ${describeError(failure)}\n`);
   return exitCodeOf(failure);

@@ -8,6 +8,7 @@ import { medianOf } from './metrics/summary.ts';
 import type { Config } from './options.ts';
 import type { Progress } from './progress.ts';
 import type { Run } from './results.ts';
+import type { TracedRun } from './trace/chrome.ts';
 
 /** What the mutators of every run execute: prepared once, the same for all modes. */
 export interface Program {
@@ -23,12 +24,16 @@ export interface CompareSurroundings {
   readonly openHeap: OpenHeap;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Whether the events of the first invocation are kept. */
+  readonly record?: boolean;
 }
 
 /** All runs in the order they were made, and why there are no more, or what about them does not hold. */
 export interface Comparison {
   readonly runs: readonly Run[];
   readonly failure: Error | null;
+  /** Those whose events were kept. */
+  readonly traced: readonly TracedRun[];
 }
 
 /** Runs every mode in every invocation, and stops at the first run that fails. */
@@ -38,20 +43,28 @@ export async function compareModes(
   surroundings: CompareSurroundings,
 ): Promise<Comparison> {
   const runs: Run[] = [];
-  const plans = plansOf(config, program);
+  const traced: TracedRun[] = [];
+  const began = performance.now();
+  const plans = plansOf(config, program, surroundings.record ?? false);
   for (const [i, plan] of plans.entries()) {
-    const { run, failure } = await measureShown(plan, `run ${i + 1}/${plans.length}`, surroundings);
+    const measurement = await measureShown(plan, `run ${i + 1}/${plans.length}`, surroundings);
+    const { run, failure, openedMs, recordings } = measurement;
     runs.push(run);
-    if (failure) return { runs, failure };
+    const name = `${nameOf(plan, config)}, invocation ${plan.invocation} (${run.kernel})`;
+    if (plan.record) traced.push({ name, openedMs: openedMs - began, threads: recordings });
+    if (failure) return { runs, failure, traced };
   }
-  return { runs, failure: disagreement(runs) };
+  return { runs, failure: disagreement(runs), traced };
 }
 
 /** Invocation by invocation, the modes of each, on pages of each size, in an order that the seed decides. */
-export function plansOf(config: Config, program: Program): readonly Plan[] {
+export function plansOf(config: Config, program: Program, record = false): readonly Plan[] {
   const random = seededRandom(config.seed);
   return Array.from({ length: config.invocations }, (_, i) => i + 1).flatMap((invocation) =>
-    shuffled(columnsOf(config), random).map((column) => ({ config, ...column, invocation, ...program })),
+    shuffled(columnsOf(config), random).map((column) => ({
+      ...{ config, ...column, invocation, ...program },
+      record: record && invocation === 1,
+    })),
   );
 }
 

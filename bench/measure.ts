@@ -1,8 +1,11 @@
 /** Measures one configuration once: a fresh heap, its mutators, their collections, and an end in any case. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Heap, HeapOptions, MutatorOutcome, PageSize, Stall } from '../gc/index.ts';
+import type { Heap, HeapOptions, MutatorOutcome, PageSize, Stall, ThreadRecording } from '../gc/index.ts';
+import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { CheckError, hasCode, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
+import { utilizations } from './metrics/mmu.ts';
+import { pageMapOf } from './metrics/page-map.ts';
 import { summarize } from './metrics/summary.ts';
 import type { Config, Mode } from './options.ts';
 import type { Cycle, MutatorRun, Run } from './results.ts';
@@ -24,6 +27,8 @@ export interface Plan {
   readonly nonMovingBytes: number;
   /** How much of it is large-object space. */
   readonly largeBytes: number;
+  /** Whether every event is kept. */
+  readonly record: boolean;
 }
 
 /** What a run needs from outside. */
@@ -38,6 +43,10 @@ export interface Surroundings {
 export interface Measurement {
   readonly run: Run;
   readonly failure: Error | null;
+  /** When the heap was opened, in this process's performance.now(). */
+  readonly openedMs: number;
+  /** Every event of every thread, where the plan said to keep them. */
+  readonly recordings: readonly ThreadRecording[];
 }
 
 /** What a workload's mutator answers: collections up to number `base` belong to the building of its data. */
@@ -60,8 +69,13 @@ const RECORD_DEADLINE_MS = 10_000;
 export async function measure(plan: Plan, surroundings: Surroundings): Promise<Measurement> {
   const { signal } = surroundings;
   signal.throwIfAborted();
+  const openedMs = performance.now();
   const heap = await surroundings.openHeap(heapOptions(plan));
   heap.failure.catch(() => {}); // it is awaited below; it may also reject while nobody does
+  const measured = (run: Run, failure: Error | null): Measurement => {
+    const recordings = heap.recordings();
+    return { run: withPageMap(run, recordings, plan), failure, openedMs, recordings };
+  };
   try {
     surroundings.onOpen?.(() => heap.cycles.length);
     const mutators = await unlessInterrupted(signal, Promise.race([runMutators(heap, plan), heap.failure]));
@@ -70,17 +84,17 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
       signal,
       Promise.race([cyclesRecorded(heap, base, plan.config.cycles), heap.failure]),
     );
-    return { run: describeRun(heap, plan, { mutators, base, failure: null }), failure: null };
+    return measured(describeRun(heap, plan, { mutators, base, failure: null }), null);
   } catch (error) {
     if (error instanceof InterruptedError || isUsage(error)) throw error;
     const failure = error instanceof Error ? error : new Error(String(error));
-    return { run: describeRun(heap, plan, { mutators: [], base: 0, failure }), failure };
+    return measured(describeRun(heap, plan, { mutators: [], base: 0, failure }), failure);
   } finally {
     await heap.close();
   }
 }
 
-function heapOptions({ config, mode, page, nonMovingBytes, largeBytes }: Plan): HeapOptions {
+function heapOptions({ config, mode, page, nonMovingBytes, largeBytes, record }: Plan): HeapOptions {
   const heapBytes = config.heap - nonMovingBytes - largeBytes;
   return {
     kernel: config.kernel,
@@ -102,6 +116,7 @@ function heapOptions({ config, mode, page, nonMovingBytes, largeBytes }: Plan): 
     verify: config.verify,
     ...(config.pin === null ? {} : { pin: config.pin }),
     populate: true, // a figure should not hold the host's page faults
+    record,
   };
 }
 
@@ -127,6 +142,15 @@ async function cyclesRecorded(heap: Heap, base: number, wanted: number): Promise
   }
 }
 
+/** With the map of its last collection, if what happened was recorded. */
+function withPageMap(run: Run, recordings: readonly ThreadRecording[], plan: Plan): Run {
+  const last = run.cycles.at(-1);
+  if (!plan.record || last === undefined) return run;
+  const { heapBytes = 0 } = heapOptions(plan);
+  const pageMap = pageMapOf(recordings, last.number, heapBytes / PAGE_BYTES);
+  return pageMap === null ? run : { ...run, pageMap };
+}
+
 interface Ending {
   readonly mutators: readonly MutatorOutcome[];
   readonly base: number;
@@ -148,7 +172,7 @@ function describeRun(
     invocation,
     cycles: measured,
     warmupCycles: cycles.length - measured.length,
-    mutators: mutators.map((mutator) => describeMutator(mutator, base)),
+    mutators: mutators.map((mutator) => describeMutator(mutator, base, measured)),
     memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
     loops: heap.loops,
     lostEvents: heap.lostEvents(),
@@ -167,7 +191,7 @@ function resultOf(outcome: MutatorOutcome): WorkerResult {
 }
 
 /** Stalls of the measured collections only, as the rest of the figures. */
-function describeMutator(outcome: MutatorOutcome, base: number): MutatorRun {
+function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
   const { operations, seconds, checksum } = resultOf(outcome);
   const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
   const stalls = measured(outcome.stalls);
@@ -176,8 +200,23 @@ function describeMutator(outcome: MutatorOutcome, base: number): MutatorRun {
     stallsUs: summarize(stalls.map(microsOf)),
     longestStallsUs: summarize(longestOfEach(stalls)),
     waitsUs: summarize(measured(outcome.waits).map(microsOf)),
-    mmu: null,
+    mmu: utilizationIn(outcome, cycles),
   };
+}
+
+/** Null of no collections. */
+function utilizationIn(
+  { stalls, waits, outOfRoom }: MutatorOutcome,
+  cycles: readonly Cycle[],
+): MutatorRun['mmu'] {
+  const [first, last] = [cycles[0], cycles.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const span = { begin: first.beganMs, end: last.beganMs + last.totalMs };
+  const stops = [...stalls, ...waits, ...outOfRoom].map(({ endedMs, micros }) => ({
+    begin: endedMs - micros / 1000,
+    end: endedMs,
+  }));
+  return utilizations(stops, span);
 }
 
 const microsOf = ({ micros }: Stall) => micros;

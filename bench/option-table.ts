@@ -43,6 +43,7 @@ export interface RawOptions extends RawProfile {
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
+  readonly trace?: string;
   readonly verify?: string;
   readonly quiet?: boolean;
 }
@@ -103,6 +104,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--seed <n>', 'seed of all that is random (default: 1)'],
   ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
+  ['--trace <file>', "write what every thread did in each mode's first invocation, for Perfetto's viewer"],
   [
     '--verify [what]',
     'check the whole heap after every collection; --verify=phases: invariants between its phases, too',

@@ -47,6 +47,8 @@ export interface Call {
   readonly settings: ReadonlyMap<string, string>;
   /** The file of the results, `-` for standard output, or null. */
   readonly json: string | null;
+  /** The file of the timeline, or null. */
+  readonly trace: string | null;
   readonly quiet: boolean;
   /** What to tell of choices made for the caller. */
   readonly notes: readonly string[];
@@ -92,6 +94,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     config,
     settings: parseSettings(raw.set ?? []),
     json: raw.json ?? null,
+    trace: fileNamed('--trace', raw.trace),
     quiet: raw.quiet ?? false,
     notes: [
       ...((raw.kernel ?? 'auto') === 'auto' ? [`kernel: ${kernel}, since ${why}`] : []),
@@ -145,6 +148,12 @@ function parseMode(option: string, name: string): Mode {
   throw new UsageError(
     `${option} ${shown}${suggestion(name, MODE_NAMES)}; the modes are ${MODE_NAMES.join(', ')}`,
   );
+}
+
+/** A file that only makes sense as one. */
+function fileNamed(option: string, file: string | undefined): string | null {
+  if (file === '-') throw new UsageError(`${option} -: is not written to standard output; give it a file`);
+  return file ?? null;
 }
 
 function heapBytes(text: string, pageBytes: number): number {

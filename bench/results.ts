@@ -9,6 +9,8 @@ import Type from 'typebox';
 
 const Count = Type.Integer({ minimum: 0 });
 const Milliseconds = Type.Number({ minimum: 0 });
+/** From 0 to 1. */
+const Part = Type.Number({ minimum: 0, maximum: 1 });
 const Measured = Type.Union([Type.Number({ minimum: 0 }), Type.Null()]);
 
 /** An object with these fields, and any others. */
@@ -21,6 +23,8 @@ const Pause = record({ name: Type.String(), ms: Milliseconds, timeToSafepointMs:
 export const CycleSchema = record({
   number: Type.Integer({ minimum: 1 }),
   trigger: Type.String(),
+  /** Since the heap was opened. */
+  beganMs: Milliseconds,
   phasesMs: Type.Record(Type.String(), Milliseconds),
   totalMs: Milliseconds,
   pauses: Type.Array(Pause),
@@ -56,6 +60,23 @@ export const CycleSchema = record({
   faults: record({ missing: Count, minor: Count }),
   /** Calls that the kernel refused, each time, by errno. */
   refused: Type.Record(Type.String(), Count),
+  /** Bytes behind the heap at moments since it was opened. */
+  memory: Type.Array(record({ atMs: Milliseconds, bytes: Count })),
+});
+
+/** The pages of one collection, from its flip on: what became of each, when, and by whom (bench/metrics/page-map.ts). */
+export const PageMapSchema = record({
+  /** The collection's number. */
+  cycle: Type.Integer({ minimum: 1 }),
+  /** Pages that are made, the moving ones first. */
+  moving: Count,
+  nonMoving: Count,
+  /** How long the map goes on, in µs from the flip. */
+  endUs: Type.Number({ minimum: 0 }),
+  /** The threads that moves name by their place here. */
+  threads: Type.Array(Type.String()),
+  /** Rows apart by `;`: µs since the flip, first page, pages, state (1 being made, 2 made, 3 published), thread. */
+  moves: Type.String(),
 });
 
 /** In µs; all but the count are null where there was no stall. */
@@ -78,9 +99,14 @@ export const MutatorSchema = record({
   longestStallsUs: StallSummarySchema,
   /** Waits at safepoints, until it ran again. */
   waitsUs: StallSummarySchema,
+  /**
+   * Minimum mutator utilization (bench/metrics/mmu.ts) from the first measured collection's begin to the last one's end, of
+   * windows that this is long enough for: what of them it was not stopped at a safepoint, asleep in a fault or out of
+   * room. `bounded`: of windows at least so long. Null where a run ended early.
+   */
   mmu: Type.Union([
     Type.Null(),
-    Type.Array(record({ windowMs: Milliseconds, utilization: Type.Number({ minimum: 0, maximum: 1 }) })),
+    Type.Array(record({ windowMs: Milliseconds, utilization: Part, bounded: Part })),
   ]),
 });
 
@@ -101,6 +127,8 @@ export const RunSchema = record({
   memory: record({ peakBytes: Count, heapBytes: Count }),
   /** The collector's inner loops: compiled (WebAssembly), those of marking alone compiled, or in JavaScript. */
   loops: Type.Union([Type.Literal('wasm'), Type.Literal('marking'), Type.Literal('js')]),
+  /** Of the last collection of the first invocation, where a report or a trace was asked for. */
+  pageMap: Type.Optional(PageMapSchema),
   /** Events that found their ring full: figures lack them. */
   lostEvents: Count,
   /** Whether every check of the whole heap held; null if none was asked for. */
@@ -202,6 +230,7 @@ type Fixed<T> = T extends (infer Item)[]
 export type Cycle = Fixed<Static<typeof CycleSchema>>;
 export type StallSummary = Fixed<Static<typeof StallSummarySchema>>;
 export type MutatorRun = Fixed<Static<typeof MutatorSchema>>;
+export type PageMap = Fixed<Static<typeof PageMapSchema>>;
 export type Run = Fixed<Static<typeof RunSchema>>;
 export type Host = Fixed<Static<typeof HostSchema>>;
 export type ResultsConfig = Fixed<Static<typeof ConfigSchema>>;

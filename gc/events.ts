@@ -7,7 +7,7 @@
  */
 import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/sync.ts';
 
-/** Kinds of events, with what their three operands mean. `cycle` is the number of the collection. */
+/** Kinds of events, with what their operands mean, up to five. `cycle` is the number of the collection. */
 export const EVENT = {
   phaseBegin: 1, // phase, cycle
   phaseEnd: 2, // phase, cycle
@@ -18,9 +18,9 @@ export const EVENT = {
   cycleEnd: 7, // 0, cycle
   marked: 8, // objects, cycle
   planned: 9, // compacted pages, cycle, slid pages
-  filled: 10, // pages, cycle, role of the thread
-  published: 11, // pages, cycle, role of the thread
-  ioctl: 12, // request, cycle, pages
+  filled: 10, // pages, cycle, role of the thread, first page, and pages from there that others may have made some of
+  published: 11, // pages, cycle, role of the thread, first page: all from there
+  ioctl: 12, // request, cycle, pages, and µs that it took
   fault: 13, // 1 if minor, cycle, page
   stall: 14, // µs slept in a userfault, cycle, page
   wait: 15, // µs, cycle, WAIT
@@ -28,8 +28,8 @@ export const EVENT = {
   cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
   live: 18, // granules of the marked objects, cycle, and of those the ones in the non-moving space
   plannedNonMoving: 19, // pages to update that do not move, cycle
-  updated: 20, // of these, pages, cycle, role of the thread
-  publishedNonMoving: 21, // the same; an event for each ioctl
+  updated: 20, // of these: as filled
+  publishedNonMoving: 21, // of these: as published; an event for each ioctl
   untouchedNonMoving: 22, // pages, cycle
   references: 23, // weak handles that were cleared, cycle, and finalizers whose objects have died
   liveLarge: 24, // granules of the marked objects in the large-object space: with references, cycle, and raw
@@ -37,6 +37,10 @@ export const EVENT = {
   released: 26, // free pages that do not move whose memory was given back, cycle
   refused: 27, // errno, cycle: a call was refused, and may be made again
   prefix: 28, // pages at the bottom that were not moved, cycle, and granules of them that are dead
+  claimed: 29, // pages that this thread is about to make, cycle, role, first page
+  helpBegin: 30, // JOB, cycle: a GC thread beside the collector joins it
+  helpEnd: 31, // JOB, cycle
+  memory: 32, // bytes behind the heap now, cycle, and at their highest so far
 } as const;
 
 /** Who filled or published. */
@@ -50,9 +54,22 @@ export interface Event {
   readonly a: number;
   readonly cycle: number;
   readonly b: number;
+  readonly c: number;
+  readonly d: number;
 }
 
-const RECORD = 5; // doubles
+/** What an event consists of, in this order: in a ring, and where events are kept (recording.ts). */
+export const EVENT_FIELDS = [
+  'timeMs',
+  'kind',
+  'a',
+  'cycle',
+  'b',
+  'c',
+  'd',
+] as const satisfies readonly (keyof Event)[];
+/** Doubles that an event takes in a ring: a cache line. */
+const RECORD = 8;
 const DEFAULT_CAPACITY = 1 << 16;
 const HEAD = 0; // next record to read
 const TAIL = 1; // next record to write
@@ -74,9 +91,9 @@ export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY): EventRi
 /** What a thread writes its events with. */
 export interface EventWriter {
   /** Records an event of now. */
-  emit(kind: number, a: number, cycle: number, b?: number): void;
+  emit(kind: number, a: number, cycle: number, b?: number, c?: number, d?: number): void;
   /** Records an event of another moment, in this thread's performance.now(). */
-  emitAt(nowMs: number, kind: number, a: number, cycle: number, b?: number): void;
+  emitAt(nowMs: number, kind: number, a: number, cycle: number, b?: number, c?: number, d?: number): void;
 }
 
 /** The writing end of a ring; only one thread may have it. */
@@ -85,7 +102,7 @@ export function openWriter(ring: EventRing): EventWriter {
   const records = new Float64Array(ring.shared, CONTROL_BYTES);
   const offsetMs = clockOffset(ring.zeroNs);
 
-  function emitAt(nowMs: number, kind: number, a: number, cycle: number, b = 0): void {
+  function emitAt(nowMs: number, kind: number, a: number, cycle: number, b = 0, c = 0, d = 0): void {
     const tail = control[TAIL] as number; // only this thread writes it
     if (tail - loadAcquire(control, HEAD) >= ring.capacity) {
       fetchAdd(control, LOST, 1);
@@ -97,10 +114,12 @@ export function openWriter(ring: EventRing): EventWriter {
     records[at + 2] = a;
     records[at + 3] = cycle;
     records[at + 4] = b;
+    records[at + 5] = c;
+    records[at + 6] = d;
     storeRelease(control, TAIL, tail + 1); // publishes the record
   }
 
-  return { emitAt, emit: (kind, a, cycle, b) => emitAt(performance.now(), kind, a, cycle, b) };
+  return { emitAt, emit: (kind, a, cycle, b, c, d) => emitAt(performance.now(), kind, a, cycle, b, c, d) };
 }
 
 /** What to add to this thread's performance.now() to get the heap's time. */
@@ -126,7 +145,7 @@ export function openReader(ring: EventRing): EventReader {
   const control: SharedWords = new Int32Array(ring.shared, 0, CONTROL_BYTES / 4);
   const records = new Float64Array(ring.shared, CONTROL_BYTES);
 
-  const event = { timeMs: NaN, kind: 0, a: 0, cycle: 0, b: 0 };
+  const event = { timeMs: NaN, kind: 0, a: 0, cycle: 0, b: 0, c: 0, d: 0 };
 
   function read(index: number): void {
     const at = (index % ring.capacity) * RECORD;
@@ -135,6 +154,8 @@ export function openReader(ring: EventRing): EventReader {
     event.a = records[at + 2] as number;
     event.cycle = records[at + 3] as number;
     event.b = records[at + 4] as number;
+    event.c = records[at + 5] as number;
+    event.d = records[at + 6] as number;
   }
 
   return {

@@ -94,7 +94,7 @@ function resolve({ maker, uffd, heap }: FaultService, page: number): boolean {
 function makeAndPublish(maker: Maker, page: number): true {
   const made = makeUnit(maker, page, page);
   advance(maker.tables.pageStates, page, PAGE.faultProcessing, PAGE.publishing);
-  noteMade(maker, page, made);
+  noteMade(maker, { first: page, end: page + maker.unit }, made);
   publishFrom(maker, page, publishLimit(maker, page), page);
   return true;
 }

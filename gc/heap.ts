@@ -10,6 +10,7 @@ import type { FellBack } from './fallback.ts';
 import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
+import { makeRecorder, type Recorder, type ThreadRecording } from './recording.ts';
 import { type CycleRecord, keepRecords } from './records.ts';
 import { type PostedRefusal, type RefusedError, unposted } from './refusals.ts';
 import { makeStallList, type Stall, type StallList } from './stalls.ts';
@@ -22,6 +23,8 @@ export interface MutatorOutcome {
   readonly stalls: readonly Stall[];
   /** Each wait at a safepoint, from the mutator's side: time to safepoint, the pause, and until it had a processor again. */
   readonly waits: readonly Stall[];
+  /** Each time that it allocated, found no room, and waited for a collection. */
+  readonly outOfRoom: readonly Stall[];
 }
 
 export interface MutatorHandle {
@@ -52,6 +55,8 @@ export interface Heap {
   readonly givenUp: readonly RefusedError[];
   /** Events that found their ring full: figures lack them if this is not 0. */
   lostEvents(): number;
+  /** What every thread has done so far, if the heap was opened to record it; else nothing. */
+  recordings(): readonly ThreadRecording[];
   /** Memory in use, and its peak; of a closed heap, what it was last. */
   memory(): MemoryUse;
   /** Rejects with the error of the first thread that dies. */
@@ -98,7 +103,11 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs);
-    const drained: Drained = { reader: openReader(ring), stalls: makeStallList(), waits: makeStallList() };
+    const drained: Drained = {
+      reader: openReader(ring),
+      recorder: resolved.record ? makeRecorder(name) : null,
+      ...{ stalls: makeStallList(), waits: makeStallList(), outOfRoom: makeStallList() },
+    };
     rings.push(drained);
     const [role = ''] = name.split(' ');
     const entry = new URL(`./threads/${role}.js`, import.meta.url);
@@ -109,11 +118,13 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   }
 
   function drain(): void {
-    for (const { reader, stalls, waits } of rings)
+    for (const { reader, recorder, stalls, waits, outOfRoom } of rings)
       reader.drain((event) => {
-        if (event.kind === EVENT.stall) stalls.add(event.a, event.cycle);
-        else if (event.kind !== EVENT.wait) records.add(event);
-        else if (event.b === WAIT.safepoint) waits.add(event.a, event.cycle);
+        recorder?.add(event);
+        const { kind, a, b, cycle, timeMs } = event;
+        if (kind === EVENT.stall) stalls.add(a, cycle, timeMs);
+        else if (kind === EVENT.wait) (b === WAIT.safepoint ? waits : outOfRoom).add(a, cycle, timeMs);
+        else records.add(event);
       });
   }
 
@@ -204,7 +215,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
       const done = thread.heard('done').then(({ result }) => {
         running.delete(thread);
         drain();
-        return { result, stalls: drained.stalls.all(), waits: drained.waits.all() };
+        const { stalls, waits, outOfRoom } = drained;
+        return { result, stalls: stalls.all(), waits: waits.all(), outOfRoom: outOfRoom.all() };
       });
       done.catch(() => {});
       return { index, done };
@@ -219,6 +231,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     ...{ kernel: resolved.kernel, mode: resolved.mode, fellBack: resolved.fellBack },
     ...{ cycles, givenUp, loops },
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
+    recordings: () => rings.flatMap(({ recorder }) => recorder?.recording() ?? []),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,
     close,
@@ -234,8 +247,11 @@ interface Waiter {
 /** A ring's reading end, and what was read from it that belongs to one mutator. */
 interface Drained {
   readonly reader: EventReader;
+  /** Null: nothing is recorded. */
+  readonly recorder: Recorder | null;
   readonly stalls: StallList;
   readonly waits: StallList;
+  readonly outOfRoom: StallList;
 }
 
 interface Started {

@@ -13,6 +13,7 @@ export { INVARIANTS, InvariantError, type InvariantName } from './invariants/nam
 export { HeapTooLargeError } from './machine-size.ts';
 export { MODES, type ModeName } from './modes/index.ts';
 export type { HeapOptions, PageSize } from './options.ts';
+export type { ThreadRecording } from './recording.ts';
 export type { CycleRecord, PauseRecord } from './records.ts';
 export { RefusedError } from './refusals.ts';
 export type { RefusableCall, Refusal } from './refuse.ts';

@@ -196,7 +196,7 @@ function publishRun(maker: Maker, first: number, end: number, batchFirst: number
   if (reached === first) return;
   const kind = first < maker.tables.pages ? EVENT.published : EVENT.publishedNonMoving;
   const pages = inUseOf(maker, first, reached);
-  maker.events.emit(kind, pages, loadAcquire(maker.cycle, CYCLE.number), maker.role);
+  maker.events.emit(kind, pages, loadAcquire(maker.cycle, CYCLE.number), maker.role, first);
 }
 
 /** Whether CONTINUE was refused for good in this collection: the end of the watch maps what is made. */
@@ -231,13 +231,14 @@ function leaveOrThrow({ mode, cycle }: Maker, page: number, errno: number): numb
   return page;
 }
 
-/** Tells that pages of one space have been made, of which `page` is one. */
-export function noteMade(maker: Maker, page: number, made: number): void {
+/** Tells that so many of pages [first, end), all of one space, have been made by this thread. */
+export function noteMade(maker: Maker, { first, end }: PageRange, made: number): void {
   const { cycle, tables, mode, role } = maker;
-  const isMoving = page < tables.pages;
+  const isMoving = first < tables.pages;
   // More memory than before the flip: not for a page that stays where it is.
   if (isMoving || !mode.updatesInPlace) fetchAdd(cycle, CYCLE.made, made);
-  maker.events.emit(isMoving ? EVENT.filled : EVENT.updated, made, loadAcquire(cycle, CYCLE.number), role);
+  const kind = isMoving ? EVENT.filled : EVENT.updated;
+  maker.events.emit(kind, made, loadAcquire(cycle, CYCLE.number), role, first, end - first);
 }
 
 /** The pages, those that move or those that do not, among which `page` is one that this collection may make. */

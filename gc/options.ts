@@ -92,6 +92,8 @@ export interface HeapOptions {
   readonly refuse?: readonly Refusal[];
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
+  /** Keeps every event of every thread, for `heap.recordings()`: 56 bytes each (default false). */
+  readonly record?: boolean;
 }
 
 const DEFAULT_ROOT_SLOTS = 65_536;
@@ -155,6 +157,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     weakHandles: 1024,
     verify: false,
     populate: false,
+    record: false,
     loops: 'auto',
     refuse: [],
     pin: {},

@@ -77,6 +77,8 @@ export interface CycleRecord {
   readonly refused: Readonly<Record<string, number>>;
   /** Bytes that publishing copied. */
   readonly copiedBytes: number;
+  /** Bytes behind the heap, each time that they were looked at: where they are most, and after that. */
+  readonly memory: readonly { readonly atMs: number; readonly bytes: number }[];
 }
 
 /** Takes events as they are drained; answers the records of the collections that have ended. */
@@ -99,6 +101,9 @@ const COUNTED: ReadonlyMap<number, 'a' | 'b'> = new Map([
   [EVENT.published, 'b'],
   [EVENT.publishedNonMoving, 'b'],
 ]);
+
+/** Events of which a record says nothing: they are for who looks at one thread after another (recording.ts). */
+const UNTOLD: ReadonlySet<number> = new Set([EVENT.claimed, EVENT.helpBegin, EVENT.helpEnd]);
 
 /** How many events of one kind there were, of one value, and the sum of their other value. */
 interface Count {
@@ -144,7 +149,7 @@ export function keepRecords(): RecordKeeper {
   const byCycle = new Map<number, Tally>();
   return {
     add(event) {
-      if (event.cycle === 0) return; // before the first
+      if (event.cycle === 0 || UNTOLD.has(event.kind)) return; // 0: before the first
       addTo(getOrAdd(byCycle, event.cycle, openTally), event);
     },
     record: (cycle) => {
@@ -232,6 +237,9 @@ function makeRecord(number: number, { events, counts }: Tally): CycleRecord {
     faults: { missing: faults(0), minor: faults(1) },
     refused: countErrnos(of(EVENT.refused)),
     copiedBytes: (ioctls[requestName(UFFDIO_COPY)]?.pages ?? 0) * PAGE_BYTES,
+    memory: events
+      .filter(({ kind }) => kind === EVENT.memory)
+      .map(({ timeMs, a }) => ({ atMs: timeMs, bytes: a })),
   };
 }
 

@@ -1,34 +1,37 @@
 /** Stalls as they are told of: there may be millions. */
+import { makeRows } from './rows.ts';
 
-/** A mutator held up: for how long, and during which collection. */
+/** A mutator held up: for how long, during which collection, and when it went on, in the heap's time (events.ts). */
 export interface Stall {
   readonly micros: number;
   readonly cycle: number;
+  readonly endedMs: number;
 }
 
-/** In plain memory, of which V8 has nothing to copy (events.ts: drain). */
 export interface StallList {
-  add(micros: number, cycle: number): void;
+  add(micros: number, cycle: number, endedMs: number): void;
   all(): readonly Stall[];
 }
 
+const WIDTH = 3;
+
 export function makeStallList(): StallList {
-  let values = new Float64Array(1024); // micros and cycle, in turn
-  let used = 0;
+  const rows = makeRows(WIDTH);
   return {
-    add(micros, cycle) {
-      if (used === values.length) {
-        const more = new Float64Array(2 * used);
-        more.set(values);
-        values = more;
-      }
-      values[used++] = micros;
-      values[used++] = cycle;
+    add(micros, cycle, endedMs) {
+      const at = rows.add();
+      const values = rows.values();
+      values[at] = micros;
+      values[at + 1] = cycle;
+      values[at + 2] = endedMs;
     },
-    all: () =>
-      Array.from({ length: used / 2 }, (_, i) => ({
-        micros: values[2 * i] as number,
-        cycle: values[2 * i + 1] as number,
-      })),
+    all() {
+      const values = rows.values();
+      return Array.from({ length: values.length / WIDTH }, (_, i) => ({
+        micros: values[WIDTH * i] as number,
+        cycle: values[WIDTH * i + 1] as number,
+        endedMs: values[WIDTH * i + 2] as number,
+      }));
+    },
   };
 }

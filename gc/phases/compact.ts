@@ -9,6 +9,7 @@ import { isMade } from '../../heap/non-moving.ts';
 import { LOG_PAGE_GRANULES, PAGE_GRANULES } from '../../heap/object.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE, claimPages, type PageRange } from '../cycle.ts';
+import { EVENT } from '../events.ts';
 import {
   beginCycle,
   isDeferring,
@@ -62,10 +63,12 @@ function makeAll(
 ): void {
   const most = batch === 0 ? Math.max(CLAIM_PAGES, maker.unit) : batch;
   for (;;) {
-    const { first, end } = claim(most);
+    const claimed = claim(most);
+    const { first, end } = claimed;
     if (first === end) return;
+    maker.events.emit(EVENT.claimed, end - first, loadAcquire(maker.cycle, CYCLE.number), maker.role, first);
     const made = maker.mode.concurrent ? compactBatch(maker, first, end) : compactInOrder(maker, first, end);
-    if (made > 0) noteMade(maker, first, made);
+    if (made > 0) noteMade(maker, claimed, made);
     if (maker.mode.concurrent && batch > 0) publishBatch(maker, first, end);
     afterBatch?.();
   }

@@ -7,7 +7,7 @@ import { attachUserfaultfd } from '../../uffd/userfaultfd.ts';
 import { collect } from '../collection.ts';
 import type { Loops } from '../compiled.ts';
 import { CYCLE, endHelpers } from '../cycle.ts';
-import { ROLE } from '../events.ts';
+import { EVENT, ROLE } from '../events.ts';
 import { makeChecker, makeModeCheck } from '../invariants/checker.ts';
 import { isWithinReach, markingSpace } from '../maker.ts';
 import { openMarkPool } from '../mark-pool.ts';
@@ -39,8 +39,13 @@ const collector: Collector = {
     maker,
     patientUserfaultfd(attachUserfaultfd(kernel, heap.uffd), maker.patience),
   ),
-  sampleMemory: () => void kernel.memory(),
+  sampleMemory,
 };
+
+function sampleMemory(): void {
+  const { bytes, peakBytes } = kernel.memory();
+  maker.events.emit(EVENT.memory, bytes, loadAcquire(cycle, CYCLE.number), peakBytes);
+}
 
 function checkerOf(): Collector['checker'] {
   if (heap.assertPhases) return makeChecker(maker, kernel, heap.ranges.heap, heap.uffd);

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { awaitRound, CYCLE, helperDone, JOB } from '../cycle.ts';
-import { ROLE } from '../events.ts';
+import { EVENT, ROLE } from '../events.ts';
 import { markingSpace } from '../maker.ts';
 import { openMarkPool, poolLimit } from '../mark-pool.ts';
 import { compactPages, updatePages } from '../phases/compact.ts';
@@ -22,11 +22,14 @@ function helpMarking(): void {
 untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
   for (let round = awaitRound(cycle, 0); round >= 0; round = awaitRound(cycle, round)) {
-    if (loadAcquire(cycle, CYCLE.job) === JOB.mark) helpMarking();
+    const [job, number] = [loadAcquire(cycle, CYCLE.job), loadAcquire(cycle, CYCLE.number)];
+    maker.events.emit(EVENT.helpBegin, job, number);
+    if (job === JOB.mark) helpMarking();
     else {
       compactPages(maker, links.heap.batch);
       updatePages(maker, links.heap.batch);
     }
+    maker.events.emit(EVENT.helpEnd, job, number);
     helperDone(cycle);
   }
   kernel.dispose();

@@ -23,7 +23,7 @@ const { kernel, tables, cycle, events, view } = await attaching(links, (attached
 });
 const definition = await loadDefinition(links.module);
 view.onStall = (address, began, ended) => {
-  const page = (address - heap.ranges.heap) / PAGE_BYTES;
+  const page = Math.floor((address - heap.ranges.heap) / PAGE_BYTES);
   events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);
 };
 untilGone(kernel, () => {

@@ -24,11 +24,12 @@ beforeEach(() => {
 function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap {
   return async (options) => {
     const { died, checksum = 42, endless = false } = behaviour(options.mode ?? 'continue');
-    const stalls = [9, 1, 2, 3].map((micros, i) => ({ micros, cycle: [2, 3, 3, 4][i] }));
+    const stalls = [9, 1, 2, 3].map((micros, i) => ({ micros, cycle: [2, 3, 3, 4][i], endedMs: i }));
     const outcome = {
       result: { operations: 100, seconds: 0.5, checksum, base: 2 },
       stalls,
       waits: stalls.slice(0, 3),
+      outOfRoom: [],
     };
     const done = endless
       ? new Promise<never>(() => {})
@@ -41,6 +42,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
       failure: new Promise<never>(() => {}),
       ...{ loops: 'js', givenUp: [] },
       lostEvents: () => 0,
+      recordings: () => [],
       memory: () => ({ bytes: 10, peakBytes: 20 }),
       spawn: () => ({ index: index++, done }),
       close: async () => {
@@ -54,7 +56,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
 const silent = createProgress({ write: () => {} }, true);
 const { config } = resolveOptions('compare', 'churn', { cycles: '2', mutators: '2', verify: 'heap' });
 const program = { module: new URL('file:///nowhere.js'), data: null, nonMovingBytes: 0, largeBytes: 0 };
-const plan: Plan = { config, mode: 'copy', page: 4096, invocation: 1, ...program };
+const plan: Plan = { config, mode: 'copy', page: 4096, invocation: 1, record: false, ...program };
 const { signal } = new AbortController();
 
 it('keeps the measured collections, and closes the heap', async () => {
@@ -74,9 +76,40 @@ it('keeps the measured collections, and closes the heap', async () => {
     stallsUs: { count: 3, p50: 2, max: 3 },
     longestStallsUs: { count: 2, p50: 2.5, max: 3 }, // one of each of two collections
     waitsUs: { count: 2, p50: 1.5, max: 2 },
-    mmu: null,
   });
   expect(closed).toBe(1);
+});
+
+it('utilization is that of the time of the measured collections, and all that stops a mutator counts', async () => {
+  const openHeap: OpenHeap = async (options) => {
+    const heap = await standIn()(options);
+    const cycles = [
+      { number: 2, beganMs: 0, totalMs: 50 },
+      { number: 3, beganMs: 100, totalMs: 20 },
+      { number: 4, beganMs: 180, totalMs: 20 },
+    ].map((times) => sampleCycle(times));
+    const outcome = {
+      result: { operations: 1, seconds: 1, checksum: 1, base: 2 },
+      stalls: [
+        { micros: 50_000, cycle: 2, endedMs: 60 }, // before
+        { micros: 10_000, cycle: 3, endedMs: 120 }, // 110 to 120
+      ],
+      waits: [{ micros: 5000, cycle: 3, endedMs: 135 }], // 130 to 135
+      outOfRoom: [{ micros: 5000, cycle: 4, endedMs: 205 }], // 200 to 205: too late
+    };
+    return Object.assign(heap, { cycles, spawn: () => ({ index: 0, done: Promise.resolve(outcome) }) });
+  };
+  const { run } = await measure(plan, { openHeap, signal });
+  const mmu = run.mutators[0]?.mmu ?? [];
+  expect(mmu.map(({ windowMs, utilization }) => [windowMs, Math.round(utilization * 1000) / 1000])).toEqual([
+    [1, 0],
+    [2, 0],
+    [5, 0],
+    [10, 0],
+    [20, 0.5],
+    [50, 0.7], // both stops: 15 of 50 ms
+    [100, 0.85],
+  ]);
 });
 
 it('a mutator that dies is the failure of the run, and the heap is closed', async () => {

@@ -3,15 +3,19 @@ import type { Cycle, Run } from '../../dist/bench/results.js';
 
 export interface CycleFigures {
   readonly number: number;
+  readonly beganMs?: number;
   readonly totalMs?: number;
   readonly compactionMs?: number;
   readonly copied?: number;
 }
 
-export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }: CycleFigures): Cycle {
+export function sampleCycle(figures: CycleFigures): Cycle {
+  const { number, totalMs = 10, compactionMs = 0.5, copied } = figures;
+  const { beganMs = 100 * number } = figures;
   return {
     number,
     trigger: 'allocation',
+    beganMs,
     phasesMs: { mark: totalMs / 2 },
     totalMs,
     pauses: [
@@ -42,6 +46,7 @@ export function sampleCycle({ number, totalMs = 10, compactionMs = 0.5, copied }
         : { UFFDIO_COPY: { calls: 16, pages: copied } },
     faults: { missing: copied === undefined ? 0 : 50, minor: copied === undefined ? 50 : 0 },
     refused: {},
+    memory: [{ atMs: beganMs + totalMs / 2, bytes: 80 << 20 }],
   };
 }
 

@@ -8,7 +8,15 @@ import { PAUSES, PHASES } from '../../dist/gc/phase.js';
 import { type CycleRecord, keepRecords } from '../../dist/gc/records.js';
 
 const CYCLE = 3;
-const event = (timeMs: number, kind: number, a = 0): Event => ({ timeMs, kind, a, cycle: CYCLE, b: 0 });
+const event = (timeMs: number, kind: number, a = 0): Event => ({
+  timeMs,
+  kind,
+  a,
+  cycle: CYCLE,
+  b: 0,
+  c: 0,
+  d: 0,
+});
 const begin = (timeMs: number, name: (typeof PHASES)[number]) =>
   event(timeMs, EVENT.phaseBegin, PHASES.indexOf(name));
 const end = (timeMs: number, name: (typeof PHASES)[number]) =>

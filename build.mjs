@@ -14,8 +14,8 @@ const ROOMS = ['uffd', 'heap', 'gc'];
 const THREADS = ['collector', 'compactor', 'fault', 'mutator'].map((name) => `gc/threads/${name}.ts`);
 /** What a thread loads besides, of the one kernel or the other (uffd/attach.ts). */
 const ATTACHING = ['uffd/sim/kernel.ts', 'uffd/linux/attach.ts'];
-/** Files that litmus and fuzz read. */
-const DATA = ['bench/litmus/library', 'bench/fuzz/corpus'];
+/** Files that litmus, fuzz and reports read. */
+const DATA = ['bench/litmus/library', 'bench/fuzz/corpus', 'bench/report/style.css'];
 
 /** The module, as it is named here on every system. */
 function nameOf(path) {
@@ -71,6 +71,14 @@ await bundle.write({
       },
     ],
   },
+});
+// What a report draws itself with, in the browser: one script, which goes into each report.
+const page = await rolldown({ input: 'bench/report/page/main.ts', platform: 'browser' });
+await page.write({
+  file: 'dist/bench/report/page.js',
+  format: 'iife',
+  minify: true,
+  banner: '/*! With Observable Plot (ISC, Observable, Inc.) and D3 (ISC, Mike Bostock). */',
 });
 for (const folder of DATA) cpSync(folder, join('dist', folder), { recursive: true });
 chmodSync('dist/bench/cli.js', 0o755);

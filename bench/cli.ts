@@ -15,8 +15,10 @@ const commands: Commands = {
     const call = resolveOptions(command, workload, options);
     if (call.json !== null) checkWritable('--json', call.json);
     if (call.trace !== null) checkWritable('--trace', call.trace);
+    if (call.report !== null) (await import('./report/file.ts')).checkReport(call.report, call.force);
     return (await import('./commands.ts')).measureCommand(call);
   },
+  report: async (file, options) => (await import('./report/command.ts')).reportCommand(file, options),
   listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
   doctor: async (options) => (await import('./doctor.ts')).doctor(options),
   costs: async (options) => {

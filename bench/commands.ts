@@ -10,6 +10,7 @@ import { print, wantsColour, writeJson } from './output.ts';
 import { requireMoving } from './page-sizes.ts';
 import { placeV8Threads } from './placement.ts';
 import { createProgress } from './progress.ts';
+import { writeReport } from './report/file.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
 import { suggestion } from './suggest.ts';
 import { renderResults } from './table.ts';
@@ -35,7 +36,7 @@ export async function measureCommand(call: Call): Promise<number> {
     const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
     requireMoving(call.config.pages, nonMovingBytes + largeBytes);
     const program = { module: workload.module, data, nonMovingBytes, largeBytes };
-    const record = call.trace !== null;
+    const record = call.trace !== null || call.report !== null;
     const comparison = await compareModes(call.config, program, { openHeap, signal, progress, record });
     progress.end();
     return report(call, comparison, resultsOf(call.config, prepared, comparison, host));
@@ -96,13 +97,18 @@ function isComplete(run: Run): boolean {
 }
 
 /** Shows and writes the results, and then says what failed: what was measured until then is not lost. */
-function report({ json, trace }: Call, { failure, traced }: Comparison, results: Results): number {
+function report(
+  { json, trace, report: page }: Call,
+  { failure, traced }: Comparison,
+  results: Results,
+): number {
   const runs = results.runs.filter(isComplete);
   if (json !== '-' && runs.length > 0) {
     print(renderResults({ ...results, runs }, wantsColour(process.stdout)));
   }
   if (json !== null) writeJson('--json', json, results);
   if (trace !== null) writeTrace(trace, traced, results);
+  if (page !== null) writeReport(page, results);
   if (!failure) return EXIT.done;
   process.stderr.write(`minorfault: ${describeError(failure)}\n`);
   return exitCodeOf(failure);

@@ -56,6 +56,14 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
   ];
 }
 
+/** The time of one phase in each collection. */
+export function phaseRow(name: string): Row {
+  return row(
+    name,
+    medianCycle(({ phasesMs }) => [phasesMs[name] ?? 0]),
+  );
+}
+
 function row(label: string, value: Row['value'], format: Row['format'] = formatNumber): Row {
   return { label, value, format };
 }

@@ -4,6 +4,7 @@ import type { Heap, HeapOptions, MutatorOutcome, PageSize, Stall, ThreadRecordin
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { CheckError, hasCode, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
+import { histogramOf } from './metrics/histogram.ts';
 import { utilizations } from './metrics/mmu.ts';
 import { pageMapOf } from './metrics/page-map.ts';
 import { summarize } from './metrics/summary.ts';
@@ -198,6 +199,7 @@ function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly
   return {
     ...{ operations, seconds, checksum },
     stallsUs: summarize(stalls.map(microsOf)),
+    stallHistogram: histogramOf(stalls.map(microsOf)),
     longestStallsUs: summarize(longestOfEach(stalls)),
     waitsUs: summarize(measured(outcome.waits).map(microsOf)),
     mmu: utilizationIn(outcome, cycles),

@@ -43,6 +43,8 @@ export interface RawOptions extends RawProfile {
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
+  readonly report?: string;
+  readonly force?: boolean;
   readonly trace?: string;
   readonly verify?: string;
   readonly quiet?: boolean;
@@ -104,6 +106,8 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--seed <n>', 'seed of all that is random (default: 1)'],
   ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
+  ['--report <file>', 'write a report to look at, one HTML file'],
+  ['--force', 'overwrite what --report names, also if it is no report'],
   ['--trace <file>', "write what every thread did in each mode's first invocation, for Perfetto's viewer"],
   [
     '--verify [what]',

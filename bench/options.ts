@@ -47,6 +47,9 @@ export interface Call {
   readonly settings: ReadonlyMap<string, string>;
   /** The file of the results, `-` for standard output, or null. */
   readonly json: string | null;
+  /** The file of the report, or null; and whether it may be something else by now. */
+  readonly report: string | null;
+  readonly force: boolean;
   /** The file of the timeline, or null. */
   readonly trace: string | null;
   readonly quiet: boolean;
@@ -94,6 +97,8 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     config,
     settings: parseSettings(raw.set ?? []),
     json: raw.json ?? null,
+    report: fileNamed('--report', raw.report),
+    force: raw.force ?? false,
     trace: fileNamed('--trace', raw.trace),
     quiet: raw.quiet ?? false,
     notes: [

@@ -6,10 +6,12 @@ import { FUZZ_OPTIONS, type RawFuzzOptions } from './fuzz/options.ts';
 import { packageVersion } from './host.ts';
 import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
 import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './option-table.ts';
+import type { RawReportOptions } from './report/command.ts';
 
 /** What the commands do; each answers the exit code. */
 export interface Commands {
   measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
+  report(file: string, options: RawReportOptions): Promise<number>;
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
   costs(options: RawCostsOptions): Promise<number>;
@@ -61,6 +63,14 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
       );
     for (const [flags, help] of OPTIONS) addOption(command, flags, help);
   }
+  program
+    .command('report')
+    .description('a report from a file of results, without a run')
+    .argument('<results>', 'a file that --json wrote')
+    .option('--report <file>', 'where to write it (default: beside the results, as .html)')
+    .option('--force', 'overwrite what is there, also if it is no report')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (file: string, options: RawReportOptions) => exit(await commands.report(file, options)));
   program
     .command('workloads')
     .description('the workloads, their parameters and defaults')

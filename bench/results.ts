@@ -95,6 +95,8 @@ export const MutatorSchema = record({
   checksum: Type.Union([Type.Number(), Type.String()]),
   /** Userfaults it slept in. */
   stallsUs: StallSummarySchema,
+  /** The same by length: the least of each bucket, in µs, and how many (bench/metrics/histogram.ts). */
+  stallHistogram: Type.Array(Type.Tuple([Type.Number({ minimum: 0 }), Count])),
   /** The longest of these in each collection that had one. */
   longestStallsUs: StallSummarySchema,
   /** Waits at safepoints, until it ran again. */
@@ -221,11 +223,13 @@ export const ResultsSchema = record({
 });
 
 /** Read-only through and through: results are made once and then only read. */
-type Fixed<T> = T extends (infer Item)[]
-  ? readonly Fixed<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Fixed<T[Key]> }
-    : T;
+type Fixed<T> = T extends [infer First, infer Second]
+  ? readonly [Fixed<First>, Fixed<Second>]
+  : T extends (infer Item)[]
+    ? readonly Fixed<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: Fixed<T[Key]> }
+      : T;
 
 export type Cycle = Fixed<Static<typeof CycleSchema>>;
 export type StallSummary = Fixed<Static<typeof StallSummarySchema>>;

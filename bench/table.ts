@@ -7,6 +7,7 @@ import { formatBytes } from '../heap/errors.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { type Column, columnsOf, nameOf, referenceOf, runsIn } from './columns.ts';
 import { formatNumber, type Row, rowsOf } from './figures.ts';
+import { isDifference } from './metrics/bootstrap.ts';
 import { NO_BOX } from './no-box.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
 
@@ -35,14 +36,15 @@ export function renderResults(results: Results, colour: boolean): string {
 }
 
 /** Said wherever it happened: figures from events that are gone cannot be right. */
-function lostEvents(runs: readonly Run[]): string[] {
+export function lostEvents(runs: readonly Run[]): string[] {
   const lost = runs.reduce((sum, run) => sum + run.lostEvents, 0);
   return lost === 0
     ? []
     : ['', `${lost} events were lost: a ring overflowed, and counts and stalls are too low`];
 }
 
-function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
+/** What was run, line by line. */
+export function headline(config: ResultsConfig, runs: readonly Run[]): string[] {
   const parameters = Object.entries(config.parameters)
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name}=${value}`);
@@ -143,11 +145,12 @@ function renderCell(row: Row, column: Column, { config, runs, paint }: Shown): s
 function renderRatios(title: string, byMetric: Readonly<Record<string, Ratio>>): readonly string[] {
   const ratios = Object.entries(byMetric);
   if (ratios.length === 0) return [];
-  const table = plainTable(2);
+  const table = plainTable(3);
   for (const [metric, { ratio, low95, high95 }] of ratios) {
     const interval =
       low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
-    table.push([metric, ratio === null ? '–' : formatNumber(ratio), interval]);
+    const verdict = isDifference({ ratio, low95, high95 }) ? 'difference' : 'no difference shown';
+    table.push([metric, ratio === null ? '–' : formatNumber(ratio), interval, verdict]);
   }
   return ['', `${title}, with 95 % intervals (bootstrap):`, withoutTrailingSpaces(table.toString())];
 }

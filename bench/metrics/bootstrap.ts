@@ -26,6 +26,11 @@ export function medianOfMedians(samples: Samples): number | null {
   return medianOf(samples.map(medianOf).filter((value) => value !== null));
 }
 
+/** Whether a ratio tells of a difference: its interval leaves out 1. Without an interval it tells of none. */
+export function isDifference({ low95, high95 }: Ratio): boolean {
+  return low95 !== null && high95 !== null && (low95 > 1 || high95 < 1);
+}
+
 /** The ratio of the medians of two sides, and its interval. */
 export function ratioOfMedians(over: Samples, under: Samples, seed: number): Ratio {
   const numerator = over.filter((values) => values.length > 0);

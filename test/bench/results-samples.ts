@@ -67,6 +67,10 @@ export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
         checksum: 42,
         waitsUs: { count: 2, p50: 30, p90: 46, p99: 49.6, p999: 49.96, max: 50 },
         stallsUs: { count: 3, p50: 10, p90: 18, p99: 19.8, p999: 19.98, max: 20 },
+        stallHistogram: [
+          [10, 2],
+          [20, 1],
+        ],
         longestStallsUs: { count: 1, p50: 20, p90: 20, p99: 20, p999: 20, max: 20 },
         mmu: null,
       },

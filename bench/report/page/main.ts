@@ -1,0 +1,30 @@
+/** What draws the report, in the browser: from the results in the page itself, and nothing else. */
+import type { Results } from '../../results.ts';
+import { plotMemory } from './memory.ts';
+import { drawPageMaps } from './page-map.ts';
+import { plotPauses } from './pauses.ts';
+import { plotPhases } from './phases.ts';
+import { type Figure, put } from './plot.ts';
+import { plotRatios } from './ratios.ts';
+import { plotStalls } from './stalls.ts';
+import { plotUtilization } from './utilization.ts';
+
+/** Each figure, by the id of its place in the page (html.ts). */
+const FIGURES: Readonly<Record<string, (results: Results) => Figure>> = {
+  ratios: plotRatios,
+  pauses: plotPauses,
+  stalls: plotStalls,
+  utilization: plotUtilization,
+  phases: plotPhases,
+  memory: plotMemory,
+};
+
+const placeOf = (id: string) => document.getElementById(id) as HTMLElement;
+const results: Results = JSON.parse(placeOf('results').textContent ?? '');
+for (const [id, figure] of Object.entries(FIGURES)) put(placeOf(id), figure(results));
+drawPageMaps(placeOf('page-maps'), results);
+// On paper nothing can be opened.
+addEventListener('beforeprint', () => {
+  for (const details of document.querySelectorAll('details')) details.open = true;
+});
+document.documentElement.dataset.drawn = 'true';

@@ -5,7 +5,7 @@
  * and gc is joined into a few files, of which a thread loads one for the heap and one for its kernel. Each module keeps
  * its own file, which names its part of them: a class is the same one for whoever imports it, from wherever.
  */
-import { chmodSync, cpSync, readdirSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -80,5 +80,22 @@ await page.write({
   minify: true,
   banner: '/*! With Observable Plot (ISC, Observable, Inc.) and D3 (ISC, Mike Bostock). */',
 });
+// The schemas of the files that commands write and read, for other programs: minorfault/schemas/results.json.
+const { ResultsSchema } = await import('./dist/bench/results.js');
+const { CostsSchema } = await import('./dist/bench/costs/schema.js');
+const { DoctorReportSchema } = await import('./dist/bench/doctor/report.js');
+const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
+const SCHEMAS = {
+  results: ResultsSchema,
+  costs: CostsSchema,
+  doctor: DoctorReportSchema,
+  litmus: ProgramSchema,
+};
+mkdirSync('dist/schemas', { recursive: true });
+for (const [name, schema] of Object.entries(SCHEMAS))
+  writeFileSync(
+    `dist/schemas/${name}.json`,
+    `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: `minorfault ${name}`, ...schema }, null, 2)}\n`,
+  );
 for (const folder of DATA) cpSync(folder, join('dist', folder), { recursive: true });
 chmodSync('dist/bench/cli.js', 0o755);

@@ -64,14 +64,6 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     for (const [flags, help] of OPTIONS) addOption(command, flags, help);
   }
   program
-    .command('report')
-    .description('a report from a file of results, without a run')
-    .argument('<results>', 'a file that --json wrote')
-    .option('--report <file>', 'where to write it (default: beside the results, as .html)')
-    .option('--force', 'overwrite what is there, also if it is no report')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (file: string, options: RawReportOptions) => exit(await commands.report(file, options)));
-  program
     .command('workloads')
     .description('the workloads, their parameters and defaults')
     .option('--json [file]', 'as JSON, to a file or standard output')
@@ -106,6 +98,14 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .version(packageVersion(), '--version', 'show the version')
     .action(async (options: RawFuzzOptions) => exit(await commands.fuzz(options)));
   for (const [flags, help] of FUZZ_OPTIONS) addOption(fuzz, flags, help);
+  program
+    .command('report')
+    .description('a report from a file of results, without a run')
+    .argument('<results>', 'a file that --json wrote')
+    .option('--report <file>', 'where to write it (default: beside the results, as .html)')
+    .option('--force', 'overwrite what is there, also if it is no report')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (file: string, options: RawReportOptions) => exit(await commands.report(file, options)));
   return program;
 }
 

@@ -146,13 +146,19 @@ function renderRatios(title: string, byMetric: Readonly<Record<string, Ratio>>):
   const ratios = Object.entries(byMetric);
   if (ratios.length === 0) return [];
   const table = plainTable(3);
-  for (const [metric, { ratio, low95, high95 }] of ratios) {
-    const interval =
-      low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
-    const verdict = isDifference({ ratio, low95, high95 }) ? 'difference' : 'no difference shown';
-    table.push([metric, ratio === null ? '–' : formatNumber(ratio), interval, verdict]);
+  for (const [metric, ratio] of ratios) {
+    table.push([metric, ...ratioTexts(ratio)]);
   }
   return ['', `${title}, with 95 % intervals (bootstrap):`, withoutTrailingSpaces(table.toString())];
+}
+
+/** The ratio, its interval, and whether that tells of a difference; nothing without one. */
+export function ratioTexts(of: Ratio): readonly [ratio: string, interval: string, verdict: string] {
+  const { ratio, low95, high95 } = of;
+  const shown = ratio === null ? '–' : formatNumber(ratio);
+  if (low95 === null || high95 === null) return [shown, '–', ''];
+  const verdict = isDifference(of) ? 'difference' : 'no difference shown';
+  return [shown, `${formatNumber(low95)} to ${formatNumber(high95)}`, verdict];
 }
 
 /** A label column, and that many columns of figures to the right of it. */

@@ -189,6 +189,7 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     if (thread === asking && !wasBusy.has(thread)) answer = answered;
     else woke[thread] = answered;
   }
+  if ([...busy.values()].some(({ call }) => call === 'madvise')) forgetTranslations(kernel);
   const child = stateOfChild(running);
   const state = look(kernel, scratch, names, running) + (child === null ? '' : ` | child ${child}`);
   return {
@@ -197,6 +198,23 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     ...(races ? { race: true } : {}),
     state,
   };
+}
+
+/** More than Linux forgets translations of one by one: of so many it has every processor forget all. */
+const MANY_PAGES = 64;
+
+/**
+ * A call of madvise sleeps until its REMOVE is read, and may have dropped pages of a mapping before that one. Since Linux 6.16
+ * it has processors forget their translations only when it ends: until then a thread that has read such a page goes on to read
+ * what was there, even when the page has been filled anew; or it does not, as its processor likes. Here nobody does.
+ */
+function forgetTranslations(kernel: u.Kernel): void {
+  if (kernel.kind !== 'linux') return;
+  const bytes = MANY_PAGES * u.PAGE_BYTES;
+  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS;
+  const addr = kernel.mmap(0, bytes, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
+  for (const page of [0, MANY_PAGES - 1]) kernel.store32(addr + page * u.PAGE_BYTES, 1);
+  kernel.munmap(addr, bytes);
 }
 
 /** All is quiet, and a process that was forked has its thread. */

@@ -5,10 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { columnsOf, nameOf, referenceOf, runsIn } from '../columns.ts';
 import { formatNumber, phaseRow, type Row, rowsOf } from '../figures.ts';
-import { isDifference } from '../metrics/bootstrap.ts';
 import { worstUtilization } from '../metrics/worst-utilization.ts';
-import type { Ratio, Results, Run } from '../results.ts';
-import { headline, lostEvents } from '../table.ts';
+import type { Results, Run } from '../results.ts';
+import { headline, lostEvents, ratioTexts } from '../table.ts';
 
 /** By this a report of ours is known, however old it is. */
 export const GENERATOR = '<meta name="generator" content="minorfault';
@@ -114,17 +113,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function ratioTable({ summary }: Results): string {
   const rows = Object.entries(summary.copyOverContinue).map(([metric, ratio]) => [
     metric,
-    ...ratioCells(ratio),
+    ...ratioTexts(ratio),
   ]);
   return rows.length === 0 ? '' : table(['', 'ratio', '95 % interval', ''], rows);
-}
-
-function ratioCells(ratio: Ratio): readonly string[] {
-  const { low95, high95 } = ratio;
-  const interval =
-    low95 === null || high95 === null ? '–' : `${formatNumber(low95)} to ${formatNumber(high95)}`;
-  const verdict = isDifference(ratio) ? 'a difference' : 'no difference shown';
-  return [ratio.ratio === null ? '–' : formatNumber(ratio.ratio), interval, verdict];
 }
 
 function utilizationTable({ config, runs }: Results): string {

@@ -1,4 +1,5 @@
 /** The schema of the result file: what the contract names must be there, and more may be. */
+import { readFileSync } from 'node:fs';
 import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
 import { describeHost } from '../../dist/bench/host.js';
@@ -79,4 +80,13 @@ it.each(CONTRACT)('misses %s', (path) => {
 
 it('refuses another schema', () => {
   expect(errorsOf({ ...results, schema: 'minorfault/results/2' })).not.toEqual([]);
+});
+
+it('the schema in the package is the same, for whoever validates with it', () => {
+  const schema = JSON.parse(
+    readFileSync(new URL('../../dist/schemas/results.json', import.meta.url), 'utf8'),
+  );
+  expect(Value.Check(schema, results)).toBe(true);
+  const [run] = results.runs;
+  expect(Value.Check(schema, { ...results, runs: [{ ...run, kernel: 'plan9' }] })).toBe(false);
 });

@@ -1,5 +1,5 @@
 /** What `compare` and `run` do, from a resolved call to the results on their way out. */
-import { openHeap } from '../gc/index.ts';
+import { measureApart } from './apart/apart.ts';
 import { type Comparison, compareModes } from './compare.ts';
 import { describeError, EXIT, exitCodeOf, UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
@@ -8,7 +8,6 @@ import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts'
 import type { Call, Config } from './options.ts';
 import { print, wantsColour, writeJson } from './output.ts';
 import { requireMoving } from './page-sizes.ts';
-import { placeV8Threads } from './placement.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report/file.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
@@ -27,7 +26,6 @@ export async function measureCommand(call: Call): Promise<number> {
   const workload = findWorkload(call);
   const signal = interruption();
   const host = describeHost();
-  placeV8Threads(call.config.v8Threads);
   const progress = createProgress(process.stderr, call.quiet);
   try {
     progress.watch(() => `preparing ${workload.name}`);
@@ -37,7 +35,10 @@ export async function measureCommand(call: Call): Promise<number> {
     requireMoving(call.config.pages, nonMovingBytes + largeBytes);
     const program = { module: workload.module, data, nonMovingBytes, largeBytes };
     const record = call.trace !== null || call.report !== null;
-    const comparison = await compareModes(call.config, program, { openHeap, signal, progress, record });
+    const comparison = await compareModes(call.config, program, {
+      measure: measureApart,
+      ...{ signal, progress, record },
+    });
     progress.end();
     return report(call, comparison, resultsOf(call.config, prepared, comparison, host));
   } finally {

@@ -1,8 +1,9 @@
 /** Modes × invocations of one workload, interleaved so that drift of the machine hits all modes alike. */
 import { formatBytes } from '../heap/errors.ts';
+import type { ApartSurroundings } from './apart/apart.ts';
 import { columnsOf, nameOf } from './columns.ts';
 import { CheckError } from './errors.ts';
-import { type Measurement, measure, type OpenHeap, type Plan } from './measure.ts';
+import type { Measurement, Plan } from './measure.ts';
 import { seededRandom, shuffled } from './metrics/random.ts';
 import { medianOf } from './metrics/summary.ts';
 import type { Config } from './options.ts';
@@ -21,7 +22,8 @@ export interface Program {
 }
 
 export interface CompareSurroundings {
-  readonly openHeap: OpenHeap;
+  /** Measures one run: in a process of its own, or a stand-in. */
+  readonly measure: (plan: Plan, surroundings: ApartSurroundings) => Promise<Measurement>;
   readonly signal: AbortSignal;
   readonly progress: Progress;
   /** Whether the events of the first invocation are kept. */
@@ -73,12 +75,12 @@ async function measureShown(
   title: string,
   surroundings: CompareSurroundings,
 ): Promise<Measurement> {
-  const { openHeap, signal, progress } = surroundings;
+  const { measure, signal, progress } = surroundings;
   const name = `${title}: ${nameOf(plan, plan.config)}, invocation ${plan.invocation}`;
   const onOpen = (collections: () => number) =>
     progress.watch(() => `${name}: ${collections()} collections (${plan.config.cycles} to measure)`);
   const began = performance.now();
-  const measurement = await measure(plan, { openHeap, signal, onOpen });
+  const measurement = await measure(plan, { signal, onOpen });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   progress.finished(`${name}: ${describeOutcome(measurement)}, ${seconds} s in all`);
   return measurement;

@@ -15,6 +15,7 @@ export function interruption(): AbortSignal {
 
 /** What the work comes to, or the reason of the abort if that is first. The work itself is not stopped. */
 export async function unlessInterrupted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  work.catch(() => {}); // nobody waits for it once this is aborted
   signal.throwIfAborted();
   let abort = () => {};
   const aborted = new Promise<never>((_, reject) => {

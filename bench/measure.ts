@@ -181,6 +181,17 @@ function describeRun(
   };
 }
 
+/** A run that told nothing: its process ended before. */
+export function emptyRun({ config, mode, page, invocation }: Plan): Run {
+  return {
+    ...{ kernel: config.kernel, mode, page, invocation },
+    fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
+    ...{ cycles: [], warmupCycles: 0, mutators: [] },
+    memory: { peakBytes: 0, heapBytes: config.heap },
+    ...{ loops: 'js', lostEvents: 0, verified: null },
+  };
+}
+
 /** A run that ended early for another reason has not been checked to its end: neither true nor false. */
 function verdict(failure: Error | null): boolean | null {
   if (failure === null) return true;

@@ -53,6 +53,10 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
   };
 }
 
+const measuredWith =
+  (openHeap: OpenHeap) =>
+  (plan: Plan, { signal }: { readonly signal: AbortSignal }) =>
+    measure(plan, { openHeap, signal });
 const silent = createProgress({ write: () => {} }, true);
 const { config } = resolveOptions('compare', 'churn', { cycles: '2', mutators: '2', verify: 'heap' });
 const program = { module: new URL('file:///nowhere.js'), data: null, nonMovingBytes: 0, largeBytes: 0 };
@@ -142,7 +146,7 @@ it('an interruption closes the heap', async () => {
 
 it('every mode runs once in each invocation', async () => {
   const { runs, failure } = await compareModes(config, program, {
-    openHeap: standIn(),
+    measure: measuredWith(standIn()),
     signal,
     progress: silent,
   });
@@ -154,7 +158,10 @@ it('every mode runs once in each invocation', async () => {
 
 it('checksums that differ between modes are a failed check that says which', async () => {
   const openHeap = standIn((mode) => ({ checksum: mode === 'copy' ? 7 : 42 }));
-  const { failure } = await compareModes(config, program, { openHeap, signal, progress: silent });
+  const { failure } = await compareModes(config, program, {
+    measure: measuredWith(openHeap),
+    ...{ signal, progress: silent },
+  });
   expect(failure).toMatchObject({
     code: 'CHECK',
     message: expect.stringMatching(/mutator 0 differ:.*\b7\b.* in copy/),
@@ -167,7 +174,10 @@ it('checksums that agree are no disagreement', () => {
 
 it('the first run that fails is the last', async () => {
   const openHeap = standIn(() => ({ died: new Error('gone') }));
-  const { runs, failure } = await compareModes(config, program, { openHeap, signal, progress: silent });
+  const { runs, failure } = await compareModes(config, program, {
+    measure: measuredWith(openHeap),
+    ...{ signal, progress: silent },
+  });
   expect(runs).toHaveLength(1);
   expect(failure?.message).toBe('gone');
 });

@@ -155,6 +155,15 @@ const OTHER = 0; // SCHED_OTHER
 const BATCH = 3; // SCHED_BATCH
 const OURS = 3; // a mutator, a collector, a fault thread
 
+/** The process that measures, once the command has started it. */
+async function measuringProcess(pid: number | undefined): Promise<number> {
+  for (;;) {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    if (children !== '') return Number.parseInt(children, 10);
+    await sleep(5);
+  }
+}
+
 /** The scheduling policies of a process's threads, the main thread's first: proc_pid_stat(5), after the name. */
 function policiesOf(pid: number): readonly number[] {
   return readdirSync(`/proc/${pid}/task`).map((tid) => {
@@ -171,14 +180,20 @@ it.each(['batch', 'normal'])(
       expect([code, stderr]).toEqual([3, expect.stringContaining('--v8-threads batch: needs Linux')]);
       return;
     }
-    let before = 0;
+    let [started, before] = [false, 0];
     let seen: readonly number[] = [];
     const args = ['run', 'churn', '--heap', '8MiB', '--cycles', '100000', '--v8-threads', policy];
     const { code } = await minorfault(args, {
-      onStderr: async (_, kill, { pid = 0 }) => {
-        if (before > 0) return;
-        before = policiesOf(pid).length; // the line on the kernel: there is no heap yet
-        for (; seen.length < before + OURS; await sleep(20)) seen = policiesOf(pid);
+      onStderr: async (_, kill, { pid }) => {
+        if (started) return;
+        started = true;
+        const measuring = await measuringProcess(pid);
+        // Node's own are there at once, ours come when it has loaded the heap.
+        for (let count = 0; count === 0 || count !== before; await sleep(20)) {
+          count = before;
+          before = policiesOf(measuring).length;
+        }
+        for (; seen.length < before + OURS; await sleep(20)) seen = policiesOf(measuring);
         kill('SIGINT');
       },
     });
@@ -207,3 +222,24 @@ it('a heap too small for the workload: exit 2', async () => {
   expect(stderr).toMatch(/^minorfault: [^\n]*64 ?KiB[^\n]*\n$/);
   expect(code).toBe(2);
 });
+
+it.runIf(process.platform === 'linux')(
+  'the process of a run is killed: said, and what was measured before is kept',
+  async () => {
+    const file = join(folder, 'killed.json');
+    let killed = false;
+    const args = ['compare', 'churn', '--kernel', 'sim', '--heap', '8MiB', '--cycles', '30', '--json', file];
+    const { code, stderr } = await minorfault([...args, '--modes', 'copy,continue'], {
+      async onStderr(told, _, { pid }) {
+        if (killed || !/run 1\/6: .* collections, median/.test(told)) return;
+        killed = true;
+        process.kill(await measuringProcess(pid), 'SIGKILL');
+      },
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the process of the run ended with SIGKILL before the run was over/);
+    const { runs, failure }: Results = JSON.parse(readFileSync(file, 'utf8'));
+    expect(runs.map(({ mutators }) => mutators.length)).toEqual([1, 0]);
+    expect(failure).toMatch(/SIGKILL/);
+  },
+);

@@ -2,6 +2,7 @@
 import { formatBytes } from '../heap/errors.ts';
 import { operationsPerSecond } from './metrics/copy-over-continue.ts';
 import { maxOf, medianOf } from './metrics/summary.ts';
+import { worstUtilization } from './metrics/worst-utilization.ts';
 import type { Cycle, MutatorRun, Run } from './results.ts';
 
 const PAGE_BYTES = 4096;
@@ -34,6 +35,7 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
     ),
     ...pauses.flatMap(pauseRows),
     ...stallRows(),
+    ...utilizationRows(runs),
     ...pageRows(),
     ...(cycles.some(({ nonMoving }) => nonMoving.pages > 0) ? nonMovingRows() : []),
     ...(cycles.some(({ large }) => large.pages + large.rawPages > 0) ? largeRows() : []),
@@ -53,6 +55,19 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
     ),
     row('memory peak', (of) => medianOf(of.map((run) => run.memory.peakBytes)), formatBytes),
     row('mutators, operations/s', (of) => medianOf(present(of.map(operationsPerSecond)))),
+    ...controlRows(runs),
+  ];
+}
+
+/** What is not the collector's: V8's own collections, and how late an idle thread woke up. */
+function controlRows(runs: readonly Run[]): readonly Row[] {
+  const hiccups: Row['value'] = (of) => medianOf(present(of.map(({ hiccupsUs }) => hiccupsUs?.p99 ?? null)));
+  return [
+    row("V8's own collections", (of) => medianOf(of.map(({ v8 }) => v8.collections))),
+    row('  within ours, ms', (of) => medianOf(of.map(({ v8 }) => v8.overlapMs))),
+    ...(runs.some(({ hiccupsUs }) => hiccupsUs !== undefined)
+      ? [row('an idle thread wakes late, p99, µs', hiccups)]
+      : []),
   ];
 }
 
@@ -106,6 +121,15 @@ function stallRows(): readonly Row[] {
     row('waits at safepoints, p99, µs', median(worst((mutator) => mutator.waitsUs.p99))),
     row('  longest, µs', (runs) => maxOf(present(runs.map(worst((mutator) => mutator.waitsUs.max))))),
   ];
+}
+
+/** Minimum mutator utilization, in windows that the runs are long enough for. */
+function utilizationRows(runs: readonly Run[]): readonly Row[] {
+  const at = (windowMs: number) => (of: readonly Run[]) =>
+    worstUtilization(of).find((point) => point.windowMs === windowMs)?.utilization ?? null;
+  return [10, 100]
+    .filter((windowMs) => at(windowMs)(runs) !== null)
+    .map((windowMs) => row(`least utilization in ${windowMs} ms`, at(windowMs)));
 }
 
 function pageRows(): readonly Row[] {

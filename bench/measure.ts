@@ -4,6 +4,7 @@ import type { Heap, HeapOptions, MutatorOutcome, PageSize, Stall, ThreadRecordin
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { CheckError, hasCode, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
+import { engineSummary } from './metrics/engine.ts';
 import { histogramOf } from './metrics/histogram.ts';
 import { utilizations } from './metrics/mmu.ts';
 import { pageMapOf } from './metrics/page-map.ts';
@@ -73,26 +74,29 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   const openedMs = performance.now();
   const heap = await surroundings.openHeap(heapOptions(plan));
   heap.failure.catch(() => {}); // it is awaited below; it may also reject while nobody does
-  const measured = (run: Run, failure: Error | null): Measurement => {
-    const recordings = heap.recordings();
-    return { run: withPageMap(run, recordings, plan), failure, openedMs, recordings };
-  };
+  let ending: Ending;
   try {
     surroundings.onOpen?.(() => heap.cycles.length);
-    const mutators = await unlessInterrupted(signal, Promise.race([runMutators(heap, plan), heap.failure]));
-    const base = Math.max(...mutators.map((mutator) => resultOf(mutator).base));
-    await unlessInterrupted(
-      signal,
-      Promise.race([cyclesRecorded(heap, base, plan.config.cycles), heap.failure]),
-    );
-    return measured(describeRun(heap, plan, { mutators, base, failure: null }), null);
+    ending = await endOf(heap, plan, signal);
   } catch (error) {
     if (error instanceof InterruptedError || isUsage(error)) throw error;
     const failure = error instanceof Error ? error : new Error(String(error));
-    return measured(describeRun(heap, plan, { mutators: [], base: 0, failure }), failure);
+    ending = { mutators: [], base: 0, failure };
   } finally {
     await heap.close();
   }
+  // Some things are told only when threads end.
+  const recordings = heap.recordings();
+  const run = withPageMap(describeRun(heap, plan, ending), recordings, plan);
+  return { run, failure: ending.failure, openedMs, recordings };
+}
+
+async function endOf(heap: Heap, plan: Plan, signal: AbortSignal): Promise<Ending> {
+  const mutators = await unlessInterrupted(signal, Promise.race([runMutators(heap, plan), heap.failure]));
+  const base = Math.max(...mutators.map((mutator) => resultOf(mutator).base));
+  const recorded = cyclesRecorded(heap, base, plan.config.cycles);
+  await unlessInterrupted(signal, Promise.race([recorded, heap.failure]));
+  return { mutators, base, failure: null };
 }
 
 function heapOptions({ config, mode, page, nonMovingBytes, largeBytes, record }: Plan): HeapOptions {
@@ -175,6 +179,7 @@ function describeRun(
     warmupCycles: cycles.length - measured.length,
     mutators: mutators.map((mutator) => describeMutator(mutator, base, measured)),
     memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
+    v8: engineSummary(heap.engineCollections(), measured),
     loops: heap.loops,
     lostEvents: heap.lostEvents(),
     verified: config.verify !== false ? verdict(failure) : null,
@@ -188,6 +193,7 @@ export function emptyRun({ config, mode, page, invocation }: Plan): Run {
     fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
     ...{ cycles: [], warmupCycles: 0, mutators: [] },
     memory: { peakBytes: 0, heapBytes: config.heap },
+    v8: engineSummary([], []),
     ...{ loops: 'js', lostEvents: 0, verified: null },
   };
 }

@@ -73,7 +73,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--gc-threads <n>', 'collector threads (default: 1)'],
   ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
   ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
-  ['--invocations <n>', 'fresh sets of workers (default: 3 to compare, 1 to run)'],
+  ['--invocations <n>', 'runs of each mode, each in a process of its own (default: 3 to compare, 1 to run)'],
   ['--batch <n>', 'pages of 4KiB published at once; 0 publishes on demand only (default: 64)'],
   [
     '--utilization <fraction>',

@@ -127,6 +127,16 @@ export const RunSchema = record({
   warmupCycles: Count,
   mutators: Type.Array(MutatorSchema),
   memory: record({ peakBytes: Count, heapBytes: Count }),
+  /** V8's own collections in all threads of the heap, and what of them lay within the measured collections. */
+  v8: record({
+    collections: Count,
+    totalMs: Milliseconds,
+    longestMs: Milliseconds,
+    overlapping: Count,
+    overlapMs: Milliseconds,
+  }),
+  /** How late an idle thread of another process woke up meanwhile: what is longer than its stalls is not the machine's. */
+  hiccupsUs: Type.Optional(StallSummarySchema),
   /** The collector's inner loops: compiled (WebAssembly), those of marking alone compiled, or in JavaScript. */
   loops: Type.Union([Type.Literal('wasm'), Type.Literal('marking'), Type.Literal('js')]),
   /** Of the last collection of the first invocation, where a report or a trace was asked for. */

@@ -41,6 +41,7 @@ export const EVENT = {
   helpBegin: 30, // JOB, cycle: a GC thread beside the collector joins it
   helpEnd: 31, // JOB, cycle
   memory: 32, // bytes behind the heap now, cycle, and at their highest so far
+  engine: 33, // µs of a collection of V8's own that has ended, 0, its kind (engine.ts)
 } as const;
 
 /** Who filled or published. */
@@ -70,7 +71,7 @@ export const EVENT_FIELDS = [
 ] as const satisfies readonly (keyof Event)[];
 /** Doubles that an event takes in a ring: a cache line. */
 const RECORD = 8;
-const DEFAULT_CAPACITY = 1 << 16;
+export const DEFAULT_CAPACITY = 1 << 16;
 const HEAD = 0; // next record to read
 const TAIL = 1; // next record to write
 const LOST = 2;
@@ -82,10 +83,19 @@ export interface EventRing {
   readonly capacity: number;
   /** The heap's zero of time, in ns of CLOCK_MONOTONIC. */
   readonly zeroNs: bigint;
+  /** Whether the events of single pages, calls and stalls are told, of which there are thousands in a collection. */
+  readonly detailed: boolean;
 }
 
-export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY): EventRing {
-  return { shared: new SharedArrayBuffer(CONTROL_BYTES + capacity * RECORD * 8), capacity, zeroNs };
+/** Those. */
+const DETAILS: ReadonlySet<number> = new Set([
+  ...[EVENT.filled, EVENT.published, EVENT.ioctl, EVENT.fault, EVENT.stall, EVENT.wait],
+  ...[EVENT.updated, EVENT.publishedNonMoving, EVENT.claimed],
+]);
+
+export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY, detailed = true): EventRing {
+  const shared = new SharedArrayBuffer(CONTROL_BYTES + capacity * RECORD * 8);
+  return { shared, capacity, zeroNs, detailed };
 }
 
 /** What a thread writes its events with. */
@@ -101,8 +111,10 @@ export function openWriter(ring: EventRing): EventWriter {
   const control: SharedWords = new Int32Array(ring.shared, 0, CONTROL_BYTES / 4);
   const records = new Float64Array(ring.shared, CONTROL_BYTES);
   const offsetMs = clockOffset(ring.zeroNs);
+  const { detailed } = ring;
 
   function emitAt(nowMs: number, kind: number, a: number, cycle: number, b = 0, c = 0, d = 0): void {
+    if (!detailed && DETAILS.has(kind)) return;
     const tail = control[TAIL] as number; // only this thread writes it
     if (tail - loadAcquire(control, HEAD) >= ring.capacity) {
       fetchAdd(control, LOST, 1);

@@ -5,7 +5,7 @@ import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import type { Loops } from './compiled.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
-import { createRing, EVENT, type EventReader, openReader, WAIT } from './events.ts';
+import { createRing, DEFAULT_CAPACITY, EVENT, type EventReader, openReader, WAIT } from './events.ts';
 import type { FellBack } from './fallback.ts';
 import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
@@ -55,6 +55,8 @@ export interface Heap {
   readonly givenUp: readonly RefusedError[];
   /** Events that found their ring full: figures lack them if this is not 0. */
   lostEvents(): number;
+  /** V8's own collections, of all threads that have ended: for these the thread stood still. Their `cycle` is 0. */
+  engineCollections(): readonly Stall[];
   /** What every thread has done so far, if the heap was opened to record it; else nothing. */
   recordings(): readonly ThreadRecording[];
   /** Memory in use, and its peak; of a closed heap, what it was last. */
@@ -86,6 +88,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const records = keepRecords();
   const cycles: CycleRecord[] = [];
   const givenUp: RefusedError[] = [];
+  const engine = makeStallList();
   const waiting = new Map<number, Waiter[]>();
   const { control } = openTables(links.metadata, links.geometry);
   const cycle = openCycle(links.cycle);
@@ -102,7 +105,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   };
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
-    const ring = createRing(zeroNs);
+    const ring = createRing(zeroNs, DEFAULT_CAPACITY, resolved.detailedEvents);
     const drained: Drained = {
       reader: openReader(ring),
       recorder: resolved.record ? makeRecorder(name) : null,
@@ -123,6 +126,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
         recorder?.add(event);
         const { kind, a, b, cycle, timeMs } = event;
         if (kind === EVENT.stall) stalls.add(a, cycle, timeMs);
+        else if (kind === EVENT.engine) engine.add(a, 0, timeMs);
         else if (kind === EVENT.wait) (b === WAIT.safepoint ? waits : outOfRoom).add(a, cycle, timeMs);
         else records.add(event);
       });
@@ -231,6 +235,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     ...{ kernel: resolved.kernel, mode: resolved.mode, fellBack: resolved.fellBack },
     ...{ cycles, givenUp, loops },
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
+    engineCollections: () => engine.all(),
     recordings: () => rings.flatMap(({ recorder }) => recorder?.recording() ?? []),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,

@@ -92,6 +92,11 @@ export interface HeapOptions {
   readonly refuse?: readonly Refusal[];
   /** Touches the simulated machine's memory first, so that no figure holds the host's page faults (default false). */
   readonly populate?: boolean;
+  /**
+   * Tells of single pages, calls and stalls, of which records have counts (default true). Off, to measure what it costs
+   * (bench/events.ts): these counts are then 0, and no stall is known.
+   */
+  readonly detailedEvents?: boolean;
   /** Keeps every event of every thread, for `heap.recordings()`: 56 bytes each (default false). */
   readonly record?: boolean;
 }
@@ -158,6 +163,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     verify: false,
     populate: false,
     record: false,
+    detailedEvents: true,
     loops: 'auto',
     refuse: [],
     pin: {},

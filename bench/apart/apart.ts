@@ -5,6 +5,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { InterruptedError } from '../errors.ts';
 import { emptyRun, type Measurement, type Plan } from '../measure.ts';
+import { summarize } from '../metrics/summary.ts';
+import { watchHiccups } from './hiccups.ts';
 import { type Reply, type Request, unposted } from './messages.ts';
 import { pack } from './shared-data.ts';
 
@@ -36,14 +38,14 @@ export async function measureApart(plan: Plan, { signal, onOpen }: ApartSurround
   });
   const abort = () => endInOrder(child, signal.reason);
   signal.addEventListener('abort', abort);
+  const hiccups = watchHiccups();
   try {
     let collections = 0;
     onOpen?.(() => collections);
-    const { module, data, ...rest } = plan;
-    const request: Request = { plan: rest, module: module.href, data: pack(data) };
-    const outcome = await ask(child, request, (count) => {
+    const outcome = await ask(child, requestOf(plan), (count) => {
       collections = count;
     });
+    const hiccupsUs = summarize(await hiccups());
     signal.throwIfAborted();
     if ('died' in outcome) {
       const failure = new ProcessDiedError(outcome.died);
@@ -51,10 +53,19 @@ export async function measureApart(plan: Plan, { signal, onOpen }: ApartSurround
     }
     if ('thrown' in outcome) throw unposted(outcome.thrown);
     const { run, failure, recordings } = outcome;
-    return { run, failure: failure === null ? null : unposted(failure), openedMs, recordings };
+    return {
+      run: { ...run, hiccupsUs },
+      failure: failure === null ? null : unposted(failure),
+      ...{ openedMs, recordings },
+    };
   } finally {
     signal.removeEventListener('abort', abort);
+    void hiccups();
   }
+}
+
+function requestOf({ module, data, ...plan }: Plan): Request {
+  return { plan, module: module.href, data: pack(data) };
 }
 
 type Outcome = Exclude<Reply, { collections: number }> | { readonly died: string };
@@ -73,12 +84,12 @@ function ask(
     });
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(answer ?? { died: signal ?? `exit code ${code}` }));
-    child.send(request);
+    child.send(request, () => {}); // if it has died before, its exit says so
   });
 }
 
 function endInOrder(child: ChildProcess, reason: unknown): void {
   const signal = reason instanceof InterruptedError ? reason.signal : 'SIGTERM';
-  if (child.connected) child.send({ abort: signal } satisfies Request);
+  if (child.connected) child.send({ abort: signal } satisfies Request, () => {});
   setTimeout(() => child.kill('SIGKILL'), END_MS).unref();
 }

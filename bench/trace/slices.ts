@@ -1,5 +1,6 @@
 /** One thread's events as what a timeline shows: stretches of time that lie within one another, and moments. */
 import { JOB } from '../../gc/cycle.ts';
+import { ENGINE_KINDS } from '../../gc/engine.ts';
 import { EVENT, type Event, WAIT } from '../../gc/events.ts';
 import { PAUSES, PHASES } from '../../gc/phase.ts';
 import { eventsOf, type ThreadRecording } from '../../gc/recording.ts';
@@ -60,6 +61,11 @@ const WHOLE: ReadonlyMap<number, (event: Event) => Slice> = new Map([
     EVENT.stall,
     ({ timeMs, a: micros, b: page, cycle }: Event) =>
       lasting(`fault on page ${page}`, timeMs, micros, { collection: cycle, page }),
+  ],
+  [
+    EVENT.engine,
+    ({ timeMs, a: micros, b: kind }: Event) =>
+      lasting(`V8: ${ENGINE_KINDS.get(kind) ?? kind}`, timeMs, micros, {}),
   ],
   [
     EVENT.wait,

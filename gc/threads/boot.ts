@@ -7,6 +7,7 @@ import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { openCompiled } from '../compiled.ts';
 import { CYCLE, noteAttached, openCycle } from '../cycle.ts';
+import { watchEngine } from '../engine.ts';
 import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
 import { assertingFill } from '../invariants/page.ts';
 import { type Maker, makeMaker } from '../maker.ts';
@@ -66,16 +67,19 @@ export interface Attached {
   readonly tables: HeapTables;
   readonly cycle: SharedWords;
   readonly events: EventWriter;
+  /** Tells of V8's own collections in this thread: to be waited for before it ends. */
+  readonly tellEngine: () => Promise<void>;
 }
 
 async function attachThread({ heap, ring, cpu }: ThreadLinks): Promise<Attached> {
   if (cpu !== null) (await import('../../uffd/linux/scheduling.ts')).pinThread(cpu);
   const attachKernel = await loadAttach(heap.kernel);
+  const events = openWriter(ring);
   return {
     kernel: attachKernel(heap.kernel),
     tables: openTables(heap.metadata, heap.geometry),
     cycle: openCycle(heap.cycle),
-    events: openWriter(ring),
+    ...{ events, tellEngine: watchEngine(events) },
   };
 }
 
@@ -100,12 +104,15 @@ export async function attaching<T>(links: ThreadLinks, makeViews: (attached: Att
  * Runs what the thread is for. Once the machine is gone, what it throws is of no interest (words read as zero are
  * one cause), and must not be thrown: Node 20 aborts the process if a worker has an uncaught exception while it is
  * being terminated (node::errors::TriggerUncaughtException).
+ * @returns whether it came to its end
  */
-export function untilGone(kernel: Kernel, body: () => void): void {
+export function untilGone(kernel: Kernel, body: () => void): boolean {
   try {
     body();
+    return true;
   } catch (error) {
     if (!isGone(kernel)) throw error;
+    return false;
   }
 }
 

@@ -22,7 +22,7 @@ import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
 const { heap } = links;
-const { kernel, tables, cycle, maker } = await attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker, tellEngine } = await attachMaker(links, ROLE.collector);
 const collector: Collector = {
   maker,
   tables,
@@ -64,7 +64,7 @@ function loops(): Loops {
   return collector.marking.isCompiledIn(markingSpace(maker)) ? 'marking' : 'js';
 }
 
-untilGone(kernel, () => {
+const isOver = untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready', loops: loops() });
   ifGranted(rehearse);
   beginRefusing(heap.refusals);
@@ -82,5 +82,8 @@ untilGone(kernel, () => {
   // Our own last fault: it sleeps until every fault thread has seen it and ended.
   if (loadAcquire(cycle, CYCLE.faultThreads) > 0) kernel.load32(heap.terminationPage);
   kernel.dispose();
-  parentPort?.postMessage({ kind: 'ended' });
 });
+if (isOver) {
+  await tellEngine();
+  parentPort?.postMessage({ kind: 'ended' });
+}

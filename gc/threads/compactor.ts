@@ -10,7 +10,7 @@ import { makeTracer } from '../trace.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, tables, cycle, maker } = await attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker, tellEngine } = await attachMaker(links, ROLE.collector);
 const pool = openMarkPool(links.heap.markPool);
 const tracer = makeTracer(tables, pool, false, maker.compiled);
 
@@ -19,7 +19,7 @@ function helpMarking(): void {
   tracer.traceTogether();
 }
 
-untilGone(kernel, () => {
+const isOver = untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
   for (let round = awaitRound(cycle, 0); round >= 0; round = awaitRound(cycle, round)) {
     const [job, number] = [loadAcquire(cycle, CYCLE.job), loadAcquire(cycle, CYCLE.number)];
@@ -33,5 +33,8 @@ untilGone(kernel, () => {
     helperDone(cycle);
   }
   kernel.dispose();
-  parentPort?.postMessage({ kind: 'ended' });
 });
+if (isOver) {
+  await tellEngine();
+  parentPort?.postMessage({ kind: 'ended' });
+}

@@ -5,9 +5,9 @@ import { serveFaults } from '../fault-service.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, uffd, maker } = await attachMaker(links, ROLE.fault);
+const { kernel, uffd, maker, tellEngine } = await attachMaker(links, ROLE.fault);
 
-untilGone(kernel, () => {
+const isOver = untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
   serveFaults({
     kernel,
@@ -17,5 +17,8 @@ untilGone(kernel, () => {
     terminationPage: links.heap.terminationPage,
   });
   kernel.dispose();
-  parentPort?.postMessage({ kind: 'ended' });
 });
+if (isOver) {
+  await tellEngine();
+  parentPort?.postMessage({ kind: 'ended' });
+}

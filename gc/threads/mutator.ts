@@ -18,7 +18,7 @@ export interface MutatorLinks extends ThreadLinks {
 
 const links = workerData as MutatorLinks;
 const { heap, index } = links;
-const { kernel, tables, cycle, events, view } = await attaching(links, (attached) => {
+const { kernel, tables, cycle, events, tellEngine, view } = await attaching(links, (attached) => {
   return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, allBytes(heap.ranges)) };
 });
 const definition = await loadDefinition(links.module);
@@ -26,7 +26,8 @@ view.onStall = (address, began, ended) => {
   const page = Math.floor((address - heap.ranges.heap) / PAGE_BYTES);
   events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);
 };
-untilGone(kernel, () => {
+let result: unknown;
+const hasRun = untilGone(kernel, () => {
   const { mutator, detach } = attachMutator(view, tables, {
     index,
     roots: definition.roots ?? 0,
@@ -36,11 +37,16 @@ untilGone(kernel, () => {
     },
   });
   parentPort?.postMessage({ kind: 'ready' });
-  const result = definition.run(mutator, links.data);
+  result = definition.run(mutator, links.data);
   detach();
-  postResult(result);
-  kernel.dispose();
 });
+if (hasRun) {
+  await tellEngine();
+  untilGone(kernel, () => {
+    postResult(result);
+    kernel.dispose();
+  });
+}
 
 function postResult(value: unknown): void {
   try {

@@ -58,6 +58,7 @@ export function sampleRun(figures: Partial<Run> & Pick<Run, 'mode'>): Run {
     invocation: 1,
     cycles: [sampleCycle({ number: 1 })],
     warmupCycles: 0,
+    v8: { collections: 3, totalMs: 4, longestMs: 2, overlapping: 1, overlapMs: 1.5 },
     loops: 'js',
     lostEvents: 0,
     mutators: [

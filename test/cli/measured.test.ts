@@ -243,3 +243,17 @@ it.runIf(process.platform === 'linux')(
     expect(failure).toMatch(/SIGKILL/);
   },
 );
+
+it('controls: V8 collects its own heaps while ours is collected, and an idle thread wakes late', async () => {
+  const file = join(folder, 'controls.json');
+  const args = ['run', 'random-graph', ...SMALL, '--json', file];
+  const { code, stdout } = await minorfault(args);
+  expect(code).toBe(0);
+  expect(stdout).toContain("V8's own collections");
+  const { runs }: Results = JSON.parse(readFileSync(file, 'utf8'));
+  const [{ v8, hiccupsUs, mutators }] = runs as [Results['runs'][number]];
+  expect(v8.collections).toBeGreaterThan(0); // a thread allocates while it loads its modules
+  expect(v8.overlapMs).toBeLessThanOrEqual(v8.totalMs);
+  expect(hiccupsUs?.count).toBeGreaterThan(50);
+  expect(mutators[0]?.mmu?.map(({ windowMs }) => windowMs)).toContain(1);
+});

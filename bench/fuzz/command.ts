@@ -141,22 +141,23 @@ async function tell(
 ): Promise<CheckError> {
   const { number, finding } = found;
   let { text } = finding;
+  const { save: file } = call;
   if (finding.hung) {
     text = `${text}\n(the program is saved as it was found: each run of a smaller one could hang as long)`;
   } else {
-    progress.note(`program ${number} tells the kernels apart, and is in ${call.save}: making it smaller`);
+    progress.note(`program ${number} tells the kernels apart, and is in ${file}: making it smaller\n${text}`);
     progress.watch(() => `making program ${number} smaller`);
     const smaller = await shrunk(call, generated, kernels, found);
     const smallest = await reduce(smaller, (program) => isFoundIn(kernels, program));
     save(call, smallest);
     text =
       (await findIn(kernels, smallest))?.text ??
-      'the threads of the program race: not every run of it shows it';
+      `${text}\n(the threads of the program race: not every run of it shows it)`;
   }
   progress.end();
   print(text);
   return new CheckError(
-    `the kernels differ (seed ${call.seed}): run it again with minorfault litmus ${call.save}`,
+    `the kernels differ (seed ${call.seed}): run it again with minorfault litmus ${file}`,
   );
 }
 

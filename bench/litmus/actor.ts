@@ -88,8 +88,14 @@ export async function startActor(handle: KernelHandle): Promise<Actor> {
     wake(words, WORD.asked);
   }
 
+  /** The newest: of what a program ended in, nobody may have asked. */
   function receive(): readonly Answer[] {
-    return (receiveMessageOnPort(port) as { message: Answer[] }).message;
+    let newest: readonly Answer[] = [];
+    for (;;) {
+      const received = receiveMessageOnPort(port) as { message: readonly Answer[] } | undefined;
+      if (received === undefined) return newest;
+      newest = received.message;
+    }
   }
 
   /** For what never sleeps in a fault. */

@@ -4,6 +4,7 @@ import { type Comparison, compareModes } from './compare.ts';
 import { describeError, EXIT, exitCodeOf, UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
 import { interruption, unlessInterrupted } from './interrupt.ts';
+import { logLines } from './log.ts';
 import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts';
 import type { Call, Config } from './options.ts';
 import { print, wantsColour, writeJson } from './output.ts';
@@ -38,12 +39,19 @@ export async function measureCommand(call: Call): Promise<number> {
     const comparison = await compareModes(call.config, program, {
       measure: measureApart,
       ...{ signal, progress, record },
+      onRun: (run) => logRun(call.log, run),
     });
     progress.end();
     return report(call, comparison, resultsOf(call.config, prepared, comparison, host));
   } finally {
     progress.end();
   }
+}
+
+/** Also where progress is not wanted. */
+function logRun(log: Call['log'], run: Run): void {
+  if (log === null) return;
+  for (const line of logLines(run, log)) process.stderr.write(`${line}\n`);
 }
 
 function findWorkload({ config }: Call): Workload {

@@ -43,6 +43,7 @@ export interface RawOptions extends RawProfile {
   readonly seed?: string;
   readonly set?: readonly string[];
   readonly json?: string;
+  readonly log?: string;
   readonly report?: string;
   readonly force?: boolean;
   readonly trace?: string;
@@ -106,6 +107,10 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--seed <n>', 'seed of all that is random (default: 1)'],
   ['--set <name=value>', 'a parameter of the workload, repeatable; see minorfault workloads'],
   ['--json <file>', 'write the results as JSON; - is standard output'],
+  [
+    '--log <what>',
+    'a line for each collection on standard error: gc, phases, fault, as name=value with nvp, or json; as gc,phases,json',
+  ],
   ['--report <file>', 'write a report to look at, one HTML file'],
   ['--force', 'overwrite what --report names, also if it is no report'],
   ['--trace <file>', "write what every thread did in each mode's first invocation, for Perfetto's viewer"],

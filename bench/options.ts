@@ -13,6 +13,7 @@ import {
 import { formatBytes } from '../heap/errors.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { UsageError } from './errors.ts';
+import { type LogChoice, parseLog } from './log.ts';
 import { integer } from './numbers.ts';
 import {
   type CommandName,
@@ -47,6 +48,8 @@ export interface Call {
   readonly settings: ReadonlyMap<string, string>;
   /** The file of the results, `-` for standard output, or null. */
   readonly json: string | null;
+  /** What is told of each collection, or null. */
+  readonly log: LogChoice | null;
   /** The file of the report, or null; and whether it may be something else by now. */
   readonly report: string | null;
   readonly force: boolean;
@@ -97,6 +100,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     config,
     settings: parseSettings(raw.set ?? []),
     json: raw.json ?? null,
+    log: raw.log === undefined ? null : parseLog(raw.log),
     report: fileNamed('--report', raw.report),
     force: raw.force ?? false,
     trace: fileNamed('--trace', raw.trace),

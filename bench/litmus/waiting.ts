@@ -33,5 +33,10 @@ const SLEEP_IN: ReadonlyMap<string, Sleep> = new Map([
 
 /** As proc(5) says, wchan: of a thread that has no processor and asks for none, be it ours or a forked process's. */
 function sleepOnLinux(tid: number): Sleep | null {
-  return SLEEP_IN.get(readFileSync(`/proc/${tid}/wchan`, 'utf8')) ?? null;
+  try {
+    return SLEEP_IN.get(readFileSync(`/proc/${tid}/wchan`, 'utf8')) ?? null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return null; // a forked process that an access has ended: whoever asked it is about to learn that, and answers
+  }
 }

@@ -99,7 +99,11 @@ const mprotect = fc.tuple(page, count, prot).map(([start, n, p]): [string, Step]
  */
 function isDivided({ machine }: World, start: number, pages: number): boolean {
   const vmas = vmasIn(machine, start, start + pages);
-  return vmas.some(({ owner }, i) => i > 0 && owner !== vmas[i - 1]!.owner);
+  return vmas.some(({ owner, filePage }, i) => {
+    const before = vmas[i - 1];
+    if (before === undefined) return false;
+    return owner !== before.owner || filePage !== before.filePage + before.end - before.start;
+  });
 }
 
 const mremap = fc.tuple(page, page, count, fc.boolean()).map(([from, at, n, keeps]): [string, Step] => {

@@ -49,31 +49,13 @@ export function minimumUtilization(
   if (!(windowMs > 0)) throw new RangeError(`windowMs ${windowMs}: must be more than 0`);
   const last = span.end - windowMs;
   if (last < span.begin) return null;
-  // How much of a window is stopped grows with its begin up to where it ends with a stop, or begins with one, and falls from
-  // there on: the worst window is one of these, or lies at an end of the span.
-  const candidates = [
-    [span.begin, last],
-    stops.map(({ begin }) => begin),
-    stops.map(({ end }) => end - windowMs),
-  ];
-  const worst = Math.max(...candidates.map((begins) => mostStopped(stops, span, windowMs, begins)));
-  return Math.min(1, Math.max(0, 1 - worst / windowMs));
-}
-
-/** The most that windows are stopped which begin at these moments, in order; those outside the span do not count. */
-function mostStopped(
-  stops: readonly Interval[],
-  span: Interval,
-  windowMs: number,
-  begins: readonly number[],
-): number {
+  // A window that begins between stops is no better than the one that begins with the next of them: it leaves nothing behind.
+  // One that begins within a stop is no better than the one that begins with it: what it leaves at its end it gains there.
   const [atBegin, atEnd] = [stoppedBefore(stops), stoppedBefore(stops)];
-  let most = 0;
-  for (const begin of begins) {
-    if (begin < span.begin || begin > span.end - windowMs) continue;
-    most = Math.max(most, atEnd(begin + windowMs) - atBegin(begin));
-  }
-  return most;
+  let worst = 0;
+  for (const begin of [span.begin, ...stops.map((stop) => stop.begin).filter((begin) => begin < last), last])
+    worst = Math.max(worst, atEnd(begin + windowMs) - atBegin(begin));
+  return Math.min(1, Math.max(0, 1 - worst / windowMs));
 }
 
 /** How much of the time before a moment is in stops; to be asked for one moment after another, in order. */

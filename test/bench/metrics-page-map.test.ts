@@ -20,6 +20,7 @@ const THREADS = [
     { timeMs: 15, kind: EVENT.claimed, a: 3, c: 100 }, // of what does not move
     { timeMs: 16, kind: EVENT.updated, a: 3, c: 100, d: 3 },
     { timeMs: 17, kind: EVENT.publishedNonMoving, a: 3, c: 100 },
+    { timeMs: 18, kind: EVENT.claimed, a: 4, c: 6 }, // up to the end of a huge page, of which two pages are in use
     { timeMs: 20, kind: EVENT.cycleEnd },
   ]),
   recorded('fault 0', [
@@ -52,6 +53,7 @@ it('tells each change in the order of time, since the flip, and who made it', ()
     [5000, 8, 3, making, 0], // the first that does not move comes after those that do
     [6000, 8, 3, made, 0],
     [7000, 8, 3, published, 0],
+    [8000, 6, 2, making, 0],
   ]);
 });
 

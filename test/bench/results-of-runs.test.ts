@@ -99,7 +99,10 @@ it('utilization is that of the time of the measured collections, and all that st
         { micros: 10_000, cycle: 3, endedMs: 120 }, // 110 to 120
       ],
       waits: [{ micros: 5000, cycle: 3, endedMs: 135 }], // 130 to 135
-      outOfRoom: [{ micros: 5000, cycle: 4, endedMs: 205 }], // 200 to 205: too late
+      outOfRoom: [
+        { micros: 5000, cycle: 4, endedMs: 145 }, // 140 to 145
+        { micros: 5000, cycle: 4, endedMs: 205 }, // 200 to 205: too late
+      ],
     };
     return Object.assign(heap, { cycles, spawn: () => ({ index: 0, done: Promise.resolve(outcome) }) });
   };
@@ -111,8 +114,8 @@ it('utilization is that of the time of the measured collections, and all that st
     [5, 0],
     [10, 0],
     [20, 0.5],
-    [50, 0.7], // both stops: 15 of 50 ms
-    [100, 0.85],
+    [50, 0.6], // all three stops: 20 of 50 ms
+    [100, 0.8],
   ]);
 });
 

@@ -74,7 +74,10 @@ it('what began and did not end is left out, and what lies in it is not', () => {
 
 it('a flow leads from a stall through who read its message to who published the page', () => {
   const threads = [
-    recorded('collector', [{ timeMs: 14, kind: EVENT.published, a: 8, b: ROLE.collector, c: 0 }]),
+    recorded('collector', [
+      { timeMs: 14, kind: EVENT.published, a: 8, b: ROLE.collector, c: 0 },
+      { timeMs: 50, kind: EVENT.published, a: 1, b: ROLE.collector, c: 6, cycle: 3 },
+    ]),
     recorded('fault 0', [{ timeMs: 12, kind: EVENT.fault, a: 1, b: 5 }]),
     recorded('mutator 0', [
       { timeMs: 15, kind: EVENT.stall, a: 5000, b: 5 }, // from 10 ms on
@@ -92,6 +95,7 @@ it('a flow leads from a stall through who read its message to who published the 
   expect(new Set(flows.map(({ id }) => id)).size).toBe(1);
   expect(events.filter(({ ph }) => ph === 'C').map(({ name, args }) => [name, args])).toEqual([
     ['published pages', { collector: 8, faults: 0 }],
+    ['published pages', { collector: 9, faults: 0 }],
   ]);
   expect(events.filter(({ name }) => name === 'thread_name').map(({ args }) => args)).toEqual([
     { name: 'collector' },

@@ -173,7 +173,7 @@ function describeRun(
     kernel: config.kernel,
     mode,
     page,
-    fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
+    fellBackFrom: fellBackFrom(config, mode),
     invocation,
     cycles: measured,
     warmupCycles: cycles.length - measured.length,
@@ -186,11 +186,16 @@ function describeRun(
   };
 }
 
+/** The modes that this one runs in the place of. */
+function fellBackFrom({ fellBack }: Config, mode: Mode): readonly string[] {
+  return fellBack.filter(({ to }) => to === mode).map(({ from }) => from);
+}
+
 /** A run that told nothing: its process ended before. */
 export function emptyRun({ config, mode, page, invocation }: Plan): Run {
   return {
     ...{ kernel: config.kernel, mode, page, invocation },
-    fellBackFrom: config.fellBack.filter(({ to }) => to === mode).map(({ from }) => from),
+    fellBackFrom: fellBackFrom(config, mode),
     ...{ cycles: [], warmupCycles: 0, mutators: [] },
     memory: { peakBytes: 0, heapBytes: config.heap },
     v8: engineSummary([], []),

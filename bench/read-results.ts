@@ -1,38 +1,18 @@
 /** Reads a file of results, which may be anybody's: what is wrong with it is said with its place. */
-import { readFileSync } from 'node:fs';
-import { Value } from 'typebox/value';
 import { UsageError } from './errors.ts';
+import { readJson, requireShape } from './json-file.ts';
 import { type Results, ResultsSchema } from './results.ts';
 
 const SCHEMA = /^minorfault\/results\/(\d+)$/;
 const OURS = ResultsSchema.properties.schema.const;
+const ADVICE = 'use a file that --json wrote';
 
 /** @throws UsageError naming the file, and the place in it where something else was expected */
 export function readResults(file: string): Results {
-  const value = parse(file, read(file));
+  const value = readJson(file, ADVICE);
   requireSchema(file, value);
-  const [wrong] = Value.Errors(ResultsSchema, value);
-  if (wrong === undefined) return value as Results;
-  throw new UsageError(
-    `${file}: ${placeOf(wrong.instancePath)} ${wrong.message}; use a file that --json wrote`,
-  );
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${file}: cannot be read: ${(error as Error).message}`);
-  }
-}
-
-function parse(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new UsageError(`${file}: is no JSON, or half of it: ${message}; use a file that --json wrote`);
-  }
+  requireShape(file, ResultsSchema, value, ADVICE);
+  return value as Results;
 }
 
 /** Of which kind it says that it is: other kinds and other versions are told apart from what is malformed. */
@@ -46,11 +26,4 @@ function requireSchema(file: string, value: unknown): void {
     );
   const found = typeof schema === 'string' ? `its schema is ${schema}` : 'it has no schema';
   throw new UsageError(`${file}: ${found}, and ${expected}; use a file that --json of compare or run wrote`);
-}
-
-/** As `runs[0].mode`. */
-function placeOf(path: string): string {
-  const parts = path.split('/').slice(1);
-  const place = parts.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join('');
-  return place === '' ? 'it' : place.replace(/^\./, '');
 }

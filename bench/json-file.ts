@@ -1,0 +1,44 @@
+/** Files of JSON that others wrote: what is wrong with one is said with the file and the place in it. */
+import { readFileSync } from 'node:fs';
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { UsageError } from './errors.ts';
+
+/**
+ * What the file holds. `advice` says which file to use instead.
+ * @throws UsageError for a file that cannot be read, or that is no JSON
+ */
+export function readJson(file: string, advice: string): unknown {
+  const text = read(file);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new UsageError(`${file}: is no JSON, or half of it: ${message}; ${advice}`);
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${file}: cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Makes sure that the value has the schema's shape.
+ * @throws UsageError naming the file, and the place in it where something else was expected
+ */
+export function requireShape(file: string, schema: TSchema, value: unknown, advice: string): void {
+  const [wrong] = Value.Errors(schema, value);
+  if (wrong === undefined) return;
+  throw new UsageError(`${file}: ${placeOf(wrong.instancePath)} ${wrong.message}; ${advice}`);
+}
+
+/** As `runs[0].mode`. */
+function placeOf(path: string): string {
+  const parts = path.split('/').slice(1);
+  const place = parts.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join('');
+  return place === '' ? 'it' : place.replace(/^\./, '');
+}

@@ -1,0 +1,96 @@
+/** Measures what a resolved call asks for: prepares the workload, runs the modes, and puts the results together. */
+import { measureApart } from './apart/apart.ts';
+import { type Comparison, compareModes } from './compare.ts';
+import { UsageError } from './errors.ts';
+import { describeHost } from './host.ts';
+import { unlessInterrupted } from './interrupt.ts';
+import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts';
+import type { Call, Config } from './options.ts';
+import { requireMoving } from './page-sizes.ts';
+import type { Progress } from './progress.ts';
+import type { Results, ResultsConfig, Run } from './results.ts';
+import { suggestion } from './suggest.ts';
+import { workloads } from './workloads/index.ts';
+import type { PreparedWorkload, Workload } from './workloads/workload.ts';
+
+export interface CallSurroundings {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** Told of each run when it is over. */
+  readonly onRun?: (run: Run) => void;
+}
+
+/** What was measured, and how it ended. */
+export interface MeasuredCall extends Omit<Comparison, 'runs'> {
+  readonly results: Results;
+}
+
+/** @throws UsageError, InterruptedError */
+export async function measureCall(call: Call, surroundings: CallSurroundings): Promise<MeasuredCall> {
+  const { signal, progress } = surroundings;
+  const host = describeHost();
+  const workload = findWorkload(call.config.workload);
+  progress.watch(() => `preparing ${workload.name}`);
+  const prepared = await unlessInterrupted(signal, prepare(workload, call));
+  const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
+  requireMoving(call.config.pages, nonMovingBytes + largeBytes);
+  const program = { module: workload.module, data, nonMovingBytes, largeBytes };
+  const record = call.trace !== null || call.report !== null;
+  const comparison = await compareModes(call.config, program, {
+    measure: measureApart,
+    record,
+    ...surroundings,
+  });
+  const { failure, traced } = comparison;
+  return { results: resultsOf(call.config, prepared, comparison, host), failure, traced };
+}
+
+/** @throws UsageError */
+export function findWorkload(name: string): Workload {
+  const workload = workloads.get(name);
+  if (!workload) {
+    const names = [...workloads.keys()];
+    const near = suggestion(name, names);
+    throw new UsageError(`${name}: no such workload${near}; the workloads are ${names.join(', ')}`);
+  }
+  return workload;
+}
+
+function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {
+  const { heap: heapBytes, mutators, live, seed, cycles } = config;
+  return workload.prepare({ heapBytes, mutators, live, seed, cycles, settings });
+}
+
+function resultsOf(
+  config: Config,
+  prepared: PreparedWorkload,
+  { runs, failure }: Comparison,
+  host: Results['host'],
+): Results {
+  const resolved: ResultsConfig = {
+    ...config,
+    parameters: prepared.parameters,
+    liveBytes: prepared.liveBytes,
+  };
+  return {
+    schema: 'minorfault/results/1',
+    host,
+    config: resolved,
+    runs,
+    summary: summaryOf(config, runs.filter(isComplete)),
+    ...(failure ? { failure: failure.message } : {}),
+  };
+}
+
+function summaryOf(config: Config, runs: readonly Run[]): Results['summary'] {
+  const onFirst = runs.filter(({ page }) => page === config.page);
+  return {
+    copyOverContinue: copyOverContinue(onFirst, config.seed),
+    pageOverPage: pageOverPage(runs, config, config.seed),
+  };
+}
+
+/** Whether the run got to its end: figures of one that did not are in the file, and in no median. */
+export function isComplete(run: Run): boolean {
+  return run.mutators.length > 0;
+}

@@ -2,7 +2,7 @@
 /** The `minorfault` command. What measures is loaded only once the arguments are known to be right. */
 import { loadMode } from '../gc/modes/index.ts';
 import { resolveCostsOptions } from './costs/options.ts';
-import { describeError, exitCodeOf, InterruptedError } from './errors.ts';
+import { describeError, exitCodeOf, InterruptedError, UsageError } from './errors.ts';
 import { resolveFuzzOptions } from './fuzz/options.ts';
 import { resolveLitmusOptions } from './litmus/options.ts';
 import { modesNamed, resolveOptions } from './options.ts';
@@ -19,6 +19,13 @@ const commands: Commands = {
     return (await import('./commands.ts')).measureCommand(call);
   },
   report: async (file, options) => (await import('./report/command.ts')).reportCommand(file, options),
+  sweep: async (file, options) => {
+    const { printSweepSchema, sweepCommand } = await import('./sweep/command.ts');
+    if (options.schema) return printSweepSchema();
+    if (file === undefined)
+      throw new UsageError('sweep: no file; name a sweep file, see minorfault sweep --help');
+    return sweepCommand(file, options);
+  },
   listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
   doctor: async (options) => (await import('./doctor.ts')).doctor(options),
   costs: async (options) => {

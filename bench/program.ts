@@ -7,11 +7,13 @@ import { packageVersion } from './host.ts';
 import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
 import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './option-table.ts';
 import type { RawReportOptions } from './report/command.ts';
+import { type RawSweepOptions, SWEEP_OPTIONS } from './sweep/options.ts';
 
 /** What the commands do; each answers the exit code. */
 export interface Commands {
   measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
   report(file: string, options: RawReportOptions): Promise<number>;
+  sweep(file: string | undefined, options: RawSweepOptions): Promise<number>;
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
   costs(options: RawCostsOptions): Promise<number>;
@@ -98,6 +100,15 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .version(packageVersion(), '--version', 'show the version')
     .action(async (options: RawFuzzOptions) => exit(await commands.fuzz(options)));
   for (const [flags, help] of FUZZ_OPTIONS) addOption(fuzz, flags, help);
+  const sweep = program
+    .command('sweep')
+    .description('a comparison for each cell of a matrix of options; what has been measured is not again')
+    .argument('[sweep]', 'a sweep file, see --schema')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (file: string | undefined, options: RawSweepOptions) =>
+      exit(await commands.sweep(file, options)),
+    );
+  for (const [flags, help] of SWEEP_OPTIONS) addOption(sweep, flags, help);
   program
     .command('report')
     .description('a report from a file of results, without a run')

@@ -217,6 +217,19 @@ export const RatioSchema = record({
   high95: Type.Union([Type.Number(), Type.Null()]),
 });
 
+/** Of which sweep the results are a cell (bench/sweep). */
+export const CellSchema = record({
+  /** The sweep's name, and how many cells it has. */
+  sweep: Type.String(),
+  cells: Count,
+  name: Type.String(),
+  /** Its values, by the names of the matrix. */
+  axes: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
+  /** What the command line would have said. */
+  workload: Type.Optional(Type.String()),
+  options: Type.Record(Type.String(), Type.Unknown()),
+});
+
 export const ResultsSchema = record({
   schema: Type.Literal('minorfault/results/1'),
   host: HostSchema,
@@ -228,6 +241,7 @@ export const ResultsSchema = record({
     /** Of each mode: pages of the second size over the first, where two are compared. */
     pageOverPage: Type.Record(Type.String(), Type.Record(Type.String(), RatioSchema)),
   }),
+  cell: Type.Optional(CellSchema),
   /** What ended the runs early or did not hold, as its message; absent if all is well. */
   failure: Type.Optional(Type.String()),
 });

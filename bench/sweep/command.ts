@@ -1,0 +1,149 @@
+/** `minorfault sweep FILE`: measures the cells of a sweep that have not been measured yet. */
+import { basename } from 'node:path';
+import { loadMode } from '../../gc/modes/index.ts';
+import { describeError, EXIT, InterruptedError, UsageError } from '../errors.ts';
+import { interruption } from '../interrupt.ts';
+import { type CallSurroundings, findWorkload, measureCall } from '../measure-call.ts';
+import { seededRandom, shuffled } from '../metrics/random.ts';
+import { type Call, modesNamed, resolveOptions } from '../options.ts';
+import { print } from '../output.ts';
+import { createProgress } from '../progress.ts';
+import type { Results } from '../results.ts';
+import { type Cell, cellsOf, parseShard, shardOf } from './cells.ts';
+import type { RawSweepOptions } from './options.ts';
+import { readSweep } from './read.ts';
+import { type Sweep, SweepSchema } from './schema.ts';
+import { fileOf, openFolder, store, toDo } from './store.ts';
+
+/** A cell, the call that measures it, and its place among the others. */
+interface Planned {
+  readonly cell: Cell;
+  readonly call: Call;
+  readonly file: string;
+  /** Whether it is to be measured, and why again. */
+  readonly todo: ReturnType<typeof toDo>;
+}
+
+export function printSweepSchema(): number {
+  print(JSON.stringify(SweepSchema, null, 2));
+  return EXIT.done;
+}
+
+/**
+ * Measures what is left, in an order that the sweep's seed decides. A cell that fails does not keep the others from being measured.
+ * @returns the exit code
+ * @throws UsageError before anything is measured, InterruptedError
+ */
+export async function sweepCommand(path: string, raw: RawSweepOptions): Promise<number> {
+  const sweep = readSweep(path);
+  const cells = cellsOf(path, sweep);
+  const mine = raw.shard === undefined ? cells : shardOf(cells, parseShard(raw.shard));
+  const folder = raw.out ?? 'results';
+  const planned = await planAll(path, folder, mine);
+  if (raw.list) return list(planned);
+  openFolder(folder);
+  const left = shuffled(
+    planned.filter(({ todo }) => todo !== null),
+    seededRandom(sweep.seed ?? 1),
+  );
+  const failed = await measureAll(
+    left,
+    { sweep: nameOf(path, sweep), cells: cells.length },
+    raw.quiet ?? false,
+  );
+  const counts = `${planned.length} cells: ${planned.length - left.length} there before, ${left.length - failed} measured`;
+  print(`${counts}${failed === 0 ? '' : `, ${failed} failed`}; ${advice(folder, failed)}`);
+  return failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+function advice(folder: string, failed: number): string {
+  if (failed > 0) return 'the same command measures those that failed again';
+  return `minorfault merge ${folder}/*.results.json shows them together`;
+}
+
+function nameOf(path: string, { name }: Sweep): string {
+  return name ?? basename(path).replace(/(\.sweep)?\.json$/, '');
+}
+
+/** Everything that can be wrong with any cell is said before the first one runs. */
+async function planAll(path: string, folder: string, cells: readonly Cell[]): Promise<readonly Planned[]> {
+  const planned: Planned[] = [];
+  for (const cell of cells) {
+    const file = fileOf(folder, cell);
+    planned.push({ cell, call: await callOf(path, cell), file, todo: toDo(file, cell) });
+  }
+  return planned;
+}
+
+async function callOf(path: string, cell: Cell): Promise<Call> {
+  try {
+    for (const mode of modesNamed(cell.options)) await loadMode(mode);
+    const call = resolveOptions('compare', cell.workload, cell.options);
+    findWorkload(call.config.workload);
+    return call;
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${path}: cell ${cell.name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function list(planned: readonly Planned[]): number {
+  for (const { cell, todo } of planned) print(`${describe(todo)}  ${cell.name}`);
+  return EXIT.done;
+}
+
+function describe(todo: Planned['todo']): string {
+  if (todo === null) return 'done ';
+  return todo.again === null ? 'to do' : 'again';
+}
+
+/** How many cells failed. */
+async function measureAll(
+  left: readonly Planned[],
+  of: Pick<NonNullable<Results['cell']>, 'sweep' | 'cells'>,
+  quiet: boolean,
+): Promise<number> {
+  const signal = interruption();
+  const progress = createProgress(process.stderr, quiet);
+  let failed = 0;
+  try {
+    for (const [i, planned] of left.entries()) {
+      const title = `cell ${i + 1} of ${left.length}: ${planned.cell.name}`;
+      progress.note(planned.todo?.again ? `${planned.todo.again}: measured again` : title);
+      const failure = await measureCell(planned, of, { signal, progress });
+      if (failure === null) continue;
+      failed++;
+      process.stderr.write(`minorfault: ${planned.cell.name}: ${describeError(failure)}\n`);
+    }
+  } catch (error) {
+    if (error instanceof InterruptedError)
+      progress.note('the same command goes on with the cells that are left');
+    throw error;
+  } finally {
+    progress.end();
+  }
+  return failed;
+}
+
+async function measureCell(
+  { cell, call, file }: Planned,
+  of: Pick<NonNullable<Results['cell']>, 'sweep' | 'cells'>,
+  surroundings: CallSurroundings,
+): Promise<Error | null> {
+  const measured = await measureCall(call, surroundings).catch((error: unknown) => {
+    if (error instanceof UsageError) return error; // as a heap that the workload does not fit into
+    throw error;
+  });
+  if (measured instanceof UsageError) return measured;
+  const { results, failure } = measured;
+  const { name, axes, workload, options } = cell;
+  const ofCell = {
+    ...of,
+    name,
+    axes,
+    ...(workload === undefined ? {} : { workload }),
+    options: { ...options },
+  };
+  store(file, { ...results, cell: ofCell });
+  return failure;
+}

@@ -55,6 +55,8 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
     ),
     row('memory peak', (of) => medianOf(of.map((run) => run.memory.peakBytes)), formatBytes),
     row('mutators, operations/s', (of) => medianOf(present(of.map(operationsPerSecond)))),
+    ...allocationRows(runs),
+    ...cpuRows(runs),
     ...controlRows(runs),
   ];
 }
@@ -71,11 +73,47 @@ function controlRows(runs: readonly Run[]): readonly Row[] {
   ];
 }
 
+/** What all mutators together allocate in a second of operations. */
+function allocationRows(runs: readonly Run[]): readonly Row[] {
+  const rate = ({ mutators }: Run): number | null => {
+    const told = mutators.filter(
+      ({ allocatedBytes, seconds }) => allocatedBytes !== undefined && seconds > 0,
+    );
+    if (told.length < mutators.length || told.length === 0) return null;
+    return told.reduce((sum, { allocatedBytes = 0, seconds }) => sum + allocatedBytes / seconds, 0);
+  };
+  if (runs.every((run) => rate(run) === null)) return [];
+  return [row('  allocated a second', (of) => medianOf(present(of.map(rate))), formatBytes)];
+}
+
+/** Of whole runs, the building of what they work on included. */
+function cpuRows(runs: readonly Run[]): readonly Row[] {
+  const median =
+    (part: keyof NonNullable<Run['cpuMs']>): Row['value'] =>
+    (of) =>
+      medianOf(present(of.map(({ cpuMs }) => cpuMs?.[part] ?? null)));
+  const parts = [
+    row('processor time of a run, ms', median('process')),
+    row('  mutators', median('mutators')),
+    row('  collector threads', median('collectors')),
+    row('  fault threads', median('faults')),
+  ];
+  return parts.filter(({ value }) => value(runs) !== null);
+}
+
 /** The time of one phase in each collection. */
 export function phaseRow(name: string): Row {
   return row(
     name,
     medianCycle(({ phasesMs }) => [phasesMs[name] ?? 0]),
+  );
+}
+
+/** The processor time of the collector's thread in it. */
+export function phaseCpuRow(name: string): Row {
+  return row(
+    name,
+    medianCycle(({ phasesCpuMs }) => present([phasesCpuMs?.[name] ?? null])),
   );
 }
 

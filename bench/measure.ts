@@ -1,16 +1,13 @@
 /** Measures one configuration once: a fresh heap, its mutators, their collections, and an end in any case. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Heap, HeapOptions, MutatorOutcome, PageSize, Stall, ThreadRecording } from '../gc/index.ts';
+import type { Heap, HeapOptions, MutatorOutcome, PageSize, ThreadRecording } from '../gc/index.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { CheckError, hasCode, InterruptedError, isUsage } from './errors.ts';
+import { describeRun, type Ending, resultOf } from './describe-run.ts';
+import { CheckError, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
-import { engineSummary } from './metrics/engine.ts';
-import { histogramOf } from './metrics/histogram.ts';
-import { utilizations } from './metrics/mmu.ts';
 import { pageMapOf } from './metrics/page-map.ts';
-import { summarize } from './metrics/summary.ts';
 import type { Config, Mode } from './options.ts';
-import type { Cycle, MutatorRun, Run } from './results.ts';
+import type { Run } from './results.ts';
 
 /** Opens a heap: `openHeap` of gc/, or a stand-in. */
 export type OpenHeap = (options: HeapOptions) => Promise<Heap>;
@@ -51,16 +48,6 @@ export interface Measurement {
   readonly recordings: readonly ThreadRecording[];
 }
 
-/** What a workload's mutator answers: collections up to number `base` belong to the building of its data. */
-interface WorkerResult {
-  readonly operations: number;
-  readonly seconds: number;
-  readonly checksum: number | string;
-  readonly base: number;
-}
-
-/** The codes of the errors by which a check fails: of the whole heap (heap/verify.ts), or between phases (gc/invariants). */
-const VERIFY_CODES = new Set(['HEAP_CORRUPT', 'INVARIANT_VIOLATED']);
 /** How long after the mutators the record of the last collection may come. */
 const RECORD_DEADLINE_MS = 10_000;
 
@@ -72,6 +59,7 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   const { signal } = surroundings;
   signal.throwIfAborted();
   const openedMs = performance.now();
+  const cpu = process.cpuUsage();
   const heap = await surroundings.openHeap(heapOptions(plan));
   heap.failure.catch(() => {}); // it is awaited below; it may also reject while nobody does
   let ending: Ending;
@@ -87,7 +75,9 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   }
   // Some things are told only when threads end.
   const recordings = heap.recordings();
-  const run = withPageMap(describeRun(heap, plan, ending), recordings, plan);
+  const { user, system } = process.cpuUsage(cpu);
+  const described = describeRun(heap, plan, ending, (user + system) / 1000);
+  const run = withPageMap(described, recordings, plan);
   return { run, failure: ending.failure, openedMs, recordings };
 }
 
@@ -154,100 +144,4 @@ function withPageMap(run: Run, recordings: readonly ThreadRecording[], plan: Pla
   const { heapBytes = 0 } = heapOptions(plan);
   const pageMap = pageMapOf(recordings, last.number, heapBytes / PAGE_BYTES);
   return pageMap === null ? run : { ...run, pageMap };
-}
-
-interface Ending {
-  readonly mutators: readonly MutatorOutcome[];
-  readonly base: number;
-  readonly failure: Error | null;
-}
-
-function describeRun(
-  heap: Heap,
-  { config, mode, page, invocation }: Plan,
-  { mutators, base, failure }: Ending,
-): Run {
-  const cycles: readonly Cycle[] = heap.cycles;
-  const measured = cycles.filter((cycle) => cycle.number > base);
-  return {
-    kernel: config.kernel,
-    mode,
-    page,
-    fellBackFrom: fellBackFrom(config, mode),
-    invocation,
-    cycles: measured,
-    warmupCycles: cycles.length - measured.length,
-    mutators: mutators.map((mutator) => describeMutator(mutator, base, measured)),
-    memory: { peakBytes: heap.memory().peakBytes, heapBytes: config.heap },
-    v8: engineSummary(heap.engineCollections(), measured),
-    loops: heap.loops,
-    lostEvents: heap.lostEvents(),
-    verified: config.verify !== false ? verdict(failure) : null,
-  };
-}
-
-/** The modes that this one runs in the place of. */
-function fellBackFrom({ fellBack }: Config, mode: Mode): readonly string[] {
-  return fellBack.filter(({ to }) => to === mode).map(({ from }) => from);
-}
-
-/** A run that told nothing: its process ended before. */
-export function emptyRun({ config, mode, page, invocation }: Plan): Run {
-  return {
-    ...{ kernel: config.kernel, mode, page, invocation },
-    fellBackFrom: fellBackFrom(config, mode),
-    ...{ cycles: [], warmupCycles: 0, mutators: [] },
-    memory: { peakBytes: 0, heapBytes: config.heap },
-    v8: engineSummary([], []),
-    ...{ loops: 'js', lostEvents: 0, verified: null },
-  };
-}
-
-/** A run that ended early for another reason has not been checked to its end: neither true nor false. */
-function verdict(failure: Error | null): boolean | null {
-  if (failure === null) return true;
-  return hasCode(failure, VERIFY_CODES) ? false : null;
-}
-
-function resultOf(outcome: MutatorOutcome): WorkerResult {
-  return outcome.result as WorkerResult;
-}
-
-/** Stalls of the measured collections only, as the rest of the figures. */
-function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
-  const { operations, seconds, checksum } = resultOf(outcome);
-  const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
-  const stalls = measured(outcome.stalls);
-  return {
-    ...{ operations, seconds, checksum },
-    stallsUs: summarize(stalls.map(microsOf)),
-    stallHistogram: histogramOf(stalls.map(microsOf)),
-    longestStallsUs: summarize(longestOfEach(stalls)),
-    waitsUs: summarize(measured(outcome.waits).map(microsOf)),
-    mmu: utilizationIn(outcome, cycles),
-  };
-}
-
-/** Null of no collections. */
-function utilizationIn(
-  { stalls, waits, outOfRoom }: MutatorOutcome,
-  cycles: readonly Cycle[],
-): MutatorRun['mmu'] {
-  const [first, last] = [cycles[0], cycles.at(-1)];
-  if (first === undefined || last === undefined) return null;
-  const span = { begin: first.beganMs, end: last.beganMs + last.totalMs };
-  const stops = [...stalls, ...waits, ...outOfRoom].map(({ endedMs, micros }) => ({
-    begin: endedMs - micros / 1000,
-    end: endedMs,
-  }));
-  return utilizations(stops, span);
-}
-
-const microsOf = ({ micros }: Stall) => micros;
-
-/** The longest stall of each collection that had one. */
-function longestOfEach(stalls: readonly Stall[]): readonly number[] {
-  const longest = new Map<number, number>();
-  for (const { cycle, micros } of stalls) longest.set(cycle, Math.max(micros, longest.get(cycle) ?? 0));
-  return [...longest.values()];
 }

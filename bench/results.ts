@@ -26,6 +26,8 @@ export const CycleSchema = record({
   /** Since the heap was opened. */
   beganMs: Milliseconds,
   phasesMs: Type.Record(Type.String(), Milliseconds),
+  /** Processor time of the collector's thread in each; null where it could not be asked for. */
+  phasesCpuMs: Type.Optional(Type.Union([Type.Null(), Type.Record(Type.String(), Milliseconds)])),
   totalMs: Milliseconds,
   pauses: Type.Array(Pause),
   liveBytes: Count,
@@ -93,6 +95,10 @@ export const MutatorSchema = record({
   operations: Count,
   seconds: Type.Number({ minimum: 0 }),
   checksum: Type.Union([Type.Number(), Type.String()]),
+  /** What the operations allocated: objects with their headers. */
+  allocatedBytes: Type.Optional(Count),
+  /** Of all collections measured: asleep in a fault, stopped at a safepoint, or out of room. */
+  stoppedMs: Type.Optional(Milliseconds),
   /** Userfaults it slept in. */
   stallsUs: StallSummarySchema,
   /** The same by length: the least of each bucket, in µs, and how many (bench/metrics/histogram.ts). */
@@ -127,6 +133,18 @@ export const RunSchema = record({
   warmupCycles: Count,
   mutators: Type.Array(MutatorSchema),
   memory: record({ peakBytes: Count, heapBytes: Count }),
+  /**
+   * Processor time from the heap's opening to its end: of the whole process, and of its threads by role, where these could be asked
+   * for. What is in none of these is V8's own threads and the opening one.
+   */
+  cpuMs: Type.Optional(
+    record({
+      process: Milliseconds,
+      mutators: Type.Optional(Milliseconds),
+      collectors: Type.Optional(Milliseconds),
+      faults: Type.Optional(Milliseconds),
+    }),
+  ),
   /** V8's own collections in all threads of the heap, and what of them lay within the measured collections. */
   v8: record({
     collections: Count,

@@ -9,8 +9,8 @@ import { fetchAdd, loadAcquire, type SharedWords, storeRelease } from '../uffd/s
 
 /** Kinds of events, with what their operands mean, up to five. `cycle` is the number of the collection. */
 export const EVENT = {
-  phaseBegin: 1, // phase, cycle
-  phaseEnd: 2, // phase, cycle
+  phaseBegin: 1, // phase, cycle, and µs of processor time that the thread has had (cpu-clock.ts)
+  phaseEnd: 2, // the same
   stopRequested: 3, // pause, cycle
   stopped: 4, // pause, cycle
   resumed: 5, // pause, cycle: from here on mutators may run
@@ -42,6 +42,7 @@ export const EVENT = {
   helpEnd: 31, // JOB, cycle
   memory: 32, // bytes behind the heap now, cycle, and at their highest so far
   engine: 33, // µs of a collection of V8's own that has ended, 0, its kind (engine.ts)
+  cpu: 34, // µs of processor time that this thread has had: told as it ends
 } as const;
 
 /** Who filled or published. */

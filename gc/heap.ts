@@ -4,6 +4,7 @@ import { requestCollection, requestNewCollection } from '../heap/requests.ts';
 import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import type { Loops } from './compiled.ts';
+import { UNKNOWN_CPU } from './cpu-clock.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
 import { createRing, DEFAULT_CAPACITY, EVENT, type EventReader, openReader, WAIT } from './events.ts';
 import type { FellBack } from './fallback.ts';
@@ -33,6 +34,14 @@ export interface MutatorHandle {
   readonly done: Promise<MutatorOutcome>;
 }
 
+/** In ms, of all threads of a role together. */
+export interface CpuTime {
+  readonly mutators: number;
+  /** The collector and the GC threads beside it. */
+  readonly collectors: number;
+  readonly faults: number;
+}
+
 /** An open heap. All methods are for the thread that opened it. */
 export interface Heap {
   /** Starts a worker that runs the module's default export ({@link defineMutator}) with `data`. */
@@ -57,6 +66,8 @@ export interface Heap {
   lostEvents(): number;
   /** V8's own collections, of all threads that have ended: for these the thread stood still. Their `cycle` is 0. */
   engineCollections(): readonly Stall[];
+  /** Processor time of all threads that have ended, from their start to their end; null where it cannot be asked for. */
+  cpuMs(): CpuTime | null;
   /** What every thread has done so far, if the heap was opened to record it; else nothing. */
   recordings(): readonly ThreadRecording[];
   /** Memory in use, and its peak; of a closed heap, what it was last. */
@@ -89,6 +100,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const cycles: CycleRecord[] = [];
   const givenUp: RefusedError[] = [];
   const engine = makeStallList();
+  const cpu: CpuOfThread[] = [];
   const waiting = new Map<number, Waiter[]>();
   const { control } = openTables(links.metadata, links.geometry);
   const cycle = openCycle(links.cycle);
@@ -106,27 +118,29 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
     const ring = createRing(zeroNs, DEFAULT_CAPACITY, resolved.detailedEvents);
+    const [role = ''] = name.split(' ');
     const drained: Drained = {
+      role,
       reader: openReader(ring),
       recorder: resolved.record ? makeRecorder(name) : null,
       ...{ stalls: makeStallList(), waits: makeStallList(), outOfRoom: makeStallList() },
     };
     rings.push(drained);
-    const [role = ''] = name.split(' ');
     const entry = new URL(`./threads/${role}.js`, import.meta.url);
-    const cpu = cpuOf[role] ?? null;
     noteStart(cycle);
-    const thread = threads.start(name, entry, { heap: links, ring, cpu, maker: -1, ...data }, onMessage);
+    const placed = { heap: links, ring, cpu: cpuOf[role] ?? null, maker: -1 };
+    const thread = threads.start(name, entry, { ...placed, ...data }, onMessage);
     return { thread, drained };
   }
 
   function drain(): void {
-    for (const { reader, recorder, stalls, waits, outOfRoom } of rings)
+    for (const { role, reader, recorder, stalls, waits, outOfRoom } of rings)
       reader.drain((event) => {
         recorder?.add(event);
         const { kind, a, b, cycle, timeMs } = event;
         if (kind === EVENT.stall) stalls.add(a, cycle, timeMs);
         else if (kind === EVENT.engine) engine.add(a, 0, timeMs);
+        else if (kind === EVENT.cpu) cpu.push({ role, us: a });
         else if (kind === EVENT.wait) (b === WAIT.safepoint ? waits : outOfRoom).add(a, cycle, timeMs);
         else records.add(event);
       });
@@ -236,6 +250,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     ...{ cycles, givenUp, loops },
     lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
     engineCollections: () => engine.all(),
+    cpuMs: () => cpuTime(cpu),
     recordings: () => rings.flatMap(({ recorder }) => recorder?.recording() ?? []),
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,
@@ -251,6 +266,7 @@ interface Waiter {
 
 /** A ring's reading end, and what was read from it that belongs to one mutator. */
 interface Drained {
+  readonly role: string;
   readonly reader: EventReader;
   /** Null: nothing is recorded. */
   readonly recorder: Recorder | null;
@@ -262,6 +278,19 @@ interface Drained {
 interface Started {
   readonly thread: Thread;
   readonly drained: Drained;
+}
+
+/** What a thread has told of its processor time. */
+interface CpuOfThread {
+  readonly role: string;
+  readonly us: number;
+}
+
+function cpuTime(threads: readonly CpuOfThread[]): CpuTime | null {
+  if (threads.length === 0 || threads.some(({ us }) => us === UNKNOWN_CPU)) return null;
+  const of = (...roles: readonly string[]) =>
+    threads.filter(({ role }) => roles.includes(role)).reduce((ms, { us }) => ms + us / 1000, 0);
+  return { mutators: of('mutator'), collectors: of('collector', 'compactor'), faults: of('fault') };
 }
 
 // A request that no collector fulfils: it wakes the collector, to find that the heap is ending.

@@ -8,7 +8,7 @@ export { type Field, type Shape, shape } from '../heap/shape.ts';
 export { HeapCorruptError } from '../heap/verify.ts';
 export { KernelUnavailableError } from '../uffd/open.ts';
 export type { FellBack } from './fallback.ts';
-export { type Heap, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
+export { type CpuTime, type Heap, type MutatorHandle, type MutatorOutcome, openHeap } from './heap.ts';
 export { INVARIANTS, InvariantError, type InvariantName } from './invariants/named.ts';
 export { HeapTooLargeError } from './machine-size.ts';
 export { MODES, type ModeName } from './modes/index.ts';

@@ -30,6 +30,8 @@ export interface Collector {
   /** What part of a dense prefix must be live at the least; null: there is none. */
   readonly density: number | null;
   readonly rehearseFlip: () => void;
+  /** Processor time of this thread, in µs. */
+  readonly cpuUs: () => number;
   /** Lets the kernel take note of how much memory there is now. */
   readonly sampleMemory: () => void;
 }
@@ -53,11 +55,11 @@ export const PHASES = [
 export const PAUSES = ['marking', 'compaction', 'whole'] as const;
 
 /** Runs a phase. */
-export function phase<T>({ maker, cycle }: Collector, name: (typeof PHASES)[number], run: () => T): T {
+export function phase<T>({ maker, cycle, cpuUs }: Collector, name: (typeof PHASES)[number], run: () => T): T {
   const [index, number] = [PHASES.indexOf(name), loadAcquire(cycle, CYCLE.number)];
-  maker.events.emit(EVENT.phaseBegin, index, number);
+  maker.events.emit(EVENT.phaseBegin, index, number, cpuUs());
   const result = run();
-  maker.events.emit(EVENT.phaseEnd, index, number);
+  maker.events.emit(EVENT.phaseEnd, index, number, cpuUs());
   return result;
 }
 

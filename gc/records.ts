@@ -4,6 +4,7 @@ import { GRANULE_BYTES } from '../heap/object.ts';
 import { requestName, UFFDIO_COPY } from '../uffd/abi.ts';
 import { errnoName } from '../uffd/errno.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { UNKNOWN_CPU } from './cpu-clock.ts';
 import { EVENT, type Event, ROLE } from './events.ts';
 import { PAUSES, PHASES } from './phase.ts';
 
@@ -24,6 +25,8 @@ export interface CycleRecord {
   readonly trigger: keyof typeof REASON;
   readonly beganMs: number;
   readonly phasesMs: Readonly<Record<string, number>>;
+  /** Processor time of the collector's thread in each phase; null where it cannot be asked for. */
+  readonly phasesCpuMs: Readonly<Record<string, number>> | null;
   readonly totalMs: number;
   readonly pauses: readonly PauseRecord[];
   readonly liveBytes: number;
@@ -196,7 +199,8 @@ function makeRecord(number: number, { events, counts }: Tally): CycleRecord {
     number,
     trigger: TRIGGERS[begin.a] ?? 'explicit',
     beganMs: begin.timeMs,
-    phasesMs: phaseTimes(events),
+    phasesMs: phaseTimes(events, ({ timeMs }) => timeMs),
+    phasesCpuMs: phaseCpuTimes(events),
     totalMs: end.timeMs - begin.timeMs,
     pauses: pausesOf(events),
     liveBytes,
@@ -243,18 +247,24 @@ function makeRecord(number: number, { events, counts }: Tally): CycleRecord {
   };
 }
 
-/** Each phase's own time: a phase within a phase does not count for the outer one, and parts of one are added. */
-function phaseTimes(events: readonly Event[]): Record<string, number> {
+const isOfPhase = ({ kind }: Event) => kind === EVENT.phaseBegin || kind === EVENT.phaseEnd;
+
+function phaseCpuTimes(events: readonly Event[]): Record<string, number> | null {
+  if (events.some((event) => isOfPhase(event) && event.b === UNKNOWN_CPU)) return null;
+  return phaseTimes(events, ({ b }) => b / 1000);
+}
+
+/** Each phase's own time, by some clock: a phase within a phase does not count for the outer one, and parts of one are added. */
+function phaseTimes(events: readonly Event[], clock: (event: Event) => number): Record<string, number> {
   const times: Record<string, number> = {};
   const open: number[] = [];
   let since = 0;
-  for (const { kind, a: phase, timeMs } of events) {
-    if (kind !== EVENT.phaseBegin && kind !== EVENT.phaseEnd) continue;
+  for (const event of events.filter(isOfPhase)) {
     const current = PHASES[open.at(-1) ?? -1];
-    if (current !== undefined) times[current] = (times[current] ?? 0) + timeMs - since;
-    since = timeMs;
-    if (kind === EVENT.phaseBegin) open.push(phase);
-    else open.length = Math.max(0, open.lastIndexOf(phase)); // what is above it has lost its end
+    if (current !== undefined) times[current] = (times[current] ?? 0) + clock(event) - since;
+    since = clock(event);
+    if (event.kind === EVENT.phaseBegin) open.push(event.a);
+    else open.length = Math.max(0, open.lastIndexOf(event.a)); // what is above it has lost its end
   }
   return times;
 }

@@ -34,6 +34,8 @@ export interface Allocator {
   readonly allocate: (granules: number) => Ref;
   /** Gives the buffer back: what is left of it becomes filler. */
   readonly retire: () => void;
+  /** Granules of all objects so far: not those that buffers had left. */
+  readonly allocated: () => number;
 }
 
 /** The object [start, stop) covers the first granule of each page that begins inside it, or with it. */
@@ -50,11 +52,15 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
   const { safepoint, waitStopped } = owner;
   let next = 0; // the buffer is granules [next, end)
   let end = 0;
+  let begin = 0; // where it began
+  let before = 0; // granules of the objects that are in no buffer, or in one before
   let granted = 0; // pages that pagesOrCollect has just given
 
   /** Covers what is left of the allocation buffer with filler, so that the heap parses up to its top. */
   function retire(): void {
     fill(next, end);
+    before += next - begin;
+    begin = 0;
     next = 0;
     end = 0;
   }
@@ -105,6 +111,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     if (granules >= LARGE_GRANULES) return allocateLarge(granules);
     retire();
     const at = pagesOrCollect(tlabPages, pagesFor(granules), granules);
+    begin = at;
     next = at + granules;
     end = at + (granted << LOG_PAGE_GRANULES);
     recordCrossings(objectAtPage, at, next);
@@ -115,6 +122,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
   function allocateLarge(granules: number): Ref {
     const pages = pagesFor(granules);
     const at = pagesOrCollect(pages, pages, granules);
+    before += granules;
     recordCrossings(objectAtPage, at, at + granules);
     fill(at + granules, at + (pages << LOG_PAGE_GRANULES));
     return at;
@@ -130,5 +138,5 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     return at;
   }
 
-  return { allocate, retire };
+  return { allocate, retire, allocated: () => before + next - begin };
 }

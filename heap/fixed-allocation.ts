@@ -19,6 +19,8 @@ export interface FixedAllocator {
   readonly allocate: (granules: number, atPage: boolean) => Ref;
   /** The object's header is stored: it can be referred to from now on. Its references end before that word. */
   readonly publish: (object: Ref, granules: number, endOfReferences: number) => void;
+  /** Granules of all objects so far. */
+  readonly allocated: () => number;
 }
 
 export function makeFixedAllocator(
@@ -31,6 +33,7 @@ export function makeFixedAllocator(
   const { words, capacity, logUnit } = space;
   const first = space.first << LOG_PAGE_GRANULES;
   const units = unitsOf(space);
+  let allocated = 0;
   let dirty = { first: 0, end: 0 }; // pages of the room taken last that may not read as zeros
 
   function findRoom(count: number, align: number): number {
@@ -115,6 +118,7 @@ export function makeFixedAllocator(
       const at = takeOrCollect(control, (wait) => waitStopped('allocation', wait), room);
       const object = first + (at << logUnit);
       clear(object, granules);
+      allocated += granules;
       return object;
     },
     publish(object, granules, endOfReferences) {
@@ -125,5 +129,6 @@ export function makeFixedAllocator(
       }
       fence(control, CONTROL.allocatesMarked);
     },
+    allocated: () => allocated,
   };
 }

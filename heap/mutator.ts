@@ -52,6 +52,9 @@ export interface Mutator extends WeakHandles {
   readonly allocNonMoving: (shape: Shape) => Ref;
   readonly allocObjectNonMoving: (references: number, dataWords: number) => Ref;
 
+  /** Bytes that this mutator has allocated so far, in all spaces: of objects, headers included. */
+  readonly bytesAllocated: () => number;
+
   /** The reference in a reference field. */
   readonly ref: (object: Ref, field: Field) => Ref;
   readonly setRef: (object: Ref, field: Field, value: Ref) => void;

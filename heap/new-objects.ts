@@ -1,4 +1,4 @@
-/** New objects, by one mutator: which space each goes to, and its header. All of these are safepoints. */
+/** New objects, by one mutator: which space each goes to, and its header. To allocate is a safepoint. */
 import type { MutatorView } from '../uffd/kernel.ts';
 import { type AllocatorOwner, makeAllocator } from './allocation.ts';
 import { MutatorError } from './errors.ts';
@@ -24,6 +24,8 @@ export interface NewObjects {
   readonly allocObject: (references: number, dataWords: number) => Ref;
   readonly allocNonMoving: (shape: Shape) => Ref;
   readonly allocObjectNonMoving: (references: number, dataWords: number) => Ref;
+  /** Bytes of all objects so far, in all spaces. No safepoint. */
+  readonly bytesAllocated: () => number;
   /** Gives the allocation buffer back. */
   readonly retire: () => void;
 }
@@ -31,7 +33,7 @@ export interface NewObjects {
 export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: AllocatorOwner): NewObjects {
   const { store } = view;
   const { noteNew } = owner;
-  const { allocate, retire } = makeAllocator(view, tables, owner);
+  const { allocate, retire, allocated } = makeAllocator(view, tables, owner);
   const [pinned, large, raw] = tables.fixed.map((space) =>
     makeFixedAllocator(store, tables, space, owner),
   ) as [FixedAllocator, FixedAllocator, FixedAllocator];
@@ -102,6 +104,8 @@ export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: All
     allocObject,
     allocNonMoving: (shape) => allocFixed(requirePinned(), shape, false),
     allocObjectNonMoving: (references, dataWords) => allocObjectFixed(requirePinned(), references, dataWords),
+    bytesAllocated: () =>
+      GRANULE_BYTES * (allocated() + pinned.allocated() + large.allocated() + raw.allocated()),
     retire,
   };
 }

@@ -3,8 +3,9 @@
  * runs was prepared before, and is the same for all (shared-data.ts).
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { emptyRun } from '../describe-run.ts';
 import { InterruptedError } from '../errors.ts';
-import { emptyRun, type Measurement, type Plan } from '../measure.ts';
+import type { Measurement, Plan } from '../measure.ts';
 import { summarize } from '../metrics/summary.ts';
 import { watchHiccups } from './hiccups.ts';
 import { type Reply, type Request, unposted } from './messages.ts';

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { columnsOf, nameOf, referenceOf, runsIn } from '../columns.ts';
-import { formatNumber, phaseRow, type Row, rowsOf } from '../figures.ts';
+import { formatNumber, phaseCpuRow, phaseRow, type Row, rowsOf } from '../figures.ts';
 import { worstUtilization } from '../metrics/worst-utilization.ts';
 import type { Results, Run } from '../results.ts';
 import { headline, lostEvents, ratioTexts } from '../table.ts';
@@ -141,9 +141,12 @@ function phaseTable({ config, runs }: Results): string {
   );
   const rows = [...phases].map((name) => [
     name,
-    ...columns.map((column) => cellOf(phaseRow(name), runsIn(runs, column))),
+    ...columns.map((column) => {
+      const [wall, cpu] = [phaseRow, phaseCpuRow].map((row) => cellOf(row(name), runsIn(runs, column)));
+      return `${wall} <small>(${cpu})</small>`;
+    }),
   ]);
-  return table(['median, ms', ...columns.map((column) => nameOf(column, config))], rows);
+  return table(['median, ms (processor time)', ...columns.map((column) => nameOf(column, config))], rows);
 }
 
 function cellOf({ value, format }: Row, runs: readonly Run[]): string {

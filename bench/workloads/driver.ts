@@ -60,6 +60,8 @@ export interface DriverResult {
   /** Time inside counted operations, safepoints and stalls included. */
   readonly seconds: number;
   readonly checksum: number | string;
+  /** By the counted operations. */
+  readonly allocatedBytes: number;
   /** Number of the newest collection when the rounds began: base + 1 … are those that ran beside operations. */
   readonly base: number;
 }
@@ -92,6 +94,7 @@ function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program
   const { seed, mutators, cycles, operations } = data;
   const state = program.build(m, { data: data.program, seed, mutators, index: m.index });
   const base = meet(m, data);
+  const before = m.bytesAllocated();
   let ms = 0;
   for (let round = 1; round <= cycles; round++) {
     idleUntilFinished(m, state, program, base + round - 1);
@@ -101,8 +104,9 @@ function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program
     ms += performance.now() - began;
   }
   idleUntilFinished(m, state, program, base + cycles);
+  const allocatedBytes = m.bytesAllocated() - before;
   const checksum = program.checksum(m, state);
-  return { operations: cycles * operations, seconds: ms / 1000, checksum, base };
+  return { operations: cycles * operations, seconds: ms / 1000, checksum, allocatedBytes, base };
 }
 
 function operateRound<Data, State>(

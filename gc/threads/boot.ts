@@ -6,9 +6,10 @@ import { type Kernel, type KernelLinear, MachineGoneError, type OpenHandle } fro
 import { loadAcquire, type SharedWords } from '../../uffd/sync.ts';
 import { attachUserfaultfd, type Userfaultfd } from '../../uffd/userfaultfd.ts';
 import { openCompiled } from '../compiled.ts';
+import { openCpuClock } from '../cpu-clock.ts';
 import { CYCLE, noteAttached, openCycle } from '../cycle.ts';
 import { watchEngine } from '../engine.ts';
-import { type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
+import { EVENT, type EventRing, type EventWriter, openWriter, type ROLE } from '../events.ts';
 import { assertingFill } from '../invariants/page.ts';
 import { type Maker, makeMaker } from '../maker.ts';
 import { loadMode, modeNamed } from '../modes/index.ts';
@@ -67,19 +68,27 @@ export interface Attached {
   readonly tables: HeapTables;
   readonly cycle: SharedWords;
   readonly events: EventWriter;
-  /** Tells of V8's own collections in this thread: to be waited for before it ends. */
-  readonly tellEngine: () => Promise<void>;
+  /** Processor time of this thread so far, in µs. */
+  readonly cpuUs: () => number;
+  /** Tells what is known of the whole thread, V8's own collections in it and its processor time: to be waited for before it ends. */
+  readonly tellWhole: () => Promise<void>;
 }
 
 async function attachThread({ heap, ring, cpu }: ThreadLinks): Promise<Attached> {
   if (cpu !== null) (await import('../../uffd/linux/scheduling.ts')).pinThread(cpu);
   const attachKernel = await loadAttach(heap.kernel);
   const events = openWriter(ring);
+  const cpuUs = await openCpuClock(heap.kernel.minorfault);
+  const tellEngine = watchEngine(events);
   return {
     kernel: attachKernel(heap.kernel),
     tables: openTables(heap.metadata, heap.geometry),
     cycle: openCycle(heap.cycle),
-    ...{ events, tellEngine: watchEngine(events) },
+    ...{ events, cpuUs },
+    async tellWhole() {
+      await tellEngine();
+      events.emit(EVENT.cpu, cpuUs(), 0);
+    },
   };
 }
 

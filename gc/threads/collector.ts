@@ -22,7 +22,7 @@ import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
 const { heap } = links;
-const { kernel, tables, cycle, maker, tellEngine } = await attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker, cpuUs, tellWhole } = await attachMaker(links, ROLE.collector);
 const collector: Collector = {
   maker,
   tables,
@@ -39,6 +39,7 @@ const collector: Collector = {
     maker,
     patientUserfaultfd(attachUserfaultfd(kernel, heap.uffd), maker.patience),
   ),
+  cpuUs,
   sampleMemory,
 };
 
@@ -84,6 +85,6 @@ const isOver = untilGone(kernel, () => {
   kernel.dispose();
 });
 if (isOver) {
-  await tellEngine();
+  await tellWhole();
   parentPort?.postMessage({ kind: 'ended' });
 }

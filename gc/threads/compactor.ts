@@ -10,7 +10,7 @@ import { makeTracer } from '../trace.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, tables, cycle, maker, tellEngine } = await attachMaker(links, ROLE.collector);
+const { kernel, tables, cycle, maker, tellWhole } = await attachMaker(links, ROLE.collector);
 const pool = openMarkPool(links.heap.markPool);
 const tracer = makeTracer(tables, pool, false, maker.compiled);
 
@@ -35,6 +35,6 @@ const isOver = untilGone(kernel, () => {
   kernel.dispose();
 });
 if (isOver) {
-  await tellEngine();
+  await tellWhole();
   parentPort?.postMessage({ kind: 'ended' });
 }

@@ -5,7 +5,7 @@ import { serveFaults } from '../fault-service.ts';
 import { attachMaker, type ThreadLinks, untilGone } from './boot.ts';
 
 const links = workerData as ThreadLinks;
-const { kernel, uffd, maker, tellEngine } = await attachMaker(links, ROLE.fault);
+const { kernel, uffd, maker, tellWhole } = await attachMaker(links, ROLE.fault);
 
 const isOver = untilGone(kernel, () => {
   parentPort?.postMessage({ kind: 'ready' });
@@ -19,6 +19,6 @@ const isOver = untilGone(kernel, () => {
   kernel.dispose();
 });
 if (isOver) {
-  await tellEngine();
+  await tellWhole();
   parentPort?.postMessage({ kind: 'ended' });
 }

@@ -18,7 +18,7 @@ export interface MutatorLinks extends ThreadLinks {
 
 const links = workerData as MutatorLinks;
 const { heap, index } = links;
-const { kernel, tables, cycle, events, tellEngine, view } = await attaching(links, (attached) => {
+const { kernel, tables, cycle, events, tellWhole, view } = await attaching(links, (attached) => {
   return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, allBytes(heap.ranges)) };
 });
 const definition = await loadDefinition(links.module);
@@ -41,7 +41,7 @@ const hasRun = untilGone(kernel, () => {
   detach();
 });
 if (hasRun) {
-  await tellEngine();
+  await tellWhole();
   untilGone(kernel, () => {
     postResult(result);
     kernel.dispose();

@@ -55,6 +55,7 @@ export interface Libc {
   readonly mincore: (address: number, length: number, into: Uint8Array) => number;
   readonly gettid: () => number;
   readonly getrusage: (who: number, into: Uint8Array) => number;
+  readonly clockGettime: (clock: number, into: Uint8Array) => number;
   readonly setAffinity: (mask: Uint8Array) => number;
   readonly getAffinity: (mask: Uint8Array) => number;
   /** Of a thread, 0 being the caller. */
@@ -156,6 +157,7 @@ function declare(koffi: Koffi): Libc {
     mincore: call('mincore', ['int64', 'size_t', 'void *']),
     gettid: call('gettid', []),
     getrusage: call('getrusage', ['int', 'void *']),
+    clockGettime: call('clock_gettime', ['int', 'void *']),
     setAffinity: (mask) => setAffinity(0, mask.length, mask),
     getAffinity: (mask) => getAffinity(0, mask.length, mask),
     getScheduler: call('sched_getscheduler', ['int']),

@@ -42,7 +42,7 @@ function standIn(behaviour: (mode: string) => Behaviour = () => ({})): OpenHeap 
       failure: new Promise<never>(() => {}),
       ...{ loops: 'js', givenUp: [] },
       lostEvents: () => 0,
-      ...{ recordings: () => [], engineCollections: () => [] },
+      ...{ recordings: () => [], engineCollections: () => [], cpuMs: () => null },
       memory: () => ({ bytes: 10, peakBytes: 20 }),
       spawn: () => ({ index: index++, done }),
       close: async () => {

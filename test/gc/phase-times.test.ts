@@ -49,6 +49,16 @@ it('an end that was lost does not shift the phases after it', () => {
   expect(phasesOf([...COMPACTION, ...rest])).toEqual({ compact: 7, release: 13, verify: 7 });
 });
 
+it('of the processor, as the thread tells it; null where it cannot', () => {
+  const told = (us: readonly number[]) =>
+    [begin(10, 'compact'), begin(12, 'release'), end(15, 'release'), end(30, 'compact')].map((event, i) => ({
+      ...event,
+      b: us[i] as number,
+    }));
+  expect(recordOf(told([500, 700, 1200, 9200])).phasesCpuMs).toEqual({ compact: 8.2, release: 0.5 });
+  expect(recordOf(told([500, -1, 1200, 9200])).phasesCpuMs).toBeNull();
+});
+
 function pause(name: (typeof PAUSES)[number], times: readonly [number, number, number]): readonly Event[] {
   const kinds = [EVENT.stopRequested, EVENT.stopped, EVENT.resumed];
   return kinds.map((kind, i) => event(times[i] as number, kind, PAUSES.indexOf(name)));

@@ -58,6 +58,7 @@ it('after any sequence of allocations and stops', () => {
         }
         objects++;
         bytes += m.bytesOf(object);
+        expect(m.bytesAllocated()).toBe(bytes - 8); // of the one that was there before
       }
       detach();
       const survey = verifyHeap(view, tables, 'at the end');

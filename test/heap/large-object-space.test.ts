@@ -138,7 +138,9 @@ it('any objects, any of them dropped: none overlap, live ones keep their words, 
           collect(live.keys());
         } else if ((tables.control[CONTROL.largeUsed] as number) < 20 * 512) {
           const { references, words } = one;
+          const before = mutator.bytesAllocated();
           const object = alloc(references < 1000 ? 0 : references, words);
+          expect(mutator.bytesAllocated() - before).toBe(mutator.bytesOf(object));
           const end = object + mutator.bytesOf(object) / 8;
           for (const [other, { end: otherEnd }] of live)
             expect(end <= other || object >= otherEnd).toBe(true);

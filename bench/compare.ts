@@ -2,13 +2,14 @@
 import { formatBytes } from '../heap/errors.ts';
 import type { ApartSurroundings } from './apart/apart.ts';
 import { columnsOf, nameOf } from './columns.ts';
+import { NO_CONTROL, planWithout, whyUseless } from './control.ts';
 import { CheckError } from './errors.ts';
 import type { Measurement, Plan } from './measure.ts';
 import { seededRandom, shuffled } from './metrics/random.ts';
 import { medianOf } from './metrics/summary.ts';
 import type { Config } from './options.ts';
 import type { Progress } from './progress.ts';
-import type { Run } from './results.ts';
+import type { Control, Run } from './results.ts';
 import type { TracedRun } from './trace/chrome.ts';
 
 /** What the mutators of every run execute: prepared once, the same for all modes. */
@@ -30,6 +31,8 @@ export interface CompareSurroundings {
   readonly onRun?: (run: Run) => void;
   /** Whether the events of the first invocation are kept. */
   readonly record?: boolean;
+  /** Whether each invocation ends with a run without any collection. */
+  readonly control?: boolean;
 }
 
 /** All runs in the order they were made, and why there are no more, or what about them does not hold. */
@@ -38,6 +41,8 @@ export interface Comparison {
   readonly failure: Error | null;
   /** Those whose events were kept. */
   readonly traced: readonly TracedRun[];
+  /** Runs without a collection; null if none were asked for. */
+  readonly control: Control | null;
 }
 
 /** Runs every mode in every invocation, and stops at the first run that fails. */
@@ -48,6 +53,7 @@ export async function compareModes(
 ): Promise<Comparison> {
   const runs: Run[] = [];
   const traced: TracedRun[] = [];
+  let control: Control | null = surroundings.control ? NO_CONTROL : null;
   const began = performance.now();
   const plans = plansOf(config, program, surroundings.record ?? false);
   for (const [i, plan] of plans.entries()) {
@@ -57,9 +63,11 @@ export async function compareModes(
     surroundings.onRun?.(run);
     const name = `${nameOf(plan, config)}, invocation ${plan.invocation} (${run.kernel})`;
     if (plan.record) traced.push({ name, openedMs: openedMs - began, threads: recordings });
-    if (failure) return { runs, failure, traced };
+    if (failure) return { runs, failure, traced, control };
+    const isLast = plans[i + 1]?.invocation !== plan.invocation;
+    if (isLast && control !== null) control = await withOneMore(control, plan, run, surroundings);
   }
-  return { runs, failure: disagreement(runs), traced };
+  return { runs, failure: disagreement([...runs, ...(control?.runs ?? [])]), traced, control };
 }
 
 /** Invocation by invocation, the modes of each, on pages of each size, in an order that the seed decides. */
@@ -71,6 +79,23 @@ export function plansOf(config: Config, program: Program, record = false): reado
       record: record && invocation === 1,
     })),
   );
+}
+
+/** With the invocation's run without a collection, unless there cannot be one. `run` is one with collections. */
+async function withOneMore(
+  control: Control,
+  plan: Plan,
+  run: Run,
+  surroundings: CompareSurroundings,
+): Promise<Control> {
+  if (control.why !== null) return control;
+  const without = planWithout(plan, run);
+  if (typeof without === 'string') return { ...control, why: without };
+  const heapBytes = without.config.heap;
+  const measurement = await measureShown(without, 'without a collection', surroundings);
+  const why = whyUseless(measurement);
+  if (why !== null) return { ...control, heapBytes, why };
+  return { ...control, heapBytes, runs: [...control.runs, { ...measurement.run, mode: 'none' }] };
 }
 
 async function measureShown(

@@ -15,7 +15,8 @@ interface WorkerResult {
   readonly seconds: number;
   readonly checksum: number | string;
   readonly base: number;
-  /** Of the operations alone, in bytes; a workload need not say. */
+  /** In bytes, before the operations and by them; a workload need not say. */
+  readonly builtBytes?: number;
   readonly allocatedBytes?: number;
 }
 
@@ -85,11 +86,12 @@ export function resultOf(outcome: MutatorOutcome): WorkerResult {
 
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
-  const { operations, seconds, checksum, allocatedBytes } = resultOf(outcome);
+  const { operations, seconds, checksum, builtBytes, allocatedBytes } = resultOf(outcome);
   const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
   const [stalls, waits] = [measured(outcome.stalls), measured(outcome.waits)];
   return {
     ...{ operations, seconds, checksum },
+    ...(builtBytes === undefined ? {} : { builtBytes }),
     ...(allocatedBytes === undefined ? {} : { allocatedBytes }),
     stoppedMs: stoppedMs([...stalls, ...waits, ...measured(outcome.outOfRoom)]),
     stallsUs: summarize(stalls.map(microsOf)),

@@ -21,7 +21,7 @@ export interface CallSurroundings {
 }
 
 /** What was measured, and how it ended. */
-export interface MeasuredCall extends Omit<Comparison, 'runs'> {
+export interface MeasuredCall extends Omit<Comparison, 'runs' | 'control'> {
   readonly results: Results;
 }
 
@@ -38,7 +38,7 @@ export async function measureCall(call: Call, surroundings: CallSurroundings): P
   const record = call.trace !== null || call.report !== null;
   const comparison = await compareModes(call.config, program, {
     measure: measureApart,
-    record,
+    ...{ record, control: call.control },
     ...surroundings,
   });
   const { failure, traced } = comparison;
@@ -57,14 +57,14 @@ export function findWorkload(name: string): Workload {
 }
 
 function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {
-  const { heap: heapBytes, mutators, live, seed, cycles } = config;
-  return workload.prepare({ heapBytes, mutators, live, seed, cycles, settings });
+  const { heap: heapBytes, mutators, live, seed, cycles, collect = 'rounds' } = config;
+  return workload.prepare({ heapBytes, mutators, live, seed, cycles, collect, settings });
 }
 
 function resultsOf(
   config: Config,
   prepared: PreparedWorkload,
-  { runs, failure }: Comparison,
+  { runs, control, failure }: Comparison,
   host: Results['host'],
 ): Results {
   const resolved: ResultsConfig = {
@@ -78,6 +78,7 @@ function resultsOf(
     config: resolved,
     runs,
     summary: summaryOf(config, runs.filter(isComplete)),
+    ...(control === null ? {} : { control }),
     ...(failure ? { failure: failure.message } : {}),
   };
 }

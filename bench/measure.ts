@@ -84,7 +84,8 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
 async function endOf(heap: Heap, plan: Plan, signal: AbortSignal): Promise<Ending> {
   const mutators = await unlessInterrupted(signal, Promise.race([runMutators(heap, plan), heap.failure]));
   const base = Math.max(...mutators.map((mutator) => resultOf(mutator).base));
-  const recorded = cyclesRecorded(heap, base, plan.config.cycles);
+  const wanted = plan.config.collect === 'room' ? 0 : plan.config.cycles;
+  const recorded = cyclesRecorded(heap, base, wanted);
   await unlessInterrupted(signal, Promise.race([recorded, heap.failure]));
   return { mutators, base, failure: null };
 }

@@ -37,6 +37,8 @@ export interface RawOptions extends RawProfile {
   readonly page?: string;
   readonly pin?: string;
   readonly v8Threads?: string;
+  readonly collect?: string;
+  readonly control?: boolean;
   readonly loops?: string;
   readonly order?: string;
   readonly densePrefix?: string;
@@ -73,9 +75,17 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--mutators <n>', 'mutator threads (default: 1)'],
   ['--gc-threads <n>', 'collector threads (default: 1)'],
   ['--fault-threads <n>', 'threads that serve userfaults (default: 1)'],
-  ['--cycles <n>', 'collections to measure in each invocation (default: 5)'],
+  ['--cycles <n>', 'rounds of operations, and collections to measure, in each invocation (default: 5)'],
   ['--invocations <n>', 'runs of each mode, each in a process of its own (default: 3 to compare, 1 to run)'],
   ['--batch <n>', 'pages of 4KiB published at once; 0 publishes on demand only (default: 64)'],
+  [
+    '--collect <when>',
+    'rounds: a collection in each round of operations; room: for want of room alone (default: rounds)',
+  ],
+  [
+    '--control',
+    'in each invocation run the same without any collection, too, in a heap that is large enough (default: with --report)',
+  ],
   [
     '--utilization <fraction>',
     'collect when live objects are this part of what is in use (default: when room gets scarce)',

@@ -55,6 +55,8 @@ export interface Call {
   readonly force: boolean;
   /** The file of the timeline, or null. */
   readonly trace: string | null;
+  /** Whether there is a run without any collection in each invocation, to compare with. */
+  readonly control: boolean;
   readonly quiet: boolean;
   /** What to tell of choices made for the caller. */
   readonly notes: readonly string[];
@@ -88,6 +90,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     ...triggerOptions(raw, heap),
     page: pages[0] as number,
     pages,
+    collect: oneOf('--collect', raw.collect ?? 'rounds', ['rounds', 'room'] as const),
     order: oneOf('--order', raw.order ?? 'down', ['down', 'up'] as const),
     densePrefix: densePrefix(raw.densePrefix ?? String(DENSITY)),
     loops: oneOf('--loops', raw.loops ?? 'auto', ['auto', 'js'] as const),
@@ -104,6 +107,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     report: fileNamed('--report', raw.report),
     force: raw.force ?? false,
     trace: fileNamed('--trace', raw.trace),
+    control: raw.control ?? raw.report !== undefined,
     quiet: raw.quiet ?? false,
     notes: [
       ...((raw.kernel ?? 'auto') === 'auto' ? [`kernel: ${kernel}, since ${why}`] : []),

@@ -95,7 +95,8 @@ export const MutatorSchema = record({
   operations: Count,
   seconds: Type.Number({ minimum: 0 }),
   checksum: Type.Union([Type.Number(), Type.String()]),
-  /** What the operations allocated: objects with their headers. */
+  /** What was allocated before the operations, and by them: objects with their headers. */
+  builtBytes: Type.Optional(Count),
   allocatedBytes: Type.Optional(Count),
   /** Of all collections measured: asleep in a fault, stopped at a safepoint, or out of room. */
   stoppedMs: Type.Optional(Milliseconds),
@@ -201,6 +202,8 @@ export const ConfigSchema = record({
   invocations: Type.Integer({ minimum: 1 }),
   batch: Count,
   order: Type.Union([Type.Literal('down'), Type.Literal('up')]),
+  /** When collections begin: one to each round of operations, or for want of room alone. */
+  collect: Type.Optional(Type.Union([Type.Literal('rounds'), Type.Literal('room')])),
   /** How dense pages at the bottom must be in order not to be moved; null: all are moved. */
   densePrefix: Type.Union([Type.Null(), Type.Number()]),
   /** What decides when collections begin by themselves: null, or sizes in bytes and a period in ms. */
@@ -235,6 +238,15 @@ export const RatioSchema = record({
   high95: Type.Union([Type.Number(), Type.Null()]),
 });
 
+/** The same work without any collection, in a heap that is large enough: what the collections cost the mutators. */
+export const ControlSchema = record({
+  heapBytes: Count,
+  /** Of one invocation each; their mode is `none`. */
+  runs: Type.Array(RunSchema),
+  /** Why there are no more of them, or none; null if there are as many as were asked for. */
+  why: Type.Union([Type.String(), Type.Null()]),
+});
+
 /** Of which sweep the results are a cell (bench/sweep). */
 export const CellSchema = record({
   /** The sweep's name, and how many cells it has. */
@@ -260,6 +272,7 @@ export const ResultsSchema = record({
     pageOverPage: Type.Record(Type.String(), Type.Record(Type.String(), RatioSchema)),
   }),
   cell: Type.Optional(CellSchema),
+  control: Type.Optional(ControlSchema),
   /** What ended the runs early or did not hold, as its message; absent if all is well. */
   failure: Type.Optional(Type.String()),
 });
@@ -281,4 +294,5 @@ export type Run = Fixed<Static<typeof RunSchema>>;
 export type Host = Fixed<Static<typeof HostSchema>>;
 export type ResultsConfig = Fixed<Static<typeof ConfigSchema>>;
 export type Ratio = Fixed<Static<typeof RatioSchema>>;
+export type Control = Fixed<Static<typeof ControlSchema>>;
 export type Results = Fixed<Static<typeof ResultsSchema>>;

@@ -8,6 +8,8 @@ import { PAGE_BYTES } from '../uffd/kernel.ts';
 import { type Column, columnsOf, nameOf, referenceOf, runsIn } from './columns.ts';
 import { formatNumber, type Row, rowsOf } from './figures.ts';
 import { isDifference } from './metrics/bootstrap.ts';
+import { operationsPerSecond } from './metrics/copy-over-continue.ts';
+import { medianOf } from './metrics/summary.ts';
 import { NO_BOX } from './no-box.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
 
@@ -24,6 +26,7 @@ export function renderResults(results: Results, colour: boolean): string {
     ...headline(config, runs).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
     renderTable(config, runs, paint),
+    ...renderControl(results),
     ...lostEvents(runs),
     ...renderRatios(`COPY over CONTINUE${onPages(config)}`, summary.copyOverContinue),
     ...config.modes.flatMap((mode) =>
@@ -33,6 +36,28 @@ export function renderResults(results: Results, colour: boolean): string {
       ),
     ),
   ].join('\n');
+}
+
+/** What mutators do without any collection, and how much of that with them; nothing unless there was a run to compare with. */
+export function renderControl({ control, config, runs }: Results): string[] {
+  if (control === undefined) return [];
+  const rateOf = (of: readonly Run[]) =>
+    medianOf(of.map(operationsPerSecond).filter((rate) => rate !== null));
+  const without = rateOf(control.runs);
+  const why =
+    control.why === null
+      ? []
+      : [`No ${without === null ? '' : 'further '}run without a collection: ${control.why}`];
+  if (without === null) return ['', ...why];
+  const parts = columnsOf(config).map((column) => {
+    const rate = rateOf(runsIn(runs, column));
+    return `${nameOf(column, config)} ${rate === null ? '–' : formatNumber(rate / without)}`;
+  });
+  return [
+    '',
+    `Without a collection (heap ${formatBytes(control.heapBytes)}): ${formatNumber(without)} operations/s; of that, ${parts.join(', ')}`,
+    ...why,
+  ];
 }
 
 /** Said wherever it happened: figures from events that are gone cannot be right. */

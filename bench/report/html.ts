@@ -7,7 +7,7 @@ import { columnsOf, nameOf, referenceOf, runsIn } from '../columns.ts';
 import { formatNumber, phaseCpuRow, phaseRow, type Row, rowsOf } from '../figures.ts';
 import { worstUtilization } from '../metrics/worst-utilization.ts';
 import type { Results, Run } from '../results.ts';
-import { headline, lostEvents, ratioTexts } from '../table.ts';
+import { headline, lostEvents, ratioTexts, renderControl } from '../table.ts';
 
 /** By this a report of ours is known, however old it is. */
 export const GENERATOR = '<meta name="generator" content="minorfault';
@@ -65,6 +65,10 @@ ${figure('memory', 'Memory behind the heap where it was looked at: at its highes
 ${figure('page-maps', 'The last collection of the first invocation, from the flip on: every page from the heap’s bottom down, what it was at each moment, and who published it. What is made and not published is mapped at the end, with no call of its own; with the world stopped it is in its place. The line is the moment shown below.')}
 <h2>All figures</h2>
 ${figuresTable(complete)}
+${renderControl(complete)
+  .filter((line) => line !== '')
+  .map((line) => `<p>${asHtml(line)}</p>`)
+  .join('\n')}
 <h2>How it was run</h2>
 <h3>Options</h3>
 ${definitions(config)}

@@ -18,6 +18,8 @@
  *   more of them be done than were asked for; the number of operations stays what it is;
  * - what the operations compute follows from workload, parameters, seed, mutator and their number. Idle work may
  *   follow the timing, so it must leave the graph and the operations' random numbers alone.
+ *
+ * Where collections are to begin for want of room alone (`--collect room`), there are no requests and no idling: only rounds.
  */
 import { defineMutator, type Mutator, type MutatorDefinition } from '../../heap/mutator.ts';
 import { fetchAdd, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../../uffd/sync.ts';
@@ -51,6 +53,8 @@ export interface DriverData<Data> {
   readonly mutators: number;
   readonly cycles: number;
   readonly operations: number;
+  /** Whether a collection is asked for in each round. */
+  readonly asks: boolean;
   readonly meeting: SharedWords;
 }
 
@@ -60,11 +64,15 @@ export interface DriverResult {
   /** Time inside counted operations, safepoints and stalls included. */
   readonly seconds: number;
   readonly checksum: number | string;
-  /** By the counted operations. */
+  /** Before these, and by them. */
+  readonly builtBytes: number;
   readonly allocatedBytes: number;
   /** Number of the newest collection when the rounds began: base + 1 … are those that ran beside operations. */
   readonly base: number;
 }
+
+/** Idle work before the first round: else runs that have no time to idle later would run colder code. */
+const WARM_UP = 2000;
 
 // Words of a meeting: how many mutators have ever arrived, how many meetings are over, the base of the newest.
 const ARRIVED = 0;
@@ -80,7 +88,14 @@ export function driverData<Data>(
 ): DriverData<Data> {
   const { seed, mutators, cycles } = request;
   const meeting = new Int32Array(new SharedArrayBuffer(4 * MEETING_WORDS));
-  return { program, seed, mutators, cycles, operations, meeting };
+  return { program, seed, mutators, cycles, operations, asks: request.collect !== 'room', meeting };
+}
+
+/** The same run without asking for collections; null if a workload has no such data. */
+export function withoutAsking(data: unknown): unknown {
+  return typeof data === 'object' && data !== null && 'meeting' in data && 'asks' in data
+    ? { ...data, asks: false }
+    : null;
 }
 
 /** The mutator that runs a program: a workload module's default export. */
@@ -91,22 +106,25 @@ export function workloadMutator<Data, State>(
 }
 
 function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program<Data, State>): DriverResult {
-  const { seed, mutators, cycles, operations } = data;
+  const { seed, mutators, cycles, operations, asks } = data;
   const state = program.build(m, { data: data.program, seed, mutators, index: m.index });
+  for (let i = 0; i < WARM_UP; i++) idleOnce(m, state, program);
   const base = meet(m, data);
-  const before = m.bytesAllocated();
+  const builtBytes = m.bytesAllocated();
   let ms = 0;
   for (let round = 1; round <= cycles; round++) {
-    idleUntilFinished(m, state, program, base + round - 1);
-    m.requestCollection(base + round);
+    if (asks) {
+      idleUntilFinished(m, state, program, base + round - 1);
+      m.requestCollection(base + round);
+    }
     const began = performance.now();
     operateRound(m, state, program, { first: (round - 1) * operations, count: operations });
     ms += performance.now() - began;
   }
-  idleUntilFinished(m, state, program, base + cycles);
-  const allocatedBytes = m.bytesAllocated() - before;
+  if (asks) idleUntilFinished(m, state, program, base + cycles);
+  const allocatedBytes = m.bytesAllocated() - builtBytes;
   const checksum = program.checksum(m, state);
-  return { operations: cycles * operations, seconds: ms / 1000, checksum, allocatedBytes, base };
+  return { operations: cycles * operations, seconds: ms / 1000, checksum, builtBytes, allocatedBytes, base };
 }
 
 function operateRound<Data, State>(
@@ -128,10 +146,12 @@ function idleUntilFinished<Data, State>(
   number: number,
 ): void {
   if (!idle) m.waitForCollection(number);
-  while (idle && m.collectionsFinished() < number) {
-    idle(m, state);
-    m.safepoint();
-  }
+  while (idle && m.collectionsFinished() < number) idleOnce(m, state, { idle });
+}
+
+function idleOnce<Data, State>(m: Mutator, state: State, { idle }: Pick<Program<Data, State>, 'idle'>): void {
+  idle?.(m, state);
+  m.safepoint();
 }
 
 /**

@@ -86,7 +86,9 @@ const { CostsSchema } = await import('./dist/bench/costs/schema.js');
 const { DoctorReportSchema } = await import('./dist/bench/doctor/report.js');
 const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
 const { SweepSchema } = await import('./dist/bench/sweep/schema.js');
+const { MinHeapSchema } = await import('./dist/bench/minheap/schema.js');
 const SCHEMAS = {
+  minheap: MinHeapSchema,
   results: ResultsSchema,
   sweep: SweepSchema,
   costs: CostsSchema,

@@ -19,6 +19,12 @@ const commands: Commands = {
     return (await import('./commands.ts')).measureCommand(call);
   },
   report: async (file, options) => (await import('./report/command.ts')).reportCommand(file, options),
+  minHeap: async (workload, options) => {
+    for (const name of modesNamed(options)) await loadMode(name);
+    const call = resolveOptions('compare', workload, options);
+    if (call.json !== null) checkWritable('--json', call.json);
+    return (await import('./minheap/command.ts')).minHeapCommand(call);
+  },
   sweep: async (file, options) => {
     const { printSweepSchema, sweepCommand } = await import('./sweep/command.ts');
     if (options.schema) return printSweepSchema();

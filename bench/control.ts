@@ -6,6 +6,7 @@
 import { freemem } from 'node:os';
 import { formatBytes } from '../heap/errors.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
+import { inHeap } from './in-heap.ts';
 import type { Measurement, Plan } from './measure.ts';
 import type { Control, Run } from './results.ts';
 import { withoutAsking } from './workloads/driver.ts';
@@ -33,25 +34,14 @@ export function planWithout(plan: Plan, { mutators }: Run): Plan | string {
   const needed = told.reduce((sum, bytes) => sum + bytes * SPARE + SPARE_EACH, 0) / USABLE;
   const most = Math.min(MOST_BYTES, MOST_OF_FREE * freemem());
   // All spaces grow alike: what goes into which of them is not known.
-  const growth = Math.max(1, needed / config.heap);
-  const larger = (bytes: number) => Math.ceil((bytes * growth) / PAGE_BYTES) * PAGE_BYTES;
-  const heap = larger(config.heap);
+  const larger = inHeap({ config, program: plan }, Math.max(config.heap, needed));
+  const { heap } = larger.config;
   if (heap > most)
     return `it would take a heap of ${formatBytes(heap)}, and ${formatBytes(Math.floor(most / PAGE_BYTES) * PAGE_BYTES)} are to be had`;
   return {
-    ...plan,
+    ...{ ...plan, ...larger.program },
     ...{ data, mode: 'stw', page: PAGE_BYTES, record: false },
-    nonMovingBytes: larger(plan.nonMovingBytes),
-    largeBytes: larger(plan.largeBytes),
-    config: {
-      ...config,
-      heap,
-      collect: 'room',
-      utilization: null,
-      period: null,
-      maxFree: heap,
-      verify: false,
-    },
+    config: { ...larger.config, collect: 'room', utilization: null, period: null, verify: false },
   };
 }
 

@@ -1,11 +1,13 @@
 /** Measures what a resolved call asks for: prepares the workload, runs the modes, and puts the results together. */
+import { formatBytes } from '../heap/errors.ts';
 import { measureApart } from './apart/apart.ts';
-import { type Comparison, compareModes } from './compare.ts';
+import { type Comparison, compareModes, type Program } from './compare.ts';
 import { UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
+import { inHeap } from './in-heap.ts';
 import { unlessInterrupted } from './interrupt.ts';
 import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts';
-import type { Call, Config } from './options.ts';
+import { type Call, type Config, MAX_HEAP_BYTES } from './options.ts';
 import { requireMoving } from './page-sizes.ts';
 import type { Progress } from './progress.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
@@ -25,24 +27,66 @@ export interface MeasuredCall extends Omit<Comparison, 'runs' | 'control'> {
   readonly results: Results;
 }
 
+/** A call whose workload has been prepared. */
+export interface PreparedCall {
+  readonly config: Config;
+  readonly prepared: PreparedWorkload;
+  readonly program: Program;
+}
+
 /** @throws UsageError, InterruptedError */
-export async function measureCall(call: Call, surroundings: CallSurroundings): Promise<MeasuredCall> {
-  const { signal, progress } = surroundings;
-  const host = describeHost();
+export async function prepareCall(call: Call, { signal, progress }: CallSurroundings): Promise<PreparedCall> {
   const workload = findWorkload(call.config.workload);
   progress.watch(() => `preparing ${workload.name}`);
   const prepared = await unlessInterrupted(signal, prepare(workload, call));
   const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
   requireMoving(call.config.pages, nonMovingBytes + largeBytes);
   const program = { module: workload.module, data, nonMovingBytes, largeBytes };
-  const record = call.trace !== null || call.report !== null;
-  const comparison = await compareModes(call.config, program, {
+  return { config: call.config, prepared, program };
+}
+
+/** @throws UsageError, InterruptedError */
+export async function measureCall(call: Call, surroundings: CallSurroundings): Promise<MeasuredCall> {
+  const host = describeHost();
+  const ready = await prepareCall(call, surroundings);
+  const { config, program } = await inAskedHeap(call, ready, surroundings);
+  const comparison = await compareModes(config, program, {
     measure: measureApart,
-    ...{ record, control: call.control },
+    record: call.trace !== null || call.report !== null,
+    control: call.control,
     ...surroundings,
   });
   const { failure, traced } = comparison;
-  return { results: resultsOf(call.config, prepared, comparison, host), failure, traced };
+  return { results: resultsOf(config, ready.prepared, comparison, host), failure, traced };
+}
+
+/** The work in the heap that a heap factor asks for, if one does. */
+async function inAskedHeap(
+  { config: { heapFactor }, minHeap }: Call,
+  ready: PreparedCall,
+  surroundings: CallSurroundings,
+): Promise<Pick<PreparedCall, 'config' | 'program'>> {
+  if (heapFactor === undefined) return ready;
+  const minHeaps =
+    minHeap === null
+      ? await smallestHeaps(ready, surroundings)
+      : Object.fromEntries(ready.config.modes.map((mode) => [mode, minHeap]));
+  // All modes in the same heap, which each of them fits into.
+  const sized = inHeap(ready, heapFactor * Math.max(...Object.values(minHeaps)));
+  if (sized.config.heap > MAX_HEAP_BYTES)
+    throw new UsageError(
+      `--heap-factor ${heapFactor}: a heap of ${formatBytes(sized.config.heap)} is more than this Node maps in one view, ${formatBytes(MAX_HEAP_BYTES)}; use a smaller factor`,
+    );
+  return { ...sized, config: { ...sized.config, minHeaps } };
+}
+
+async function smallestHeaps(
+  ready: PreparedCall,
+  surroundings: CallSurroundings,
+): Promise<Readonly<Record<string, number>>> {
+  const { findSmallestHeaps } = await import('./minheap/find.ts');
+  const found = await findSmallestHeaps(ready, surroundings);
+  return Object.fromEntries(found.map(({ mode, bytes }) => [mode, bytes]));
 }
 
 /** @throws UsageError */

@@ -23,6 +23,8 @@ export interface RawOptions extends RawProfile {
   readonly modes?: string;
   readonly fallback?: boolean;
   readonly heap?: string;
+  readonly heapFactor?: string;
+  readonly minHeap?: string;
   readonly live?: string;
   readonly mutators?: string;
   readonly gcThreads?: string;
@@ -71,6 +73,11 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
     'where the kernel lacks what a mode needs, run copy, or stw without userfaultfd; the results say so',
   ],
   ['--heap <size>', 'size of the heap, all its spaces together (default: 64MiB)'],
+  [
+    '--heap-factor <n>',
+    'a heap of so many times the smallest one that the work fits into (minorfault minheap); --heap says what the work is sized for',
+  ],
+  ['--min-heap <size>', 'with --heap-factor, the smallest heap, if it is known (default: it is looked for)'],
   ['--live <fraction>', 'live part of the heap that the workload aims at (default: 0.5)'],
   ['--mutators <n>', 'mutator threads (default: 1)'],
   ['--gc-threads <n>', 'collector threads (default: 1)'],
@@ -130,3 +137,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ],
   ['--quiet', 'no progress on standard error'],
 ];
+
+/** What `minheap` has no use for: it shows no runs, and says itself how often it tries. */
+const NOT_OF_MIN_HEAP = /^--(invocations|heap-factor|min-heap|control|log|report|force|trace) ?/;
+export const MIN_HEAP_OPTIONS = OPTIONS.filter(([flags]) => !NOT_OF_MIN_HEAP.test(flags));

@@ -33,7 +33,8 @@ import { suggestion } from './suggest.ts';
 export type Mode = string;
 const KERNELS = ['sim', 'linux', 'auto'] as const;
 /** A mutator sees the heap through one view, and no view is larger. */
-const MAX_HEAP_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
+export const MAX_HEAP_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
+const MOST_FACTOR = 1000;
 const MAX_SEED = 2 ** 32 - 1;
 
 /** What is measured, as far as options alone decide it. */
@@ -44,6 +45,8 @@ export type Config = Omit<ResultsConfig, 'parameters' | 'liveBytes' | 'modes'> &
 /** A resolved call. */
 export interface Call {
   readonly config: Config;
+  /** What a heap factor is of, in bytes; null: what is found to be. */
+  readonly minHeap: number | null;
   /** Workload parameters, as --set gives them. */
   readonly settings: ReadonlyMap<string, string>;
   /** The file of the results, `-` for standard output, or null. */
@@ -68,10 +71,11 @@ export interface Call {
  */
 export function resolveOptions(command: CommandName, workload: string | undefined, raw: RawOptions): Call {
   const pages = named('--page', () => parsePageSizes(command, raw.page ?? '4KiB'));
-  const heap = heapBytes(raw.heap ?? '64MiB', Math.max(...pages));
+  const heap = heapBytes('--heap', raw.heap ?? '64MiB', Math.max(...pages));
   const asked = resolveModes(command, raw);
   requirePages(asked, pages);
   const { kernel, modes, fellBack, why } = settleFor(raw, { modes: asked, pages, heapBytes: heap });
+  const factor = heapFactor(raw);
   const config: Config = {
     command,
     workload: workload ?? DEFAULT_WORKLOAD,
@@ -80,6 +84,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     modes,
     fellBack,
     heap,
+    ...(factor === null ? {} : { heapFactor: factor, sizedFor: heap }),
     live: fraction('--live', raw.live ?? '0.5'),
     mutators: integer('--mutators', raw.mutators ?? '1', [1, 64]),
     gcThreads: integer('--gc-threads', raw.gcThreads ?? '1', [1, 64]),
@@ -102,6 +107,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
   return {
     config,
     settings: parseSettings(raw.set ?? []),
+    minHeap: raw.minHeap === undefined ? null : heapBytes('--min-heap', raw.minHeap, Math.max(...pages)),
     json: raw.json ?? null,
     log: raw.log === undefined ? null : parseLog(raw.log),
     report: fileNamed('--report', raw.report),
@@ -169,11 +175,21 @@ function fileNamed(option: string, file: string | undefined): string | null {
   return file ?? null;
 }
 
-function heapBytes(text: string, pageBytes: number): number {
-  const bytes = named('--heap', () => parsePages(text, pageBytes));
+/** Null if none is asked for. */
+function heapFactor({ heapFactor: text, minHeap }: RawOptions): number | null {
+  if (text === undefined && minHeap !== undefined)
+    throw new UsageError('--min-heap needs --heap-factor, which is of it');
+  if (text === undefined) return null;
+  const value = decimal(text);
+  if (value >= 1 && value <= MOST_FACTOR) return value;
+  throw new UsageError(`--heap-factor ${text}: must be a number from 1 to ${MOST_FACTOR}, as 1.5`);
+}
+
+function heapBytes(option: string, text: string, pageBytes: number): number {
+  const bytes = named(option, () => parsePages(text, pageBytes));
   if (bytes <= MAX_HEAP_BYTES) return bytes;
   throw new UsageError(
-    `--heap ${text}: Node ${process.version} maps at most ${formatBytes(MAX_HEAP_BYTES)} in one view; use a smaller heap`,
+    `${option} ${text}: Node ${process.version} maps at most ${formatBytes(MAX_HEAP_BYTES)} in one view; use a smaller heap`,
   );
 }
 

@@ -5,7 +5,14 @@ import { UsageError } from './errors.ts';
 import { FUZZ_OPTIONS, type RawFuzzOptions } from './fuzz/options.ts';
 import { packageVersion } from './host.ts';
 import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
-import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './option-table.ts';
+import {
+  type CommandName,
+  DEFAULT_WORKLOAD,
+  MIN_HEAP_OPTIONS,
+  OPTIONS,
+  type RawOptions,
+  VERIFY_HEAP,
+} from './option-table.ts';
 import type { RawReportOptions } from './report/command.ts';
 import { type RawSweepOptions, SWEEP_OPTIONS } from './sweep/options.ts';
 
@@ -13,6 +20,7 @@ import { type RawSweepOptions, SWEEP_OPTIONS } from './sweep/options.ts';
 export interface Commands {
   measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
   report(file: string, options: RawReportOptions): Promise<number>;
+  minHeap(workload: string | undefined, options: RawOptions): Promise<number>;
   sweep(file: string | undefined, options: RawSweepOptions): Promise<number>;
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
@@ -100,6 +108,15 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .version(packageVersion(), '--version', 'show the version')
     .action(async (options: RawFuzzOptions) => exit(await commands.fuzz(options)));
   for (const [flags, help] of FUZZ_OPTIONS) addOption(fuzz, flags, help);
+  const minHeap = program
+    .command('minheap')
+    .description('the smallest heap of each mode that a workload, sized for --heap, fits into')
+    .argument('[workload]', `which workload, see minorfault workloads (default: ${DEFAULT_WORKLOAD})`)
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (workload: string | undefined, options: RawOptions) =>
+      exit(await commands.minHeap(workload, options)),
+    );
+  for (const [flags, help] of MIN_HEAP_OPTIONS) addOption(minHeap, flags, help);
   const sweep = program
     .command('sweep')
     .description('a comparison for each cell of a matrix of options; what has been measured is not again')

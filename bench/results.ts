@@ -192,6 +192,10 @@ export const ConfigSchema = record({
   /** Modes that were asked for and that the kernel cannot run: which one of `modes` runs in the place of each. */
   fellBack: Type.Array(record({ from: Type.String(), to: Type.String(), why: Type.String() })),
   heap: Type.Integer({ minimum: 1 }),
+  /** With a heap factor: that, the heap that the work was sized for, and the smallest one, of each mode or as it was given. */
+  heapFactor: Type.Optional(Type.Number({ minimum: 1 })),
+  sizedFor: Type.Optional(Type.Integer({ minimum: 1 })),
+  minHeaps: Type.Optional(Type.Record(Type.String(), Count)),
   live: Type.Number(),
   /** Bytes that the workload aims to keep alive. */
   liveBytes: Count,

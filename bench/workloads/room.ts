@@ -42,8 +42,8 @@ export function smallestHeap(liveBytes: number, mutators: number): number {
 
 /** @throws UsageError that says the smallest heap that fits, and what else may help */
 export function requireHeap(workload: string, request: WorkloadRequest, smallest: number, remedy = ''): void {
-  const { heapBytes, mutators, anyHeap = false } = request;
-  if (anyHeap || heapBytes >= smallest) return;
+  const { heapBytes, mutators } = request;
+  if (heapBytes >= smallest) return;
   const who = mutators === 1 ? '1 mutator' : `${mutators} mutators`;
   throw new UsageError(
     `${workload}: a heap of ${sizeOption(heapBytes)} is too small for ${who}; ` +

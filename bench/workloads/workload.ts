@@ -31,8 +31,6 @@ export interface WorkloadRequest {
   readonly cycles: number;
   /** Whether each round asks for a collection, or they begin for want of room alone. */
   readonly collect?: 'rounds' | 'room';
-  /** Whether a heap that is too small is tried nevertheless, to see whether it is. */
-  readonly anyHeap?: boolean;
   /** What `--set` gave, as text. */
   readonly settings: ReadonlyMap<string, string>;
 }

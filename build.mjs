@@ -87,7 +87,9 @@ const { DoctorReportSchema } = await import('./dist/bench/doctor/report.js');
 const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
 const { SweepSchema } = await import('./dist/bench/sweep/schema.js');
 const { MinHeapSchema } = await import('./dist/bench/minheap/schema.js');
+const { MergedSchema } = await import('./dist/bench/merge/schema.js');
 const SCHEMAS = {
+  merged: MergedSchema,
   minheap: MinHeapSchema,
   results: ResultsSchema,
   sweep: SweepSchema,

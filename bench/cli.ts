@@ -25,6 +25,7 @@ const commands: Commands = {
     if (call.json !== null) checkWritable('--json', call.json);
     return (await import('./minheap/command.ts')).minHeapCommand(call);
   },
+  merge: async (files, options) => (await import('./merge/command.ts')).mergeCommand(files, options),
   sweep: async (file, options) => {
     const { printSweepSchema, sweepCommand } = await import('./sweep/command.ts');
     if (options.schema) return printSweepSchema();

@@ -38,3 +38,8 @@ export function referenceOf({ mode, page }: Column, { modes, pages }: Compared):
 export function runsIn(runs: readonly Run[], { mode, page }: Column): readonly Run[] {
   return runs.filter((run) => run.mode === mode && run.page === page);
 }
+
+/** Whether the run got to its end: figures of one that did not are in the file, and in no median. */
+export function isComplete(run: Run): boolean {
+  return run.mutators.length > 0;
+}

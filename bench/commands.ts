@@ -1,12 +1,14 @@
 /** What `compare` and `run` do, from a resolved call to the results on their way out. */
+import { isComplete } from './columns.ts';
 import { describeError, EXIT, exitCodeOf } from './errors.ts';
 import { interruption } from './interrupt.ts';
 import { logLines } from './log.ts';
-import { isComplete, type MeasuredCall, measureCall } from './measure-call.ts';
+import { type MeasuredCall, measureCall } from './measure-call.ts';
 import type { Call } from './options.ts';
 import { print, wantsColour, writeJson } from './output.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report/file.ts';
+import { renderReport } from './report/html.ts';
 import type { Run } from './results.ts';
 import { renderResults } from './table.ts';
 import { writeTrace } from './trace/file.ts';
@@ -43,7 +45,7 @@ function report({ json, trace, report: page }: Call, { results, failure, traced 
   }
   if (json !== null) writeJson('--json', json, results);
   if (trace !== null) writeTrace(trace, traced, results);
-  if (page !== null) writeReport(page, results);
+  if (page !== null) writeReport(page, renderReport(results));
   if (!failure) return EXIT.done;
   process.stderr.write(`minorfault: ${describeError(failure)}\n`);
   return exitCodeOf(failure);

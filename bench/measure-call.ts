@@ -1,6 +1,7 @@
 /** Measures what a resolved call asks for: prepares the workload, runs the modes, and puts the results together. */
 import { formatBytes } from '../heap/errors.ts';
 import { measureApart } from './apart/apart.ts';
+import { isComplete } from './columns.ts';
 import { type Comparison, compareModes, type Program } from './compare.ts';
 import { UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
@@ -133,9 +134,4 @@ function summaryOf(config: Config, runs: readonly Run[]): Results['summary'] {
     copyOverContinue: copyOverContinue(onFirst, config.seed),
     pageOverPage: pageOverPage(runs, config, config.seed),
   };
-}
-
-/** Whether the run got to its end: figures of one that did not are in the file, and in no median. */
-export function isComplete(run: Run): boolean {
-  return run.mutators.length > 0;
 }

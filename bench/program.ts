@@ -5,6 +5,7 @@ import { UsageError } from './errors.ts';
 import { FUZZ_OPTIONS, type RawFuzzOptions } from './fuzz/options.ts';
 import { packageVersion } from './host.ts';
 import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
+import { MERGE_OPTIONS, type RawMergeOptions } from './merge/options.ts';
 import {
   type CommandName,
   DEFAULT_WORKLOAD,
@@ -21,6 +22,7 @@ export interface Commands {
   measure(command: CommandName, workload: string | undefined, options: RawOptions): Promise<number>;
   report(file: string, options: RawReportOptions): Promise<number>;
   minHeap(workload: string | undefined, options: RawOptions): Promise<number>;
+  merge(files: readonly string[], options: RawMergeOptions): Promise<number>;
   sweep(file: string | undefined, options: RawSweepOptions): Promise<number>;
   listWorkloads(options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
@@ -126,6 +128,15 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
       exit(await commands.sweep(file, options)),
     );
   for (const [flags, help] of SWEEP_OPTIONS) addOption(sweep, flags, help);
+  const merge = program
+    .command('merge')
+    .description('results of several calls, or of all cells of a sweep, beside each other')
+    .argument('<results...>', 'files that --json or sweep wrote')
+    .version(packageVersion(), '--version', 'show the version')
+    .action(async (files: readonly string[], options: RawMergeOptions) =>
+      exit(await commands.merge(files, options)),
+    );
+  for (const [flags, help] of MERGE_OPTIONS) addOption(merge, flags, help);
   program
     .command('report')
     .description('a report from a file of results, without a run')

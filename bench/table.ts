@@ -94,7 +94,7 @@ export function headline(config: ResultsConfig, runs: readonly Run[]): string[] 
     `${config.workload}${parameters.length > 0 ? ` (${parameters.join(', ')})` : ''}, ${kernel}`,
     `heap ${formatBytes(config.heap)}${inPages(config)}, ${formatBytes(config.liveBytes)} live, ${counts.join(', ')}`,
     ...config.fellBack.map(describeFallback),
-    `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, 'collection')}` +
+    `Medians over ${plural(config.invocations, 'invocation')} of ${plural(config.cycles, config.collect === 'room' ? 'round' : 'collection')}` +
       (reference === null ? '' : `; in parentheses the ratio to ${reference}`),
   ];
 }

@@ -2,6 +2,7 @@
 import { UsageError } from '../errors.ts';
 import { readResults } from '../read-results.ts';
 import { checkReport, writeReport } from './file.ts';
+import { renderReport } from './html.ts';
 
 /** Options as the command line gives them. */
 export interface RawReportOptions {
@@ -22,7 +23,7 @@ export async function reportCommand(
   if (target === '-') throw new UsageError('--report -: is not written to standard output; give it a file');
   checkReport(target, force);
   const results = readResults(file);
-  writeReport(target, results);
+  writeReport(target, renderReport(results));
   process.stderr.write(`${target}: the report of ${results.runs.length} runs\n`);
   return 0;
 }

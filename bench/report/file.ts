@@ -2,8 +2,7 @@
 import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
 import { CheckError, UsageError } from '../errors.ts';
 import { checkWritable } from '../output.ts';
-import type { Results } from '../results.ts';
-import { GENERATOR, renderReport } from './html.ts';
+import { GENERATOR } from './parts.ts';
 
 /** Where in a report it says that it is one. */
 const HEAD_BYTES = 1024;
@@ -32,10 +31,12 @@ function isReport(file: string): boolean {
 }
 
 /** @throws CheckError if it cannot be written */
-export function writeReport(file: string, results: Results): void {
+export function writeReport(file: string, html: string): void {
   try {
-    writeFileSync(file, renderReport(results));
+    writeFileSync(file, html);
   } catch (error) {
-    throw new CheckError(`--report ${file}: could not be written whole: ${(error as Error).message}`);
+    throw new CheckError(
+      `--report ${file}: could not be written whole, what is there is a part of it: ${(error as Error).message}`,
+    );
   }
 }

@@ -2,51 +2,21 @@
  * The report: one file with all that it needs, which opens from disk. What a table can say is in it as a table, for who cannot
  * see or cannot run scripts; page/ draws the rest in the browser, from the results that the file holds.
  */
-import { readFileSync } from 'node:fs';
-import { columnsOf, nameOf, referenceOf, runsIn } from '../columns.ts';
+import { columnsOf, isComplete, nameOf, referenceOf, runsIn } from '../columns.ts';
 import { formatNumber, phaseCpuRow, phaseRow, type Row, rowsOf } from '../figures.ts';
 import { worstUtilization } from '../metrics/worst-utilization.ts';
 import type { Results, Run } from '../results.ts';
 import { headline, lostEvents, ratioTexts, renderControl } from '../table.ts';
-
-/** By this a report of ours is known, however old it is. */
-export const GENERATOR = '<meta name="generator" content="minorfault';
-
-/** Text as HTML. */
-function asHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
-}
-
-/** Data inside a script element: nothing in it may look like its end. */
-function asScript(text: string): string {
-  return text.replaceAll('<', '\\u003c');
-}
-
-const resource = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+import { asHtml, definitions, figure, renderPage, table } from './parts.ts';
 
 /** The whole file. */
 export function renderReport(results: Results): string {
   const { config, host } = results;
-  const runs = results.runs.filter(({ mutators }) => mutators.length > 0);
+  const runs = results.runs.filter(isComplete);
   const complete = { ...results, runs };
   const [what = '', ...how] = headline(config, runs);
   const title = `minorfault: ${what}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-${GENERATOR} ${asHtml(host.minorfault)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${asHtml(title)}</title>
-<style>${resource('./style.css')}</style>
-</head>
-<body>
-<main>
-<h1>${asHtml(what)}</h1>
+  const body = `<h1>${asHtml(what)}</h1>
 ${how.map((line) => `<p>${asHtml(line)}</p>`).join('\n')}
 ${warnings(results)}
 <h2>COPY over CONTINUE</h2>
@@ -73,13 +43,8 @@ ${renderControl(complete)
 <h3>Options</h3>
 ${definitions(config)}
 <h3>Host</h3>
-${definitions(host)}
-</main>
-<script type="application/json" id="results">${asScript(JSON.stringify(results))}</script>
-<script>${resource('./page.js').replaceAll('</script', '<\\/script')}</script>
-</body>
-</html>
-`;
+${definitions(host)}`;
+  return renderPage({ title, version: host.minorfault, body, data: results });
 }
 
 function warnings({ runs, failure, config, host }: Results): string {
@@ -97,21 +62,6 @@ function warnings({ runs, failure, config, host }: Results): string {
       : []),
   ];
   return said.map((line) => `<p class="warning">${asHtml(line)}</p>`).join('\n');
-}
-
-/** A place that the page draws into, what is to be seen there, and the same in numbers. */
-function figure(id: string, caption: string, table = ''): string {
-  const numbers = table === '' ? '' : `<details><summary>In numbers</summary>${table}</details>`;
-  return `<figure><figcaption id="${id}-caption">${asHtml(caption)}</figcaption><div class="plot" id="${id}"></div>${numbers}</figure>`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const headCells = head.map((text) => `<th scope="col">${asHtml(text)}</th>`).join('');
-  const body = rows.map(([label = '', ...cells]) => {
-    const part = label.startsWith(' ') ? ' class="part"' : '';
-    return `<tr><th scope="row"${part}>${asHtml(label.trim())}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
-  });
-  return `<div class="scroll"><table><thead><tr>${headCells}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
 }
 
 function ratioTable({ summary }: Results): string {
@@ -173,12 +123,4 @@ function figuresTable({ config, runs }: Results): string {
     }),
   ]);
   return table(['', ...columns.map((column) => nameOf(column, config))], rows);
-}
-
-function definitions(facts: object): string {
-  const entries = Object.entries(facts).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return `<dt>${asHtml(name)}</dt><dd>${asHtml(text)}</dd>`;
-  });
-  return `<dl>${entries.join('\n')}</dl>`;
 }

@@ -1,6 +1,8 @@
 /** What draws the report, in the browser: from the results in the page itself, and nothing else. */
+import type { Merged } from '../../merge/schema.ts';
 import type { Results } from '../../results.ts';
 import { plotMemory } from './memory.ts';
+import { drawMerged } from './merged.ts';
 import { drawPageMaps } from './page-map.ts';
 import { plotPauses } from './pauses.ts';
 import { plotPhases } from './phases.ts';
@@ -19,10 +21,15 @@ const FIGURES: Readonly<Record<string, (results: Results) => Figure>> = {
   memory: plotMemory,
 };
 
+function drawResults(results: Results): void {
+  for (const [id, figure] of Object.entries(FIGURES)) put(placeOf(id), figure(results));
+  drawPageMaps(placeOf('page-maps'), results);
+}
+
 const placeOf = (id: string) => document.getElementById(id) as HTMLElement;
-const results: Results = JSON.parse(placeOf('results').textContent ?? '');
-for (const [id, figure] of Object.entries(FIGURES)) put(placeOf(id), figure(results));
-drawPageMaps(placeOf('page-maps'), results);
+const data: Results | Merged = JSON.parse(placeOf('results').textContent ?? '');
+if (data.schema === 'minorfault/merged/1') drawMerged(data);
+else drawResults(data);
 // On paper nothing can be opened.
 addEventListener('beforeprint', () => {
   for (const details of document.querySelectorAll('details')) details.open = true;

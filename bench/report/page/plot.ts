@@ -1,6 +1,6 @@
 /** What all figures of the report have in common: their width, their colours, and how they are put in their places. */
 import * as Plot from '@observablehq/plot';
-import { columnsOf, nameOf, runsIn } from '../../columns.ts';
+import { columnsOf, isComplete, nameOf, runsIn } from '../../columns.ts';
 import type { Results, Run } from '../../results.ts';
 
 const WIDTH = 760;
@@ -16,7 +16,7 @@ export interface Shown {
 export function shownOf({ config, runs }: Results): readonly Shown[] {
   return columnsOf(config).map((column) => ({
     name: nameOf(column, config),
-    runs: runsIn(runs, column).filter(({ mutators }) => mutators.length > 0),
+    runs: runsIn(runs, column).filter(isComplete),
   }));
 }
 

@@ -33,7 +33,9 @@ function read(file: string): string {
 export function requireShape(file: string, schema: TSchema, value: unknown, advice: string): void {
   const [wrong] = Value.Errors(schema, value);
   if (wrong === undefined) return;
-  throw new UsageError(`${file}: ${placeOf(wrong.instancePath)} ${wrong.message}; ${advice}`);
+  // What may not be there is checked against a schema that nothing fulfils.
+  const what = wrong.keyword === 'boolean' ? 'is no field that is known here' : wrong.message;
+  throw new UsageError(`${file}: ${placeOf(wrong.instancePath)} ${what}; ${advice}`);
 }
 
 /** As `runs[0].mode`. */

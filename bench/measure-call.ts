@@ -63,15 +63,12 @@ export async function measureCall(call: Call, surroundings: CallSurroundings): P
 
 /** The work in the heap that a heap factor asks for, if one does. */
 async function inAskedHeap(
-  { config: { heapFactor }, minHeap }: Call,
+  { config: { heapFactor }, minHeaps: given }: Call,
   ready: PreparedCall,
   surroundings: CallSurroundings,
 ): Promise<Pick<PreparedCall, 'config' | 'program'>> {
   if (heapFactor === undefined) return ready;
-  const minHeaps =
-    minHeap === null
-      ? await smallestHeaps(ready, surroundings)
-      : Object.fromEntries(ready.config.modes.map((mode) => [mode, minHeap]));
+  const minHeaps = given ?? (await smallestHeaps(ready, surroundings));
   // All modes in the same heap, which each of them fits into.
   const sized = inHeap(ready, heapFactor * Math.max(...Object.values(minHeaps)));
   if (sized.config.heap > MAX_HEAP_BYTES)

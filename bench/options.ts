@@ -45,8 +45,8 @@ export type Config = Omit<ResultsConfig, 'parameters' | 'liveBytes' | 'modes'> &
 /** A resolved call. */
 export interface Call {
   readonly config: Config;
-  /** What a heap factor is of, in bytes; null: what is found to be. */
-  readonly minHeap: number | null;
+  /** What a heap factor is of: the smallest heap of each mode, in bytes; null: what is found to be. */
+  readonly minHeaps: Readonly<Record<string, number>> | null;
   /** Workload parameters, as --set gives them. */
   readonly settings: ReadonlyMap<string, string>;
   /** The file of the results, `-` for standard output, or null. */
@@ -107,7 +107,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
   return {
     config,
     settings: parseSettings(raw.set ?? []),
-    minHeap: raw.minHeap === undefined ? null : heapBytes('--min-heap', raw.minHeap, Math.max(...pages)),
+    minHeaps: givenMinHeaps(raw, modes, Math.max(...pages)),
     json: raw.json ?? null,
     log: raw.log === undefined ? null : parseLog(raw.log),
     report: fileNamed('--report', raw.report),
@@ -183,6 +183,12 @@ function heapFactor({ heapFactor: text, minHeap }: RawOptions): number | null {
   const value = decimal(text);
   if (value >= 1 && value <= MOST_FACTOR) return value;
   throw new UsageError(`--heap-factor ${text}: must be a number from 1 to ${MOST_FACTOR}, as 1.5`);
+}
+
+function givenMinHeaps({ minHeap }: RawOptions, modes: readonly Mode[], pageBytes: number): Call['minHeaps'] {
+  if (minHeap === undefined) return null;
+  const bytes = heapBytes('--min-heap', minHeap, pageBytes);
+  return Object.fromEntries(modes.map((mode) => [mode, bytes]));
 }
 
 function heapBytes(option: string, text: string, pageBytes: number): number {

@@ -9,16 +9,9 @@ interface Named {
 }
 
 /** Follow from others, or are the same cell's. */
-const UNSAID = new Set([
-  'parameters',
-  'command',
-  'seed',
-  'invocations',
-  'liveBytes',
-  'page',
-  'fellBack',
-  'minHeaps',
-]);
+const UNSAID = ['parameters', 'command', 'seed', 'invocations', 'liveBytes', 'page', 'fellBack', 'minHeaps'];
+/** Of no effect without --utilization. */
+const BOUNDS = ['minFree', 'maxFree'];
 const SIZES = new Set(['heap', 'sizedFor', 'minFree', 'maxFree']);
 
 /** Cells of one sweep have their own names; others are named by the options that are not the same in all of them. */
@@ -45,7 +38,8 @@ function isTold(facts: readonly ReadonlyMap<string, string>[], names: readonly s
 
 /** Every option and parameter as a text, by its name in a sweep. */
 function factsOf({ config }: Named): ReadonlyMap<string, string> {
-  const options = Object.entries(config).filter(([name, value]) => !UNSAID.has(name) && value !== null);
+  const unsaid = config.utilization === null ? [...UNSAID, ...BOUNDS] : UNSAID;
+  const options = Object.entries(config).filter(([name, value]) => !unsaid.includes(name) && value !== null);
   const parameters = Object.entries(config.parameters).map(
     ([name, value]) => [`set.${name}`, `${value}`] as const,
   );

@@ -1,4 +1,5 @@
 /** The smallest heap that the same work fits into, by bisection. */
+import { formatBytes } from '../../heap/errors.ts';
 import { CheckError } from '../errors.ts';
 
 /**
@@ -49,7 +50,7 @@ export async function findSmallestHeap(
   while (!(await fits(high))) {
     if (high === mostBytes)
       throw new CheckError(
-        `it does not fit into the largest heap, ${mostBytes} bytes: ${trials.at(-1)?.outcome}`,
+        `it does not fit into the largest heap, ${formatBytes(mostBytes)}: ${trials.at(-1)?.outcome}`,
       );
     [low, high] = [high, Math.min(2 * high, mostBytes)];
   }

@@ -1,5 +1,6 @@
 /** `minorfault sweep FILE`: measures the cells of a sweep that have not been measured yet. */
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { loadMode } from '../../gc/modes/index.ts';
 import { describeError, EXIT, InterruptedError, UsageError } from '../errors.ts';
 import { interruption } from '../interrupt.ts';
@@ -13,7 +14,7 @@ import { type Cell, cellsOf, parseShard, shardOf } from './cells.ts';
 import type { RawSweepOptions } from './options.ts';
 import { readSweep } from './read.ts';
 import { type Sweep, SweepSchema } from './schema.ts';
-import { fileOf, openFolder, store, toDo } from './store.ts';
+import { fileOf, openFolder, resultsIn, store, toDo } from './store.ts';
 
 /** A cell, the call that measures it, and its place among the others. */
 interface Planned {
@@ -22,6 +23,14 @@ interface Planned {
   readonly file: string;
   /** Whether it is to be measured, and why again. */
   readonly todo: ReturnType<typeof toDo>;
+}
+
+/** What is known of all cells while some are measured. */
+interface Sweeping {
+  /** Of this shard. */
+  readonly planned: readonly Planned[];
+  /** The sweep's name, and how many cells it has in all. */
+  readonly of: Pick<NonNullable<Results['cell']>, 'sweep' | 'cells'>;
 }
 
 export function printSweepSchema(): number {
@@ -46,11 +55,8 @@ export async function sweepCommand(path: string, raw: RawSweepOptions): Promise<
     planned.filter(({ todo }) => todo !== null),
     seededRandom(sweep.seed ?? 1),
   );
-  const failed = await measureAll(
-    left,
-    { sweep: nameOf(path, sweep), cells: cells.length },
-    raw.quiet ?? false,
-  );
+  const sweeping = { planned, of: { sweep: nameOf(path, sweep), cells: cells.length } };
+  const failed = await measureAll(left, sweeping, raw.quiet ?? false);
   const counts = `${planned.length} cells: ${planned.length - left.length} there before, ${left.length - failed} measured`;
   print(`${counts}${failed === 0 ? '' : `, ${failed} failed`}; ${advice(folder, failed)}`);
   return failed === 0 ? EXIT.done : EXIT.failed;
@@ -98,11 +104,7 @@ function describe(todo: Planned['todo']): string {
 }
 
 /** How many cells failed. */
-async function measureAll(
-  left: readonly Planned[],
-  of: Pick<NonNullable<Results['cell']>, 'sweep' | 'cells'>,
-  quiet: boolean,
-): Promise<number> {
+async function measureAll(left: readonly Planned[], sweeping: Sweeping, quiet: boolean): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, quiet);
   let failed = 0;
@@ -110,7 +112,7 @@ async function measureAll(
     for (const [i, planned] of left.entries()) {
       const title = `cell ${i + 1} of ${left.length}: ${planned.cell.name}`;
       progress.note(planned.todo?.again ? `${planned.todo.again}: measured again` : title);
-      const failure = await measureCell(planned, of, { signal, progress });
+      const failure = await measureCell(planned, sweeping, { signal, progress });
       if (failure === null) continue;
       failed++;
       process.stderr.write(`minorfault: ${planned.cell.name}: ${describeError(failure)}\n`);
@@ -125,12 +127,30 @@ async function measureAll(
   return failed;
 }
 
+/** The smallest heaps that another cell has found, from which this one differs by the factor alone; null if there is none. */
+function knownMinHeaps({ cell, call }: Planned, planned: readonly Planned[]): Call['minHeaps'] {
+  if (call.config.heapFactor === undefined) return null;
+  const work = ({ workload, options }: Cell) => ({ workload, options: { ...options, heapFactor: '' } });
+  const same = planned.filter((other) => isDeepStrictEqual(work(cell), work(other.cell)));
+  return firstOf(same, ({ file }) => resultsIn(file)?.config.minHeaps ?? null);
+}
+
+function firstOf<Item, Value>(items: readonly Item[], look: (item: Item) => Value | null): Value | null {
+  for (const item of items) {
+    const value = look(item);
+    if (value !== null) return value;
+  }
+  return null;
+}
+
 async function measureCell(
-  { cell, call, file }: Planned,
-  of: Pick<NonNullable<Results['cell']>, 'sweep' | 'cells'>,
+  one: Planned,
+  { planned, of }: Sweeping,
   surroundings: CallSurroundings,
 ): Promise<Error | null> {
-  const measured = await measureCall(call, surroundings).catch((error: unknown) => {
+  const { cell, call, file } = one;
+  const minHeaps = call.minHeaps ?? knownMinHeaps(one, planned);
+  const measured = await measureCall({ ...call, minHeaps }, surroundings).catch((error: unknown) => {
     if (error instanceof UsageError) return error; // as a heap that the workload does not fit into
     throw error;
   });

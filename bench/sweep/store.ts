@@ -45,15 +45,24 @@ export function fileOf(folder: string, { name }: Cell): string {
  */
 export function toDo(file: string, cell: Cell): ToDo {
   if (!existsSync(file)) return { again: null };
-  let results: Results;
-  try {
-    results = readResults(file);
-  } catch (error) {
-    if (isUsage(error)) return { again: (error as Error).message };
-    throw error;
-  }
+  const results = readOr(file, ({ message }) => message);
+  if (typeof results === 'string') return { again: results };
   requireSame(file, cell, results);
   return results.failure === undefined ? null : { again: `${file}: failed: ${results.failure}` };
+}
+
+/** Results that are whole; null if there are none. */
+export function resultsIn(file: string): Results | null {
+  return existsSync(file) ? readOr(file, () => null) : null;
+}
+
+function readOr<Else>(file: string, otherwise: (error: Error) => Else): Results | Else {
+  try {
+    return readResults(file);
+  } catch (error) {
+    if (isUsage(error)) return otherwise(error as Error);
+    throw error;
+  }
 }
 
 function requireSame(file: string, { workload, options }: Cell, { cell }: Results): void {

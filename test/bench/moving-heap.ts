@@ -126,6 +126,7 @@ export function createMovingHeap(index: number, roots: number, lookAtLiveEvery =
     ...noHandles,
     allocNonMoving: (shape) => allocObject(shape.references, shape.dataWords),
     allocObjectNonMoving: allocObject,
+    bytesAllocated: () => allocated,
     ref: (object, field) => {
       const thing = thingAt(object);
       return ticketOf(thing.refs[refSlot(thing, field)]);

@@ -67,6 +67,7 @@ function makeCollector(steps: { readonly flip?: () => void; readonly release?: (
     density: null,
     trigger: { utilization: null, minFreePages: 1, maxFreePages: 1 },
     rehearseFlip: makeRehearsal(maker, {} as Parameters<typeof makeRehearsal>[1]),
+    cpuUs: () => 0,
     sampleMemory: () => {},
   };
   return { collector, tables, told };

@@ -138,6 +138,7 @@ function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}
     debt: { old: { first: 0, end: 0 }, above: 0 },
     density: 0.9, // 19 pages: the first one is the nil object's and filler
     rehearseFlip: makeRehearsal(maker, uffd),
+    cpuUs: () => 0,
     sampleMemory: () => {},
   };
   collect(collector);

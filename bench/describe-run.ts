@@ -4,6 +4,7 @@ import { hasCode } from './errors.ts';
 import type { Plan } from './measure.ts';
 import { engineSummary } from './metrics/engine.ts';
 import { histogramOf } from './metrics/histogram.ts';
+import { latenciesOf, type RequestTimes } from './metrics/latency.ts';
 import { utilizations } from './metrics/mmu.ts';
 import { summarize } from './metrics/summary.ts';
 import type { Config, Mode } from './options.ts';
@@ -15,6 +16,8 @@ interface WorkerResult {
   readonly seconds: number;
   readonly checksum: number | string;
   readonly base: number;
+  /** Where operations are requests. */
+  readonly requests?: RequestTimes;
   /** In bytes, before the operations and by them; a workload need not say. */
   readonly builtBytes?: number;
   readonly allocatedBytes?: number;
@@ -86,11 +89,12 @@ export function resultOf(outcome: MutatorOutcome): WorkerResult {
 
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
-  const { operations, seconds, checksum, builtBytes, allocatedBytes } = resultOf(outcome);
+  const { operations, seconds, checksum, requests, builtBytes, allocatedBytes } = resultOf(outcome);
   const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
   const [stalls, waits] = [measured(outcome.stalls), measured(outcome.waits)];
   return {
     ...{ operations, seconds, checksum },
+    ...(requests === undefined ? {} : { requests: latenciesOf(requests) }),
     ...(builtBytes === undefined ? {} : { builtBytes }),
     ...(allocatedBytes === undefined ? {} : { allocatedBytes }),
     stoppedMs: stoppedMs([...stalls, ...waits, ...measured(outcome.outOfRoom)]),

@@ -3,7 +3,7 @@ import { formatBytes } from '../heap/errors.ts';
 import { operationsPerSecond } from './metrics/copy-over-continue.ts';
 import { maxOf, medianOf } from './metrics/summary.ts';
 import { worstUtilization } from './metrics/worst-utilization.ts';
-import type { Cycle, MutatorRun, Run } from './results.ts';
+import type { Cycle, MutatorRun, RequestLatency, Run, StallSummary } from './results.ts';
 
 const PAGE_BYTES = 4096;
 /** The requests that publish a page by copying it. */
@@ -35,6 +35,7 @@ export function rowsOf(runs: readonly Run[]): readonly Row[] {
     ),
     ...pauses.flatMap(pauseRows),
     ...stallRows(),
+    ...requestRows(runs),
     ...utilizationRows(runs),
     ...pageRows(),
     ...(cycles.some(({ nonMoving }) => nonMoving.pages > 0) ? nonMovingRows() : []),
@@ -160,6 +161,29 @@ function stallRows(): readonly Row[] {
     row('  longest, µs', (runs) => maxOf(present(runs.map(worst((mutator) => mutator.waitsUs.max))))),
   ];
 }
+
+/** Latencies of requests, of the mutator that fared worst: nothing where operations are none. */
+function requestRows(runs: readonly Run[]): readonly Row[] {
+  const all = runs.flatMap(({ mutators }) => mutators.flatMap(({ requests }) => requests ?? []));
+  if (all.length === 0) return [];
+  const rows = (label: string, of: (requests: RequestLatency) => StallSummary | null | undefined) =>
+    (['p50', 'p99', 'p999', 'max'] as const).map((at, i) =>
+      row(i === 0 ? `${label}, p50, µs` : `  ${REQUEST_PERCENTILES[at]}`, (shown) => {
+        const worst = ({ mutators }: Run) =>
+          maxOf(present(mutators.map(({ requests }) => (requests && of(requests)?.[at]) ?? null)));
+        return medianOf(present(shown.map(worst)));
+      }),
+    );
+  const isOpen = all.some(({ responseUs }) => responseUs !== null);
+  return [
+    ...(isOpen ? rows('response from when a request was due', ({ responseUs }) => responseUs) : []),
+    ...rows('request latency, simple', ({ simpleUs }) => simpleUs),
+    ...rows('request latency, metered (100 ms)', ({ meteredUs }) => meteredUs[0]?.us),
+    ...rows('request latency, metered (whole run)', ({ meteredUs }) => meteredUs.at(-1)?.us),
+  ];
+}
+
+const REQUEST_PERCENTILES = { p50: 'p50', p99: 'p99', p999: 'p99.9', max: 'longest' } as const;
 
 /** Minimum mutator utilization, in windows that the runs are long enough for. */
 function utilizationRows(runs: readonly Run[]): readonly Row[] {

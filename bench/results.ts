@@ -91,10 +91,25 @@ export const StallSummarySchema = record({
   max: Measured,
 });
 
+/** Latencies of requests in µs, by their kinds (bench/metrics/latency.ts). */
+export const RequestLatencySchema = record({
+  simpleUs: StallSummarySchema,
+  /** By window; null is the whole run. */
+  meteredUs: Type.Array(
+    record({ windowMs: Type.Union([Type.Number(), Type.Null()]), us: StallSummarySchema }),
+  ),
+  /** From when they were due; null where they came when the one before was done. */
+  responseUs: Type.Union([StallSummarySchema, Type.Null()]),
+  /** Of the response, or else metered over the whole run: as that of stalls. */
+  histogram: Type.Array(Type.Tuple([Type.Number({ minimum: 0 }), Count])),
+});
+
 export const MutatorSchema = record({
   operations: Count,
   seconds: Type.Number({ minimum: 0 }),
   checksum: Type.Union([Type.Number(), Type.String()]),
+  /** Of a workload whose operations are requests. */
+  requests: Type.Optional(RequestLatencySchema),
   /** What was allocated before the operations, and by them: objects with their headers. */
   builtBytes: Type.Optional(Count),
   allocatedBytes: Type.Optional(Count),
@@ -298,5 +313,6 @@ export type Run = Fixed<Static<typeof RunSchema>>;
 export type Host = Fixed<Static<typeof HostSchema>>;
 export type ResultsConfig = Fixed<Static<typeof ConfigSchema>>;
 export type Ratio = Fixed<Static<typeof RatioSchema>>;
+export type RequestLatency = Fixed<Static<typeof RequestLatencySchema>>;
 export type Control = Fixed<Static<typeof ControlSchema>>;
 export type Results = Fixed<Static<typeof ResultsSchema>>;

@@ -25,7 +25,7 @@ ${figure('ratios', 'Ratios of medians with their 95 % intervals (bootstrap over 
 ${figure('pauses', 'Every pause, from all mutators stopped to all allowed to run; the bar is the median.')}
 <h2>Stalls</h2>
 ${figure('stalls', 'Userfaults that mutators slept in, of all invocations: the part of them that lasted at least so long.')}
-<h2>Mutator utilization</h2>
+${requestFigure(complete)}<h2>Mutator utilization</h2>
 ${figure('utilization', 'Minimum mutator utilization: of all windows of a length, the one in which a mutator ran least; of each invocation the mutator that fared worst, the median over invocations. Dashed: of windows at least so long.', utilizationTable(complete))}
 <h2>Phases</h2>
 ${figure('phases', 'Median time of each phase of a collection, on the collector’s thread.', phaseTable(complete))}
@@ -62,6 +62,18 @@ function warnings({ runs, failure, config, host }: Results): string {
       : []),
   ];
   return said.map((line) => `<p class="warning">${asHtml(line)}</p>`).join('\n');
+}
+
+/** Only where the operations are requests. */
+function requestFigure({ runs }: Results): string {
+  const latencies = runs.flatMap(({ mutators }) => mutators.flatMap(({ requests }) => requests ?? []));
+  if (latencies.length === 0) return '';
+  const from = latencies.some(({ responseUs }) => responseUs !== null)
+    ? 'from when they were due'
+    : 'as if they had begun at an even rate';
+  return `<h2>Requests</h2>
+${figure('requests', `How long requests took, ${from}, of all invocations: the part of them that took at least so long.`)}
+`;
 }
 
 function ratioTable({ summary }: Results): string {

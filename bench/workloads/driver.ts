@@ -19,10 +19,14 @@
  * - what the operations compute follows from workload, parameters, seed, mutator and their number. Idle work may
  *   follow the timing, so it must leave the graph and the operations' random numbers alone.
  *
+ * A program whose operations come when they are due, whatever else goes on (`openLoop`), does not idle between rounds: collections
+ * that take longer than a round come one after the other.
+ *
  * Where collections are to begin for want of room alone (`--collect room`), there are no requests and no idling: only rounds.
  */
 import { defineMutator, type Mutator, type MutatorDefinition } from '../../heap/mutator.ts';
 import { fetchAdd, loadAcquire, type SharedWords, sleepWhile, storeRelease, wake } from '../../uffd/sync.ts';
+import type { RequestTimes } from '../metrics/latency.ts';
 import type { WorkloadRequest } from './workload.ts';
 
 /** What a program knows of the run. */
@@ -42,6 +46,10 @@ export interface Program<Data, State> {
   readonly operate: (m: Mutator, state: State, operation: number) => void;
   /** A few microseconds of reads between rounds. Without it the mutator sleeps there. */
   readonly idle?: (m: Mutator, state: State) => void;
+  /** Whether operations wait until they are due by themselves: there is no idling between rounds. */
+  readonly openLoop?: boolean;
+  /** When each operation was due, began and ended, where operations are requests. */
+  readonly requests?: (state: State) => RequestTimes;
   /** What the operations have computed. The last thing called: the place for a check of all that should be left. */
   readonly checksum: (m: Mutator, state: State) => number | string;
 }
@@ -64,6 +72,7 @@ export interface DriverResult {
   /** Time inside counted operations, safepoints and stalls included. */
   readonly seconds: number;
   readonly checksum: number | string;
+  readonly requests?: RequestTimes;
   /** Before these, and by them. */
   readonly builtBytes: number;
   readonly allocatedBytes: number;
@@ -113,18 +122,21 @@ function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program
   const builtBytes = m.bytesAllocated();
   let ms = 0;
   for (let round = 1; round <= cycles; round++) {
-    if (asks) {
-      idleUntilFinished(m, state, program, base + round - 1);
-      m.requestCollection(base + round);
-    }
+    if (asks && !program.openLoop) idleUntilFinished(m, state, program, base + round - 1);
+    if (asks) m.requestCollection(base + round);
     const began = performance.now();
     operateRound(m, state, program, { first: (round - 1) * operations, count: operations });
     ms += performance.now() - began;
   }
   if (asks) idleUntilFinished(m, state, program, base + cycles);
   const allocatedBytes = m.bytesAllocated() - builtBytes;
+  const requests = program.requests?.(state);
   const checksum = program.checksum(m, state);
-  return { operations: cycles * operations, seconds: ms / 1000, checksum, builtBytes, allocatedBytes, base };
+  return {
+    ...{ operations: cycles * operations, seconds: ms / 1000, checksum },
+    ...(requests === undefined ? {} : { requests }),
+    ...{ builtBytes, allocatedBytes, base },
+  };
 }
 
 function operateRound<Data, State>(

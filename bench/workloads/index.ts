@@ -2,6 +2,7 @@
 import { churn } from './churn.ts';
 import { gcbench } from './gcbench.ts';
 import { randomGraph } from './random-graph.ts';
+import { requests } from './requests.ts';
 import { snapshot } from './snapshot.ts';
 import type { Workload } from './workload.ts';
 
@@ -17,5 +18,5 @@ export type {
 } from './workload.ts';
 
 export const workloads: ReadonlyMap<string, Workload> = new Map(
-  [snapshot, gcbench, churn, randomGraph].map((workload) => [workload.name, workload]),
+  [snapshot, gcbench, churn, randomGraph, requests].map((workload) => [workload.name, workload]),
 );

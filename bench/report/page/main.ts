@@ -8,7 +8,7 @@ import { plotPauses } from './pauses.ts';
 import { plotPhases } from './phases.ts';
 import { type Figure, put } from './plot.ts';
 import { plotRatios } from './ratios.ts';
-import { plotStalls } from './stalls.ts';
+import { plotRequests, plotStalls } from './stalls.ts';
 import { plotUtilization } from './utilization.ts';
 
 /** Each figure, by the id of its place in the page (html.ts). */
@@ -16,13 +16,17 @@ const FIGURES: Readonly<Record<string, (results: Results) => Figure>> = {
   ratios: plotRatios,
   pauses: plotPauses,
   stalls: plotStalls,
+  requests: plotRequests,
   utilization: plotUtilization,
   phases: plotPhases,
   memory: plotMemory,
 };
 
 function drawResults(results: Results): void {
-  for (const [id, figure] of Object.entries(FIGURES)) put(placeOf(id), figure(results));
+  for (const [id, figure] of Object.entries(FIGURES)) {
+    const place = document.getElementById(id);
+    if (place !== null) put(place, figure(results));
+  }
   drawPageMaps(placeOf('page-maps'), results);
 }
 

@@ -85,8 +85,10 @@ const { ResultsSchema } = await import('./dist/bench/results.js');
 const { CostsSchema } = await import('./dist/bench/costs/schema.js');
 const { DoctorReportSchema } = await import('./dist/bench/doctor/report.js');
 const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
+const { TraceSchema } = await import('./dist/bench/trace/schema.js');
 const SCHEMAS = {
   results: ResultsSchema,
+  trace: TraceSchema,
   costs: CostsSchema,
   doctor: DoctorReportSchema,
   litmus: ProgramSchema,

@@ -233,7 +233,7 @@ export const ResultsSchema = record({
 });
 
 /** Read-only through and through: results are made once and then only read. */
-type Fixed<T> = T extends [infer First, infer Second]
+export type Fixed<T> = T extends [infer First, infer Second]
   ? readonly [Fixed<First>, Fixed<Second>]
   : T extends (infer Item)[]
     ? readonly Fixed<Item>[]

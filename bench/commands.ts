@@ -7,11 +7,12 @@ import { interruption, unlessInterrupted } from './interrupt.ts';
 import { logLines } from './log.ts';
 import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts';
 import type { Call, Config } from './options.ts';
-import { print, wantsColour, writeJson } from './output.ts';
+import { print, wantsColour, writeJson, writeWhole } from './output.ts';
 import { requireMoving } from './page-sizes.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report/file.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
+import type { StallLog } from './stall-log.ts';
 import { suggestion } from './suggest.ts';
 import { renderResults } from './table.ts';
 import { writeTrace } from './trace/file.ts';
@@ -36,13 +37,18 @@ export async function measureCommand(call: Call): Promise<number> {
     requireMoving(call.config.pages, nonMovingBytes + largeBytes);
     const program = { module: workload.module, data, nonMovingBytes, largeBytes };
     const record = call.trace !== null || call.report !== null;
+    // Loaded for who asks for it alone: it takes as long as the command does to start.
+    const stalls = call.hdr === null ? null : (await import('./stall-log.ts')).openStallLog(call.config);
     const comparison = await compareModes(call.config, program, {
       measure: measureApart,
       ...{ signal, progress, record },
-      onRun: (run) => logRun(call.log, run),
+      onRun: (measured) => {
+        logRun(call.log, measured.run);
+        stalls?.add(measured);
+      },
     });
     progress.end();
-    return report(call, comparison, resultsOf(call.config, prepared, comparison, host));
+    return report(call, comparison, resultsOf(call.config, prepared, comparison, host), stalls);
   } finally {
     progress.end();
   }
@@ -107,9 +113,10 @@ function isComplete(run: Run): boolean {
 
 /** Shows and writes the results, and then says what failed: what was measured until then is not lost. */
 function report(
-  { json, trace, report: page }: Call,
+  { json, trace, report: page, hdr }: Call,
   { failure, traced }: Comparison,
   results: Results,
+  stalls: StallLog | null,
 ): number {
   const runs = results.runs.filter(isComplete);
   if (json !== '-' && runs.length > 0) {
@@ -118,6 +125,7 @@ function report(
   if (json !== null) writeJson('--json', json, results);
   if (trace !== null) writeTrace(trace, traced, results);
   if (page !== null) writeReport(page, results);
+  if (hdr !== null && stalls !== null) writeWhole('--hdr', hdr, stalls.text());
   if (!failure) return EXIT.done;
   process.stderr.write(`minorfault: ${describeError(failure)}\n`);
   return exitCodeOf(failure);

@@ -49,6 +49,8 @@ export interface Measurement {
   readonly openedMs: number;
   /** Every event of every thread, where the plan said to keep them. */
   readonly recordings: readonly ThreadRecording[];
+  /** Of each mutator how long its stalls were, in µs: those that the results have the percentiles of. */
+  readonly stalls: readonly Float64Array[];
 }
 
 /** What a workload's mutator answers: collections up to number `base` belong to the building of its data. */
@@ -71,7 +73,7 @@ const RECORD_DEADLINE_MS = 10_000;
 export async function measure(plan: Plan, surroundings: Surroundings): Promise<Measurement> {
   const { signal } = surroundings;
   signal.throwIfAborted();
-  const openedMs = performance.now();
+  const [openedMs, openedAt] = [performance.now(), Date.now()];
   const heap = await surroundings.openHeap(heapOptions(plan));
   heap.failure.catch(() => {}); // it is awaited below; it may also reject while nobody does
   let ending: Ending;
@@ -87,8 +89,10 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   }
   // Some things are told only when threads end.
   const recordings = heap.recordings();
-  const run = withPageMap(describeRun(heap, plan, ending), recordings, plan);
-  return { run, failure: ending.failure, openedMs, recordings };
+  const run = withPageMap({ ...describeRun(heap, plan, ending), openedAt }, recordings, plan);
+  const { mutators, base, failure } = ending;
+  const stalls = mutators.map((mutator) => Float64Array.from(measuredStalls(mutator, base), microsOf));
+  return { run, failure, openedMs, recordings, stalls };
 }
 
 async function endOf(heap: Heap, plan: Plan, signal: AbortSignal): Promise<Ending> {
@@ -216,14 +220,13 @@ function resultOf(outcome: MutatorOutcome): WorkerResult {
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
   const { operations, seconds, checksum } = resultOf(outcome);
-  const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
-  const stalls = measured(outcome.stalls);
+  const stalls = measuredStalls(outcome, base);
   return {
     ...{ operations, seconds, checksum },
     stallsUs: summarize(stalls.map(microsOf)),
     stallHistogram: histogramOf(stalls.map(microsOf)),
     longestStallsUs: summarize(longestOfEach(stalls)),
-    waitsUs: summarize(measured(outcome.waits).map(microsOf)),
+    waitsUs: summarize(outcome.waits.filter(({ cycle }) => cycle > base).map(microsOf)),
     mmu: utilizationIn(outcome, cycles),
   };
 }
@@ -244,6 +247,10 @@ function utilizationIn(
 }
 
 const microsOf = ({ micros }: Stall) => micros;
+
+function measuredStalls({ stalls }: MutatorOutcome, base: number): readonly Stall[] {
+  return stalls.filter(({ cycle }) => cycle > base);
+}
 
 /** The longest stall of each collection that had one. */
 function longestOfEach(stalls: readonly Stall[]): readonly number[] {

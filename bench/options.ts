@@ -55,6 +55,8 @@ export interface Call {
   readonly force: boolean;
   /** The file of the timeline, or null. */
   readonly trace: string | null;
+  /** The file of the HdrHistogram log, or null. */
+  readonly hdr: string | null;
   readonly quiet: boolean;
   /** What to tell of choices made for the caller. */
   readonly notes: readonly string[];
@@ -104,6 +106,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     report: fileNamed('--report', raw.report),
     force: raw.force ?? false,
     trace: fileNamed('--trace', raw.trace),
+    hdr: fileNamed('--hdr', raw.hdr),
     quiet: raw.quiet ?? false,
     notes: [
       ...((raw.kernel ?? 'auto') === 'auto' ? [`kernel: ${kernel}, since ${why}`] : []),

@@ -121,6 +121,8 @@ export const RunSchema = record({
   fellBackFrom: Type.Array(Type.String()),
   /** From 1. */
   invocation: Type.Integer({ minimum: 1 }),
+  /** When its heap was opened, in ms since 1970. */
+  openedAt: Type.Optional(Count),
   /** The measured collections: those after the workload had built what it works on. */
   cycles: Type.Array(CycleSchema),
   /** Collections before those. */

@@ -28,7 +28,7 @@ describe.each(['sim', 'linux'])('--kernel %s', (kernel) => {
 
     beforeAll(async () => {
       const [json, trace] = [join(folder, `${kernel}.results.json`), join(folder, `${kernel}.json`)];
-      const args = ['compare', 'random-graph', '--kernel', kernel, '--heap', '8MiB', '--cycles', '2'];
+      const args = ['compare', 'random-graph', '--kernel', kernel, '--heap', '4MiB', '--cycles', '2'];
       const threads = ['--invocations', '1', '--mutators', '2', '--gc-threads', '2'];
       const { code } = await minorfault([...args, ...threads, '--json', json, '--trace', trace, '--quiet']);
       expect(code).toBe(0);

@@ -3,9 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { COSTS_OPTIONS, type RawCostsOptions } from './costs/options.ts';
 import { UsageError } from './errors.ts';
 import { FUZZ_OPTIONS, type RawFuzzOptions } from './fuzz/options.ts';
-import { packageVersion } from './host.ts';
 import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
 import { type CommandName, DEFAULT_WORKLOAD, OPTIONS, type RawOptions, VERIFY_HEAP } from './option-table.ts';
+import { packageVersion } from './package-version.ts';
 import type { RawReportOptions } from './report/command.ts';
 
 /** What the commands do; each answers the exit code. */

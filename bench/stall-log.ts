@@ -5,9 +5,9 @@
  */
 import { build, HistogramLogWriter } from 'hdr-histogram-js';
 import { nameOf } from './columns.ts';
-import { packageVersion } from './host.ts';
 import type { Measurement } from './measure.ts';
 import type { Config } from './options.ts';
+import { packageVersion } from './package-version.ts';
 import type { Run } from './results.ts';
 
 export interface StallLog {

@@ -9,6 +9,7 @@ import { type Column, columnsOf, nameOf, referenceOf, runsIn } from './columns.t
 import { formatNumber, type Row, rowsOf } from './figures.ts';
 import { isDifference } from './metrics/bootstrap.ts';
 import { NO_BOX } from './no-box.ts';
+import { noiseOf } from './noise.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
 
 /** How a piece of text looks; without colours it stays as it is. */
@@ -20,6 +21,7 @@ export function renderResults(results: Results, colour: boolean): string {
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_, text) => text;
   const { config, runs, summary } = results;
+  const noise = noiseOf(results);
   return [
     ...headline(config, runs).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
@@ -32,6 +34,7 @@ export function renderResults(results: Results, colour: boolean): string {
         summary.pageOverPage[mode] ?? {},
       ),
     ),
+    ...(noise === null ? [] : ['', noise]),
   ].join('\n');
 }
 

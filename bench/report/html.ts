@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { columnsOf, nameOf, referenceOf, runsIn } from '../columns.ts';
 import { formatNumber, phaseRow, type Row, rowsOf } from '../figures.ts';
 import { worstUtilization } from '../metrics/worst-utilization.ts';
+import { noiseOf } from '../noise.ts';
 import type { Results, Run } from '../results.ts';
 import { headline, lostEvents, ratioTexts } from '../table.ts';
 
@@ -48,7 +49,7 @@ ${GENERATOR} ${asHtml(host.minorfault)}">
 <main>
 <h1>${asHtml(what)}</h1>
 ${how.map((line) => `<p>${asHtml(line)}</p>`).join('\n')}
-${warnings(results)}
+${warnings({ ...results, runs })}
 <h2>COPY over CONTINUE</h2>
 ${figure('ratios', 'Ratios of medians with their 95 % intervals (bootstrap over invocations and collections). Filled: a difference, the interval leaves out 1.', ratioTable(complete))}
 <h2>Pauses</h2>
@@ -78,7 +79,9 @@ ${definitions(host)}
 `;
 }
 
-function warnings({ runs, failure, config, host }: Results): string {
+function warnings(results: Results): string {
+  const { runs, failure, config, host } = results;
+  const noise = noiseOf(results);
   const cores = config.mutators + config.gcThreads;
   const said = [
     ...(failure === undefined ? [] : [`The runs ended early or a check failed: ${failure}`]),
@@ -88,6 +91,7 @@ function warnings({ runs, failure, config, host }: Results): string {
           `${cores} mutators and collector threads shared ${host.cores} processors: times hold what threads waited for one.`,
         ]
       : []),
+    ...(noise === null ? [] : [noise]),
     ...(config.invocations < 10
       ? [`${config.invocations} invocations: intervals of so few say little; 10 or more are usual.`]
       : []),
@@ -168,10 +172,18 @@ function figuresTable({ config, runs }: Results): string {
   return table(['', ...columns.map((column) => nameOf(column, config))], rows);
 }
 
+/** What is made of several facts, each as `processors.smt`. */
+function named([name, value]: readonly [string, unknown]): readonly (readonly [string, unknown])[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[name, value]];
+  return Object.entries(value).map(([part, of]) => [`${name}.${part}`, of]);
+}
+
 function definitions(facts: object): string {
-  const entries = Object.entries(facts).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return `<dt>${asHtml(name)}</dt><dd>${asHtml(text)}</dd>`;
-  });
+  const entries = Object.entries(facts)
+    .flatMap(named)
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return `<dt>${asHtml(name)}</dt><dd>${asHtml(text)}</dd>`;
+    });
   return `<dl>${entries.join('\n')}</dl>`;
 }

@@ -115,7 +115,7 @@ export function slicesOf(thread: Pick<ThreadRecording, 'values'>): readonly Slic
     if (kind === EVENT.fault) {
       endServing(timeMs);
       served = { fault: event, endMs: timeMs + LOOK_MS };
-    } else if (served !== null) served.endMs = timeMs;
+    } else if (served !== null && kind !== EVENT.engine) served.endMs = timeMs; // those are told late
     if (kind === EVENT.claimed) claimed = event;
     else if (claimed !== null && (kind === EVENT.filled || kind === EVENT.updated) && claimed.c === event.c) {
       slices.push(making(claimed, event));
@@ -123,7 +123,8 @@ export function slicesOf(thread: Pick<ThreadRecording, 'values'>): readonly Slic
     }
   }
   endServing();
-  return slices.sort((a, b) => a.beginMs - b.beginMs || b.endMs - a.endMs);
+  // Of two that take the same time the outer one was told last.
+  return slices.reverse().sort((a, b) => a.beginMs - b.beginMs || b.endMs - a.endMs);
 }
 
 function making({ timeMs, cycle, a, c: page }: Event, made: Event): Slice {

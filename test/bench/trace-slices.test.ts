@@ -63,6 +63,20 @@ it('a fault thread serves one fault after another, up to the last that it does f
   ]);
 });
 
+it("V8's own collections, told when the thread ends, make the last serving neither longer nor shorter", () => {
+  const log: Log = [
+    { timeMs: 1, kind: EVENT.fault, a: 1, b: 7 },
+    { timeMs: 3, kind: EVENT.published, a: 1, b: ROLE.fault, c: 7 },
+    { timeMs: 0.5, kind: EVENT.engine, a: 100, b: 1 },
+    { timeMs: 900, kind: EVENT.engine, a: 1000, b: 1 },
+  ];
+  expect(shown(log)).toEqual([
+    ['V8: minor', 0.4, 0.5],
+    ['serve fault', 1, 3],
+    ['V8: minor', 899, 900],
+  ]);
+});
+
 it('to look at a page takes no longer than until the next fault', () => {
   const log: Log = [
     { timeMs: 1, kind: EVENT.fault, b: 7 },

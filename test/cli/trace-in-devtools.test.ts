@@ -39,7 +39,7 @@ describe.each(['sim', 'linux'])('--kernel %s', (kernel) => {
       const parsed = model.parsedTrace();
       if (parsed === null) throw new Error('the engine has understood nothing');
       understood = parsed.data;
-    });
+    }, 120_000);
 
     const processNamed = (mode: string) => {
       const found = [...understood.Meta.processNames].find(([, { args }]) =>

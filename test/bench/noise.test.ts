@@ -8,6 +8,7 @@ import { renderResults } from '../../dist/bench/table.js';
 import { sampleCycle, sampleRun } from './results-samples.ts';
 
 const MODES = ['copy', 'continue'];
+const host = describeHost();
 
 const noEngine = { collections: 0, totalMs: 0, longestMs: 0, overlapping: 0, overlapMs: 0 };
 
@@ -24,7 +25,7 @@ function results({
   });
   return {
     schema: 'minorfault/results/1',
-    host: { ...describeHost(), loadAverage: [load, 0, 0], cores },
+    host: { ...host, loadAverage: [load, 0, 0], cores },
     config: { ...config, parameters: {}, liveBytes: 32 << 20 },
     runs,
     summary: { copyOverContinue: {}, pageOverPage: {} },

@@ -36,6 +36,6 @@ it('every slice is in the tree of DevTools, under what is around it', async () =
       const phase = ['1 false', '2 false'];
       expect(shown).toEqual(['0 true', ...phasesUs.flatMap(() => phase)].sort());
     }),
-    { numRuns: 100, endOnFailure: true }, // to make a trace smaller takes long, and tells no more,
+    { numRuns: 40, endOnFailure: true }, // to make a trace smaller takes long, and tells no more,
   );
 });

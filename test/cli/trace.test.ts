@@ -31,7 +31,7 @@ beforeAll(async () => {
   results = JSON.parse(readFileSync(json, 'utf8'));
   file = JSON.parse(readFileSync(trace, 'utf8'));
   events = file.traceEvents;
-});
+}, 120_000);
 
 const named = (name: string) =>
   events.filter((event) => event.ph === 'M' && event.name === name) as (TraceEvent & {

@@ -88,11 +88,13 @@ const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
 const { SweepSchema } = await import('./dist/bench/sweep/schema.js');
 const { MinHeapSchema } = await import('./dist/bench/minheap/schema.js');
 const { MergedSchema } = await import('./dist/bench/merge/schema.js');
+const { TraceSchema } = await import('./dist/bench/trace/schema.js');
 const SCHEMAS = {
   merged: MergedSchema,
   minheap: MinHeapSchema,
   results: ResultsSchema,
   sweep: SweepSchema,
+  trace: TraceSchema,
   costs: CostsSchema,
   doctor: DoctorReportSchema,
   litmus: ProgramSchema,

@@ -15,6 +15,7 @@ const commands: Commands = {
     const call = resolveOptions(command, workload, options);
     if (call.json !== null) checkWritable('--json', call.json);
     if (call.trace !== null) checkWritable('--trace', call.trace);
+    if (call.hdr !== null) checkWritable('--hdr', call.hdr);
     if (call.report !== null) (await import('./report/file.ts')).checkReport(call.report, call.force);
     return (await import('./commands.ts')).measureCommand(call);
   },

@@ -5,11 +5,12 @@ import { interruption } from './interrupt.ts';
 import { logLines } from './log.ts';
 import { type MeasuredCall, measureCall } from './measure-call.ts';
 import type { Call } from './options.ts';
-import { print, wantsColour, writeJson } from './output.ts';
+import { print, wantsColour, writeJson, writeWhole } from './output.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report/file.ts';
 import { renderReport } from './report/html.ts';
 import type { Run } from './results.ts';
+import type { StallLog } from './stall-log.ts';
 import { renderResults } from './table.ts';
 import { writeTrace } from './trace/file.ts';
 
@@ -23,9 +24,17 @@ export async function measureCommand(call: Call): Promise<number> {
   const progress = createProgress(process.stderr, call.quiet);
   try {
     for (const note of call.notes) progress.note(note);
-    const measured = await measureCall(call, { signal, progress, onRun: (run) => logRun(call.log, run) });
+    // Loaded for who asks for it alone: it takes as long as the command does to start.
+    const stalls = call.hdr === null ? null : (await import('./stall-log.ts')).openStallLog(call.config);
+    const measured = await measureCall(call, {
+      ...{ signal, progress },
+      onRun: (one) => {
+        logRun(call.log, one.run);
+        stalls?.add(one);
+      },
+    });
     progress.end();
-    return report(call, measured);
+    return report(call, measured, stalls);
   } finally {
     progress.end();
   }
@@ -38,7 +47,11 @@ function logRun(log: Call['log'], run: Run): void {
 }
 
 /** Shows and writes the results, and then says what failed: what was measured until then is not lost. */
-function report({ json, trace, report: page }: Call, { results, failure, traced }: MeasuredCall): number {
+function report(
+  { json, trace, report: page, hdr }: Call,
+  { results, failure, traced }: MeasuredCall,
+  stalls: StallLog | null,
+): number {
   const runs = results.runs.filter(isComplete);
   if (json !== '-' && runs.length > 0) {
     print(renderResults({ ...results, runs }, wantsColour(process.stdout)));
@@ -46,6 +59,7 @@ function report({ json, trace, report: page }: Call, { results, failure, traced 
   if (json !== null) writeJson('--json', json, results);
   if (trace !== null) writeTrace(trace, traced, results);
   if (page !== null) writeReport(page, renderReport(results));
+  if (hdr !== null && stalls !== null) writeWhole('--hdr', hdr, stalls.text());
   if (!failure) return EXIT.done;
   process.stderr.write(`minorfault: ${describeError(failure)}\n`);
   return exitCodeOf(failure);

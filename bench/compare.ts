@@ -28,7 +28,7 @@ export interface CompareSurroundings {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   /** Told of each run when it is over. */
-  readonly onRun?: (run: Run) => void;
+  readonly onRun?: (measured: Measurement) => void;
   /** Whether the events of the first invocation are kept. */
   readonly record?: boolean;
   /** Whether each invocation ends with a run without any collection. */
@@ -60,7 +60,7 @@ export async function compareModes(
     const measurement = await measureShown(plan, `run ${i + 1}/${plans.length}`, surroundings);
     const { run, failure, openedMs, recordings } = measurement;
     runs.push(run);
-    surroundings.onRun?.(run);
+    surroundings.onRun?.(measurement);
     const name = `${nameOf(plan, config)}, invocation ${plan.invocation} (${run.kernel})`;
     if (plan.record) traced.push({ name, openedMs: openedMs - began, threads: recordings });
     if (failure) return { runs, failure, traced, control };

@@ -90,8 +90,8 @@ export function resultOf(outcome: MutatorOutcome): WorkerResult {
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
   const { operations, seconds, checksum, requests, builtBytes, allocatedBytes } = resultOf(outcome);
-  const measured = (all: MutatorOutcome['stalls']) => all.filter(({ cycle }) => cycle > base);
-  const [stalls, waits] = [measured(outcome.stalls), measured(outcome.waits)];
+  const measured = (all: readonly Stall[]) => all.filter(({ cycle }) => cycle > base);
+  const [stalls, waits] = [measuredStalls(outcome, base), measured(outcome.waits)];
   return {
     ...{ operations, seconds, checksum },
     ...(requests === undefined ? {} : { requests: latenciesOf(requests) }),
@@ -121,11 +121,16 @@ function utilizationIn(
   return utilizations(stops, span);
 }
 
+/** Stalls of the measured collections. */
+export function measuredStalls({ stalls }: MutatorOutcome, base: number): readonly Stall[] {
+  return stalls.filter(({ cycle }) => cycle > base);
+}
+
 function stoppedMs(stops: readonly Stall[]): number {
   return stops.reduce((ms, { micros }) => ms + micros / 1000, 0);
 }
 
-const microsOf = ({ micros }: Stall) => micros;
+export const microsOf = ({ micros }: Stall) => micros;
 
 /** The longest stall of each collection that had one. */
 function longestOfEach(stalls: readonly Stall[]): readonly number[] {

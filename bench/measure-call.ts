@@ -7,6 +7,7 @@ import { UsageError } from './errors.ts';
 import { describeHost } from './host.ts';
 import { inHeap } from './in-heap.ts';
 import { unlessInterrupted } from './interrupt.ts';
+import type { Measurement } from './measure.ts';
 import { copyOverContinue, pageOverPage } from './metrics/copy-over-continue.ts';
 import { type Call, type Config, MAX_HEAP_BYTES } from './options.ts';
 import { requireMoving } from './page-sizes.ts';
@@ -20,7 +21,7 @@ export interface CallSurroundings {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   /** Told of each run when it is over. */
-  readonly onRun?: (run: Run) => void;
+  readonly onRun?: (measured: Measurement) => void;
 }
 
 /** What was measured, and how it ended. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Heap, HeapOptions, MutatorOutcome, PageSize, ThreadRecording } from '../gc/index.ts';
 import { PAGE_BYTES } from '../uffd/kernel.ts';
-import { describeRun, type Ending, resultOf } from './describe-run.ts';
+import { describeRun, type Ending, measuredStalls, microsOf, resultOf } from './describe-run.ts';
 import { CheckError, InterruptedError, isUsage } from './errors.ts';
 import { unlessInterrupted } from './interrupt.ts';
 import { pageMapOf } from './metrics/page-map.ts';
@@ -46,6 +46,8 @@ export interface Measurement {
   readonly openedMs: number;
   /** Every event of every thread, where the plan said to keep them. */
   readonly recordings: readonly ThreadRecording[];
+  /** Of each mutator how long its stalls were, in µs: those that the results have the percentiles of. */
+  readonly stalls: readonly Float64Array[];
 }
 
 /** How long after the mutators the record of the last collection may come. */
@@ -58,7 +60,7 @@ const RECORD_DEADLINE_MS = 10_000;
 export async function measure(plan: Plan, surroundings: Surroundings): Promise<Measurement> {
   const { signal } = surroundings;
   signal.throwIfAborted();
-  const openedMs = performance.now();
+  const [openedMs, openedAt] = [performance.now(), Date.now()];
   const cpu = process.cpuUsage();
   const heap = await surroundings.openHeap(heapOptions(plan));
   heap.failure.catch(() => {}); // it is awaited below; it may also reject while nobody does
@@ -77,8 +79,10 @@ export async function measure(plan: Plan, surroundings: Surroundings): Promise<M
   const recordings = heap.recordings();
   const { user, system } = process.cpuUsage(cpu);
   const described = describeRun(heap, plan, ending, (user + system) / 1000);
-  const run = withPageMap(described, recordings, plan);
-  return { run, failure: ending.failure, openedMs, recordings };
+  const run = withPageMap({ ...described, openedAt }, recordings, plan);
+  const { mutators, base, failure } = ending;
+  const stalls = mutators.map((mutator) => Float64Array.from(measuredStalls(mutator, base), microsOf));
+  return { run, failure, openedMs, recordings, stalls };
 }
 
 async function endOf(heap: Heap, plan: Plan, signal: AbortSignal): Promise<Ending> {

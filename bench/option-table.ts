@@ -51,6 +51,7 @@ export interface RawOptions extends RawProfile {
   readonly report?: string;
   readonly force?: boolean;
   readonly trace?: string;
+  readonly hdr?: string;
   readonly verify?: string;
   readonly quiet?: boolean;
 }
@@ -131,6 +132,7 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
   ['--report <file>', 'write a report to look at, one HTML file'],
   ['--force', 'overwrite what --report names, also if it is no report'],
   ['--trace <file>', "write what every thread did in each mode's first invocation, for Perfetto's viewer"],
+  ['--hdr <file>', "write the stalls of each run's mutators as an HdrHistogram log (.hlog)"],
   [
     '--verify [what]',
     'check the whole heap after every collection; --verify=phases: invariants between its phases, too',

@@ -60,6 +60,8 @@ export interface Call {
   readonly trace: string | null;
   /** Whether there is a run without any collection in each invocation, to compare with. */
   readonly control: boolean;
+  /** The file of the HdrHistogram log, or null. */
+  readonly hdr: string | null;
   readonly quiet: boolean;
   /** What to tell of choices made for the caller. */
   readonly notes: readonly string[];
@@ -114,6 +116,7 @@ export function resolveOptions(command: CommandName, workload: string | undefine
     force: raw.force ?? false,
     trace: fileNamed('--trace', raw.trace),
     control: raw.control ?? raw.report !== undefined,
+    hdr: fileNamed('--hdr', raw.hdr),
     quiet: raw.quiet ?? false,
     notes: [
       ...((raw.kernel ?? 'auto') === 'auto' ? [`kernel: ${kernel}, since ${why}`] : []),

@@ -50,6 +50,18 @@ function isWritable(path: string): boolean {
 }
 
 /**
+ * Writes a file at once.
+ * @throws CheckError if it cannot be written, or not all of it: the message names the file
+ */
+export function writeWhole(option: string, file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new CheckError(`${option} ${file}: could not be written whole: ${(error as Error).message}`);
+  }
+}
+
+/**
  * Writes JSON to the file, or to standard output for `-`.
  * @throws CheckError if it cannot be written after all
  */
@@ -59,9 +71,5 @@ export function writeJson(option: string, file: string, value: unknown): void {
     print(text);
     return;
   }
-  try {
-    writeFileSync(file, `${text}\n`);
-  } catch (error) {
-    throw new CheckError(`${option} ${file}: could not be written: ${(error as Error).message}`);
-  }
+  writeWhole(option, file, `${text}\n`);
 }

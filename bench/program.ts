@@ -3,7 +3,6 @@ import { Command, CommanderError } from 'commander';
 import { COSTS_OPTIONS, type RawCostsOptions } from './costs/options.ts';
 import { UsageError } from './errors.ts';
 import { FUZZ_OPTIONS, type RawFuzzOptions } from './fuzz/options.ts';
-import { packageVersion } from './host.ts';
 import { LITMUS_OPTIONS, type RawLitmusOptions } from './litmus/options.ts';
 import { MERGE_OPTIONS, type RawMergeOptions } from './merge/options.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type RawOptions,
   VERIFY_HEAP,
 } from './option-table.ts';
+import { packageVersion } from './package-version.ts';
 import type { RawReportOptions } from './report/command.ts';
 import { type RawSweepOptions, SWEEP_OPTIONS } from './sweep/options.ts';
 

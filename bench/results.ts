@@ -143,6 +143,8 @@ export const RunSchema = record({
   fellBackFrom: Type.Array(Type.String()),
   /** From 1. */
   invocation: Type.Integer({ minimum: 1 }),
+  /** When its heap was opened, in ms since 1970. */
+  openedAt: Type.Optional(Count),
   /** The measured collections: those after the workload had built what it works on. */
   cycles: Type.Array(CycleSchema),
   /** Collections before those. */
@@ -181,6 +183,13 @@ export const RunSchema = record({
   verified: Type.Union([Type.Boolean(), Type.Null()]),
 });
 
+const Text = Type.Union([Type.String(), Type.Null()]);
+const Flag = Type.Union([Type.Boolean(), Type.Null()]);
+const CountIfTold = Type.Union([Count, Type.Null()]);
+/** A number; `none` where nothing limits it; null where that is not told. */
+const Limit = Type.Union([Type.Number({ minimum: 0 }), Type.Literal('none'), Type.Null()]);
+
+/** What is optional was not told by earlier versions. */
 export const HostSchema = record({
   kernel: Type.String(),
   cpu: Type.String(),
@@ -190,7 +199,43 @@ export const HostSchema = record({
   platform: Type.String(),
   memoryBytes: Count,
   pageBytes: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+  /** Over 1, 5 and 15 minutes, when the command began. */
   loadAverage: Type.Array(Type.Number()),
+  uptimeSeconds: Type.Optional(Count),
+  v8: Type.Optional(Type.String()),
+  /** What Node was started with, on the command line and by NODE_OPTIONS. */
+  nodeFlags: Type.Optional(Type.Array(Type.String())),
+  nodeOptions: Type.Optional(Text),
+  /** Of a checkout. */
+  commit: Type.Optional(Text),
+  /** What is chosen in /sys/kernel/mm/transparent_hugepage. */
+  transparentHugePages: Type.Optional(record({ enabled: Text, defrag: Text, shmem: Text })),
+  processors: Type.Optional(
+    record({
+      /** Of their frequency, and whether that may rise above the nominal one. */
+      governor: Text,
+      turbo: Flag,
+      /** Whether threads share a core. */
+      smt: Flag,
+      numaNodes: CountIfTold,
+      /** What the virtual machine is called; `none` if it is none. */
+      virtualization: Text,
+      clockSource: Text,
+    }),
+  ),
+  /** What the processor has against it, and what the kernel does about that. */
+  mitigations: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
+  /** Of what the kernel was booted with, what makes it faster or slower. */
+  bootParameters: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  /** Processors' worth of time, memory, and of that what may be locked. */
+  limits: Type.Optional(record({ cpus: Limit, memoryBytes: Limit, memlockBytes: Limit })),
+  /** The pool of huge pages of the default size. */
+  hugePages: Type.Optional(
+    Type.Union([record({ pageBytes: Count, total: Count, free: Count }), Type.Null()]),
+  ),
+  swap: Type.Optional(Type.Union([record({ totalBytes: Count, freeBytes: Count }), Type.Null()])),
+  /** vm.unprivileged_userfaultfd */
+  unprivilegedUserfaultfd: Type.Optional(CountIfTold),
 });
 
 /** Every option as resolved, under its long name; sizes in bytes. */
@@ -297,7 +342,7 @@ export const ResultsSchema = record({
 });
 
 /** Read-only through and through: results are made once and then only read. */
-type Fixed<T> = T extends [infer First, infer Second]
+export type Fixed<T> = T extends [infer First, infer Second]
   ? readonly [Fixed<First>, Fixed<Second>]
   : T extends (infer Item)[]
     ? readonly Fixed<Item>[]

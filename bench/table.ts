@@ -11,6 +11,7 @@ import { isDifference } from './metrics/bootstrap.ts';
 import { operationsPerSecond } from './metrics/copy-over-continue.ts';
 import { medianOf } from './metrics/summary.ts';
 import { NO_BOX } from './no-box.ts';
+import { noiseOf } from './noise.ts';
 import type { Ratio, Results, ResultsConfig, Run } from './results.ts';
 
 /** How a piece of text looks; without colours it stays as it is. */
@@ -22,6 +23,7 @@ export function renderResults(results: Results, colour: boolean): string {
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_, text) => text;
   const { config, runs, summary } = results;
+  const noise = noiseOf(results);
   return [
     ...headline(config, runs).map((line, i) => (i === 0 ? paint('bold', line) : line)),
     '',
@@ -35,6 +37,7 @@ export function renderResults(results: Results, colour: boolean): string {
         summary.pageOverPage[mode] ?? {},
       ),
     ),
+    ...(noise === null ? [] : ['', noise]),
   ].join('\n');
 }
 

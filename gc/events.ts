@@ -22,7 +22,7 @@ export const EVENT = {
   published: 11, // pages, cycle, role of the thread, first page: all from there
   ioctl: 12, // request, cycle, pages, and µs that it took
   fault: 13, // 1 if minor, cycle, page
-  stall: 14, // µs slept in a userfault, cycle, page
+  stall: 14, // µs slept in a userfault, cycle, page or NO_PAGE
   wait: 15, // µs, cycle, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
   cards: 17, // dirty cards that were looked at beside the mutators, cycle, and with the world stopped
@@ -45,6 +45,8 @@ export const EVENT = {
   cpu: 34, // µs of processor time that this thread has had: told as it ends
 } as const;
 
+/** The page of a stall where the kernel does not say which access has slept: the real one. */
+export const NO_PAGE = -1;
 /** Who filled or published. */
 export const ROLE = { collector: 0, fault: 1 } as const;
 /** Why a mutator waited. */

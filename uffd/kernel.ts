@@ -68,8 +68,13 @@ export type KernelHandle = {
 /** That of a machine which has been opened. */
 export type OpenHandle = KernelHandle & { readonly machine: SharedArrayBuffer };
 
-/** Told after an access has slept in a userfault: the byte address, and when it began and ended (ms, performance.now). */
+/**
+ * Told after an access has slept in a userfault: the byte address, or NO_ADDRESS, and when it began and ended (ms,
+ * performance.now).
+ */
 export type StallListener = (address: number, beganMs: number, endedMs: number) => void;
+/** The real kernel does not say which access it was. */
+export const NO_ADDRESS = -1;
 
 /**
  * A range of machine memory as a mutator sees it. Every access is one the memory management unit checks: it may

@@ -50,14 +50,14 @@ export async function measureApart(plan: Plan, { signal, onOpen }: ApartSurround
     signal.throwIfAborted();
     if ('died' in outcome) {
       const failure = new ProcessDiedError(outcome.died);
-      return { run: emptyRun(plan), failure, openedMs, recordings: [] };
+      return { run: emptyRun(plan), failure, openedMs, recordings: [], stalls: [] };
     }
     if ('thrown' in outcome) throw unposted(outcome.thrown);
-    const { run, failure, recordings } = outcome;
+    const { run, failure, recordings, stalls } = outcome;
     return {
       run: { ...run, hiccupsUs },
       failure: failure === null ? null : unposted(failure),
-      ...{ openedMs, recordings },
+      ...{ openedMs, recordings, stalls },
     };
   } finally {
     signal.removeEventListener('abort', abort);

@@ -25,8 +25,9 @@ async function answer(request: Exclude<Request, { abort: unknown }>): Promise<Re
     timer = setInterval(() => void tell({ collections: collections() }), TELL_MS);
   };
   try {
-    const { run, failure, recordings } = await measure(plan, { openHeap, signal: interrupt.signal, onOpen });
-    return { run, failure: failure === null ? null : posted(failure), recordings };
+    const measured = await measure(plan, { openHeap, signal: interrupt.signal, onOpen });
+    const { run, failure, recordings, stalls } = measured;
+    return { run, failure: failure === null ? null : posted(failure), recordings, stalls };
   } catch (error) {
     return { thrown: posted(error) };
   } finally {

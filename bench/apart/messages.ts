@@ -26,6 +26,7 @@ export type Reply =
       readonly run: Run;
       readonly failure: PostedError | null;
       readonly recordings: readonly ThreadRecording[];
+      readonly stalls: readonly Float64Array[];
     }
   | { readonly thrown: PostedError };
 

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { GivenProfile } from '../profile.ts';
 import type { Ending } from './foresee.ts';
 import type { Program } from './program.ts';
-import type { Repeated } from './repeat.ts';
+import { type Repeated, together } from './repeat.ts';
 import type { Trace } from './stage.ts';
 
 export type KernelName = 'sim' | 'linux';
@@ -69,7 +69,9 @@ export interface Kernels {
   readonly close: () => void;
 }
 
-/** Longer than a thousand runs take. */
+/** A process says nothing while it repeats a program: so it is asked for some runs at a time. */
+const RUNS_AT_ONCE = 100;
+/** Longer than these take: with huge pages a tenth of a second each, several times that on a busy machine. */
 const SILENCE_MS = 120_000;
 /** Longer than one takes, and than a process to start: a program that hangs is made smaller by hanging again and again. */
 const COMPARE_SILENCE_MS = 20_000;
@@ -89,8 +91,18 @@ export function openKernels(profile: GivenProfile = {}): Kernels {
   }
   return {
     compare: (program) => ask({ what: 'compare', program }) as ReturnType<Kernels['compare']>,
-    repeat: (program, kernel, { runs, seed }) =>
-      ask({ what: 'repeat', program, kernel, runs, seed }) as ReturnType<Kernels['repeat']>,
+    async repeat(program, kernel, { runs, seed }) {
+      const parts: Repeated[] = [];
+      for (let done = 0; done < runs; done += RUNS_AT_ONCE) {
+        const some = { runs: Math.min(RUNS_AT_ONCE, runs - done), seed: seed + done };
+        const reply = (await ask({ what: 'repeat', program, kernel, ...some })) as Awaited<
+          ReturnType<Kernels['repeat']>
+        >;
+        if (!('repeated' in reply)) return reply;
+        parts.push(reply.repeated);
+      }
+      return { repeated: together(parts) };
+    },
     async end(program) {
       const doomed = startChild(profile);
       const reply = await exchange(doomed, { what: 'end', program });

@@ -42,6 +42,18 @@ export function repeat(
   return { outcomes, trace };
 }
 
+/** As if all runs had been one after the other. */
+export function together(parts: readonly Repeated[]): Repeated {
+  const outcomes: Record<string, number> = {};
+  const trace = parts[0]?.trace ?? null;
+  for (const part of parts) {
+    const other = trace !== null && part.trace !== null ? changed(trace, part.trace) : null;
+    for (const [outcome, runs] of Object.entries(part.outcomes))
+      outcomes[other ?? outcome] = (outcomes[other ?? outcome] ?? 0) + runs;
+  }
+  return { outcomes, trace };
+}
+
 /** A program in lock step has one outcome. */
 function changed(first: Trace, now: Trace): string | null {
   const difference = differenceOf(first, now);

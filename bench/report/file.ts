@@ -1,7 +1,7 @@
 /** The file of a report: one that is there already is overwritten only if it is a report of ours. */
-import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
-import { CheckError, UsageError } from '../errors.ts';
-import { checkWritable } from '../output.ts';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { UsageError } from '../errors.ts';
+import { checkWritable, writeWhole } from '../output.ts';
 import { GENERATOR } from './parts.ts';
 
 /** Where in a report it says that it is one. */
@@ -32,11 +32,5 @@ function isReport(file: string): boolean {
 
 /** @throws CheckError if it cannot be written */
 export function writeReport(file: string, html: string): void {
-  try {
-    writeFileSync(file, html);
-  } catch (error) {
-    throw new CheckError(
-      `--report ${file}: could not be written whole, what is there is a part of it: ${(error as Error).message}`,
-    );
-  }
+  writeWhole('--report', file, html);
 }

@@ -5,6 +5,7 @@
 import { columnsOf, isComplete, nameOf, referenceOf, runsIn } from '../columns.ts';
 import { formatNumber, phaseCpuRow, phaseRow, type Row, rowsOf } from '../figures.ts';
 import { worstUtilization } from '../metrics/worst-utilization.ts';
+import { noiseOf } from '../noise.ts';
 import type { Results, Run } from '../results.ts';
 import { headline, lostEvents, ratioTexts, renderControl } from '../table.ts';
 import { asHtml, definitions, figure, renderPage, table } from './parts.ts';
@@ -18,7 +19,7 @@ export function renderReport(results: Results): string {
   const title = `minorfault: ${what}`;
   const body = `<h1>${asHtml(what)}</h1>
 ${how.map((line) => `<p>${asHtml(line)}</p>`).join('\n')}
-${warnings(results)}
+${warnings({ ...results, runs })}
 <h2>COPY over CONTINUE</h2>
 ${figure('ratios', 'Ratios of medians with their 95 % intervals (bootstrap over invocations and collections). Filled: a difference, the interval leaves out 1.', ratioTable(complete))}
 <h2>Pauses</h2>
@@ -47,7 +48,9 @@ ${definitions(host)}`;
   return renderPage({ title, version: host.minorfault, body, data: results });
 }
 
-function warnings({ runs, failure, config, host }: Results): string {
+function warnings(results: Results): string {
+  const { runs, failure, config, host } = results;
+  const noise = noiseOf(results);
   const cores = config.mutators + config.gcThreads;
   const said = [
     ...(failure === undefined ? [] : [`The runs ended early or a check failed: ${failure}`]),
@@ -57,6 +60,7 @@ function warnings({ runs, failure, config, host }: Results): string {
           `${cores} mutators and collector threads shared ${host.cores} processors: times hold what threads waited for one.`,
         ]
       : []),
+    ...(noise === null ? [] : [noise]),
     ...(config.invocations < 10
       ? [`${config.invocations} invocations: intervals of so few say little; 10 or more are usual.`]
       : []),

@@ -69,11 +69,19 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return `<div class="scroll"><table><thead><tr>${headCells}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
 }
 
+/** What is made of several facts, each as `processors.smt`. */
+function named([name, value]: readonly [string, unknown]): readonly (readonly [string, unknown])[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[name, value]];
+  return Object.entries(value).map(([part, of]) => [`${name}.${part}`, of]);
+}
+
 /** What is what, as a list. */
 export function definitions(facts: object): string {
-  const entries = Object.entries(facts).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return `<dt>${asHtml(name)}</dt><dd>${asHtml(text)}</dd>`;
-  });
+  const entries = Object.entries(facts)
+    .flatMap(named)
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return `<dt>${asHtml(name)}</dt><dd>${asHtml(text)}</dd>`;
+    });
   return `<dl>${entries.join('\n')}</dl>`;
 }

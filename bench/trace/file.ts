@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { CheckError } from '../errors.ts';
 import type { Results } from '../results.ts';
 import { type TracedRun, traceEvents } from './chrome.ts';
+import type { Trace } from './schema.ts';
 
 /** Characters that are gathered before they are written. */
 const PIECE = 1 << 20;
@@ -12,7 +13,7 @@ export function writeTrace(file: string, runs: readonly TracedRun[], { host, con
   try {
     const fd = openSync(file, 'w');
     try {
-      writeAll(fd, textOf(runs, { host, config }));
+      writeAll(fd, textOf(runs, { schema: 'minorfault/trace/1', host, config }));
     } finally {
       closeSync(fd);
     }
@@ -21,7 +22,7 @@ export function writeTrace(file: string, runs: readonly TracedRun[], { host, con
   }
 }
 
-function* textOf(runs: readonly TracedRun[], about: object): Generator<string> {
+function* textOf(runs: readonly TracedRun[], about: Trace['otherData']): Generator<string> {
   yield `{"displayTimeUnit":"ms","otherData":${JSON.stringify(about)},"traceEvents":[\n`;
   let isFirst = true;
   for (const event of traceEvents(runs)) {

@@ -1,7 +1,7 @@
 /** One thread's events as what a timeline shows: stretches of time that lie within one another, and moments. */
 import { JOB } from '../../gc/cycle.ts';
 import { ENGINE_KINDS } from '../../gc/engine.ts';
-import { EVENT, type Event, WAIT } from '../../gc/events.ts';
+import { EVENT, type Event, NO_PAGE, WAIT } from '../../gc/events.ts';
 import { PAUSES, PHASES } from '../../gc/phase.ts';
 import { eventsOf, type ThreadRecording } from '../../gc/recording.ts';
 import { REASON } from '../../heap/layout.ts';
@@ -60,7 +60,9 @@ const WHOLE: ReadonlyMap<number, (event: Event) => Slice> = new Map([
   [
     EVENT.stall,
     ({ timeMs, a: micros, b: page, cycle }: Event) =>
-      lasting(`fault on page ${page}`, timeMs, micros, { collection: cycle, page }),
+      page === NO_PAGE
+        ? lasting('fault', timeMs, micros, { collection: cycle })
+        : lasting(`fault on page ${page}`, timeMs, micros, { collection: cycle, page }),
   ],
   [
     EVENT.engine,
@@ -78,8 +80,8 @@ function lasting(name: string, endMs: number, micros: number, details: Details):
   return { name, beginMs: endMs - micros / 1000, endMs, details };
 }
 
-/** How long to look at a page takes at the least: 10 ns, so that it is seen. */
-const LOOK_MS = 1e-5;
+/** How long to look at a page takes at the least, if the next fault leaves it so long: so that it is seen. */
+const LOOK_MS = 2.5e-4;
 /** What a thread makes pages under, until it tells that it has. */
 const MAKING = 'make pages';
 /** Kinds that end the serving of the fault before: another fault, or that the collection is over. */
@@ -94,8 +96,8 @@ export function slicesOf(thread: Pick<ThreadRecording, 'values'>): readonly Slic
   const open: Open[] = [];
   let claimed: Event | null = null;
   let served: { readonly fault: Event; endMs: number } | null = null;
-  const endServing = (): void => {
-    if (served !== null) slices.push(serving(served.fault, served.endMs));
+  const endServing = (byMs = Number.POSITIVE_INFINITY): void => {
+    if (served !== null) slices.push(serving(served.fault, Math.min(served.endMs, byMs)));
     served = null;
   };
   for (const event of eventsOf(thread)) {
@@ -111,9 +113,9 @@ export function slicesOf(thread: Pick<ThreadRecording, 'values'>): readonly Slic
     const whole = WHOLE.get(kind);
     if (whole !== undefined) slices.push(whole(event));
     if (kind === EVENT.fault) {
-      endServing();
+      endServing(timeMs);
       served = { fault: event, endMs: timeMs + LOOK_MS };
-    } else if (served !== null) served.endMs = timeMs;
+    } else if (served !== null && kind !== EVENT.engine) served.endMs = timeMs; // those are told late
     if (kind === EVENT.claimed) claimed = event;
     else if (claimed !== null && (kind === EVENT.filled || kind === EVENT.updated) && claimed.c === event.c) {
       slices.push(making(claimed, event));
@@ -121,7 +123,8 @@ export function slicesOf(thread: Pick<ThreadRecording, 'values'>): readonly Slic
     }
   }
   endServing();
-  return slices.sort((a, b) => a.beginMs - b.beginMs || b.endMs - a.endMs);
+  // Of two that take the same time the outer one was told last.
+  return slices.reverse().sort((a, b) => a.beginMs - b.beginMs || b.endMs - a.endMs);
 }
 
 function making({ timeMs, cycle, a, c: page }: Event, made: Event): Slice {

@@ -2,10 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MutatorError } from '../../heap/errors.ts';
 import { attachMutator, type MutatorDefinition } from '../../heap/mutator.ts';
-import { PAGE_BYTES } from '../../uffd/kernel.ts';
+import { NO_ADDRESS, PAGE_BYTES } from '../../uffd/kernel.ts';
 import { loadAcquire } from '../../uffd/sync.ts';
 import { CYCLE } from '../cycle.ts';
-import { EVENT, WAIT } from '../events.ts';
+import { EVENT, NO_PAGE, WAIT } from '../events.ts';
 import { allBytes } from '../modes/mapping.ts';
 import { attaching, type ThreadLinks, untilGone } from './boot.ts';
 
@@ -23,7 +23,7 @@ const { kernel, tables, cycle, events, tellWhole, view } = await attaching(links
 });
 const definition = await loadDefinition(links.module);
 view.onStall = (address, began, ended) => {
-  const page = Math.floor((address - heap.ranges.heap) / PAGE_BYTES);
+  const page = address === NO_ADDRESS ? NO_PAGE : Math.floor((address - heap.ranges.heap) / PAGE_BYTES);
   events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);
 };
 let result: unknown;

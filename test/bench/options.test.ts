@@ -41,7 +41,7 @@ describe('defaults', () => {
       },
       settings: new Map(),
       json: null,
-      ...{ log: null, report: null, force: false, trace: null, quiet: false },
+      ...{ log: null, report: null, force: false, trace: null, hdr: null, quiet: false },
       notes: [`kernel: ${kernel}, since ${why}`],
     });
   });

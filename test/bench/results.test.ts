@@ -4,6 +4,7 @@ import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
 import { describeHost } from '../../dist/bench/host.js';
 import { resolveOptions } from '../../dist/bench/options.js';
+import { renderReport } from '../../dist/bench/report/html.js';
 import { type Results, ResultsSchema } from '../../dist/bench/results.js';
 import { sampleRun } from './results-samples.ts';
 
@@ -76,6 +77,27 @@ it('takes fields beyond the contract, anywhere', () => {
 
 it.each(CONTRACT)('misses %s', (path) => {
   expect(errorsOf(without(path))).not.toEqual([]);
+});
+
+it('a file of an earlier version told less, and is read all the same', () => {
+  const { kernel, cpu, cores, node, minorfault, platform, memoryBytes, pageBytes, loadAverage } =
+    results.host;
+  const told = { kernel, cpu, cores, node, minorfault, platform, memoryBytes, pageBytes, loadAverage };
+  const earlier = { ...results, host: told };
+  expect(errorsOf(earlier)).toEqual([]);
+  expect(renderReport(earlier)).toContain('<dt>loadAverage</dt>');
+});
+
+it('the report tells of the host fact by fact', () => {
+  const host: Results['host'] = {
+    ...results.host,
+    transparentHugePages: { enabled: 'madvise', defrag: null, shmem: 'never' },
+    bootParameters: ['mitigations=off'],
+  };
+  const report = renderReport({ ...results, host });
+  expect(report).toContain('<dt>transparentHugePages.enabled</dt><dd>madvise</dd>');
+  expect(report).toContain('<dt>transparentHugePages.defrag</dt><dd>null</dd>');
+  expect(report).toContain('<dt>bootParameters</dt><dd>[&quot;mitigations=off&quot;]</dd>');
 });
 
 it('refuses another schema', () => {

@@ -3,7 +3,6 @@
  * memory can be registered in which mode. Facts alone, no judgement. Whatever is opened or mapped here is closed
  * and unmapped before it returns.
  */
-import { readFileSync } from 'node:fs';
 import {
   MAP_ANONYMOUS,
   MAP_NORESERVE,
@@ -28,6 +27,7 @@ import { type Kernel, PAGE_BYTES } from '../kernel.ts';
 import { openLinuxMachine } from './kernel.ts';
 import { type Libc, loadLibc } from './libc.ts';
 import { byDevice, bySyscall } from './open-userfaultfd.ts';
+import { contents, memoryFigure, wholeNumber } from './system-files.ts';
 
 /** What was asked for, or −errno. */
 export type Answer<T> =
@@ -199,21 +199,4 @@ export function hugePages(): HugePages | null {
 export function availableMemory(): number | null {
   const kib = memoryFigure('MemAvailable');
   return kib === null ? null : kib * 1024;
-}
-
-/** proc_meminfo(5): a number as it stands there, in KiB if it is a size. */
-function memoryFigure(name: string): number | null {
-  return wholeNumber(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(contents('/proc/meminfo'))?.[1] ?? '');
-}
-
-function wholeNumber(text: string): number | null {
-  return /^\d+\s*$/.test(text) ? Number(text) : null;
-}
-
-function contents(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // not there, or not for us
-  }
 }

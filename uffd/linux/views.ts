@@ -9,6 +9,7 @@ import { constants } from 'node:buffer';
 import {
   LOG_PAGE_WORDS,
   type MutatorView,
+  NO_ADDRESS,
   PAGE_BYTES,
   type PageView,
   type StallListener,
@@ -133,6 +134,3 @@ function makeStallWatch(libc: Libc): { begin: () => void; look: (tell: StallList
     },
   };
 }
-
-/** The real kernel does not say which load it was. */
-const NO_ADDRESS = -1;

@@ -1,6 +1,7 @@
 /** The workloads, by name. The first is the default. */
 import { churn } from './churn.ts';
 import { gcbench } from './gcbench.ts';
+import { graphMutator } from './graph-mutator.ts';
 import { randomGraph } from './random-graph.ts';
 import { snapshot } from './snapshot.ts';
 import type { Workload } from './workload.ts';
@@ -17,5 +18,5 @@ export type {
 } from './workload.ts';
 
 export const workloads: ReadonlyMap<string, Workload> = new Map(
-  [snapshot, gcbench, churn, randomGraph].map((workload) => [workload.name, workload]),
+  [snapshot, gcbench, churn, randomGraph, graphMutator].map((workload) => [workload.name, workload]),
 );

@@ -1,0 +1,280 @@
+/** `graph-mutator`, the mutator's side. */
+import type { Mutator } from '../../heap/mutator.ts';
+import { RECORD_HEADER_WORDS, type Ref } from '../../heap/object.ts';
+import { type ProgramContext, workloadMutator } from './driver.ts';
+import { DATA_WORDS, type GraphMutatorData, nodeBytesOf, TREE_SLOTS } from './graph-mutator.ts';
+import {
+  createModel,
+  dropEdges,
+  exchangePlaces,
+  type GraphModel,
+  isWithin,
+  listWithin,
+  NONE,
+  nodeOfHeight,
+  parentOf,
+  pickTarget,
+  setTarget,
+  sourceOf,
+} from './graph-mutator-model.ts';
+import { dropLitter, type Litter } from './litter.ts';
+import { mismatch, type PayloadError, payloadMismatch, writePayload, wrongWord } from './payload.ts';
+import { createRandom, hash32, mix32, type Random } from './random.ts';
+import { allocateTable, setTableRef, tableRef } from './table.ts';
+
+/** Root slot of the table of tops. */
+const TOPS = 0;
+
+interface State {
+  readonly model: GraphModel;
+  /** Edges that an operation points elsewhere, and bytes that it allocates and drops. */
+  readonly stores: number;
+  readonly garbage: number;
+  /** Coins that decide what is done next. */
+  readonly isNear: () => boolean;
+  readonly detaches: () => boolean;
+  readonly reattaches: () => boolean;
+  readonly nodeBytes: number;
+  /** The field of a node's tag. */
+  readonly tag: number;
+  readonly random: Random;
+  readonly idleRandom: Random;
+  readonly litter: Litter;
+  /** The nodes of a subtree that is being replaced. */
+  readonly listed: Int32Array;
+  readonly salt: number;
+  /** How many tags there have been. */
+  versions: number;
+  sum: number;
+}
+
+export default workloadMutator<GraphMutatorData, State>({
+  roots: 1,
+
+  build(m, context) {
+    const state = initialState(context);
+    const { model } = state;
+    allocateTable(m, TOPS, model.trees);
+    for (let tree = 0; tree < model.trees; tree++) {
+      setTableRef(m, TOPS, tree, grow(m, state, tree * model.treeNodes));
+      m.safepoint();
+    }
+    for (let node = 0; node < model.nodes; node++) connect(m, state, node);
+    state.litter.budget = 0;
+    return state;
+  },
+
+  operate(m, state) {
+    const { model, random } = state;
+    for (let store = 0; store < state.stores; store++) {
+      const edge = random.below(model.targets.length);
+      point(m, state, edge, pickTarget(model, sourceOf(model, edge), state.isNear(), random));
+      m.safepoint();
+    }
+    if (state.detaches()) replaceSubtree(m, state);
+    if (state.reattaches()) exchangeSubtrees(m, state);
+    for (let bytes = 0; bytes < state.garbage; bytes += state.nodeBytes) allocate(m, state.model);
+  },
+
+  idle: (m, state) => visit(m, state, state.idleRandom.below(state.model.nodes)),
+
+  checksum(m, state) {
+    for (let node = 0; node < state.model.nodes; node++) {
+      visit(m, state, node);
+      state.sum = mix32(state.sum ^ m.load(reach(m, state, node), state.tag));
+      m.safepoint();
+    }
+    return state.sum >>> 0;
+  },
+});
+
+function initialState({ data, seed, index }: ProgramContext<GraphMutatorData>): State {
+  const { live, room, degree } = data;
+  const random = createRandom(seed, index, 1);
+  const model = createModel(data.trees, data.depth, degree);
+  return {
+    ...{ model, random, stores: data.stores, garbage: data.garbage },
+    isNear: random.coin(data.locality),
+    detaches: random.coin(data.detach),
+    reattaches: random.coin(data.reattach),
+    nodeBytes: nodeBytesOf(degree),
+    tag: RECORD_HEADER_WORDS + TREE_SLOTS + degree,
+    idleRandom: createRandom(seed, index, 2),
+    litter: {
+      stays: random.coin(live),
+      budget: room * (1 - live),
+      dropOne: (m) => m.bytesOf(allocate(m, model)),
+    },
+    listed: new Int32Array(model.treeNodes),
+    salt: hash32(seed, index, 0x67726170),
+    ...{ versions: 0, sum: 0 },
+  };
+}
+
+/** A new node, its references null, which is no node of the model. A safepoint. */
+function allocate(m: Mutator, { degree }: GraphModel): Ref {
+  return m.allocObject(TREE_SLOTS + degree, DATA_WORDS);
+}
+
+/** New nodes for that one and all below it, without edges: the topmost of them. Safepoints. */
+function grow(m: Mutator, state: State, node: number): Ref {
+  const { held } = state.model;
+  const left = held[2 * node] as number;
+  const right = held[2 * node + 1] as number;
+  if (left !== NONE) m.push(grow(m, state, left));
+  if (right !== NONE) m.push(grow(m, state, right));
+  dropLitter(m, state.litter);
+  const top = allocate(m, state.model);
+  if (right !== NONE) m.setRef(top, RECORD_HEADER_WORDS + 1, m.pop());
+  if (left !== NONE) m.setRef(top, RECORD_HEADER_WORDS, m.pop());
+  retag(m, state, top, node);
+  return top;
+}
+
+/** Notes in the node, and in the model, that it has changed. */
+function retag(m: Mutator, state: State, found: Ref, node: number): void {
+  const tag = mix32(state.versions++ ^ state.salt);
+  state.model.tags[node] = tag;
+  writePayload(m, found, tag);
+}
+
+/** The node, found from its tree's top, each on the way compared to the model. */
+function reach(m: Mutator, state: State, node: number): Ref {
+  const { model } = state;
+  const place = model.places[node] as number;
+  const parent = parentOf(model, node);
+  if (parent !== NONE) return expectSlot(m, state, reach(m, state, parent), parent, place & 1);
+  const tree = place - 2 * model.nodes;
+  const top = tableRef(m, TOPS, tree);
+  if (!isNode(m, state, top, node)) throw mistaken(m, state, top, node, `top of tree ${tree}`);
+  return top;
+}
+
+/** What that slot of node `owner`, found at `from`, refers to: what the model says. */
+function expectSlot(m: Mutator, state: State, from: Ref, owner: number, slot: number): Ref {
+  const found = m.ref(from, RECORD_HEADER_WORDS + slot);
+  const node = referredTo(state.model, owner, slot);
+  if (isNode(m, state, found, node)) return found;
+  throw mistaken(m, state, found, node, `node ${owner}, reference ${slot}`);
+}
+
+/** The node that this slot should refer to, or NONE. */
+function referredTo({ held, targets, degree }: GraphModel, owner: number, slot: number): number {
+  return (slot < TREE_SLOTS ? held[2 * owner + slot] : targets[owner * degree + slot - TREE_SLOTS]) as number;
+}
+
+function isNode(m: Mutator, { model, nodeBytes, tag }: State, found: Ref, node: number): boolean {
+  if (node === NONE || found === 0) return node === NONE && found === 0;
+  return m.bytesOf(found) === nodeBytes && m.load(found, tag) === model.tags[node];
+}
+
+/** Which node was found where another should be: −1 is null, and the number of all nodes what is none of them. */
+function mistaken(m: Mutator, state: State, found: Ref, node: number, where: string): PayloadError {
+  const { model, nodeBytes } = state;
+  const name = `graph-mutator ${where}`;
+  if (found === 0) return mismatch(m, name, 'the node it refers to', node, NONE);
+  const isOne = m.bytesOf(found) === nodeBytes;
+  const which = isOne ? model.tags.indexOf(m.load(found, state.tag)) : NONE;
+  if (isOne && which === NONE && node !== NONE)
+    return payloadMismatch(m, found, model.tags[node] as number, 0, `${name}, node ${node}`);
+  return mismatch(m, name, 'the node it refers to', node, which === NONE ? model.nodes : which);
+}
+
+/** Points an edge at a node, and checks where it led. No safepoint. */
+function point(m: Mutator, state: State, edge: number, target: number): void {
+  const { model } = state;
+  const source = sourceOf(model, edge);
+  const slot = TREE_SLOTS + edge - source * model.degree;
+  const node = reach(m, state, source);
+  const before = expectSlot(m, state, node, source, slot);
+  if (before !== 0) state.sum = mix32(state.sum ^ m.load(before, state.tag));
+  m.setRef(node, RECORD_HEADER_WORDS + slot, reach(m, state, target));
+  setTarget(model, edge, target);
+  retag(m, state, node, source);
+}
+
+/** Points all edges of the node at random nodes. Safepoints. */
+function connect(m: Mutator, state: State, node: number): void {
+  const { model, random } = state;
+  const { degree } = model;
+  for (let edge = node * degree; edge < (node + 1) * degree; edge++) {
+    point(m, state, edge, pickTarget(model, node, state.isNear(), random));
+    m.safepoint();
+  }
+}
+
+/** Puts a node into a place: into a slot of its parent, or into the table of tops. No safepoint. */
+function put(m: Mutator, state: State, place: number, value: Ref): void {
+  const { nodes } = state.model;
+  if (place >= 2 * nodes) {
+    setTableRef(m, TOPS, place - 2 * nodes, value);
+    return;
+  }
+  const parent = reach(m, state, place >> 1);
+  m.setRef(parent, RECORD_HEADER_WORDS + (place & 1), value);
+  retag(m, state, parent, place >> 1);
+}
+
+/** Drops a subtree, of any height with the same probability, and grows another in its place. Safepoints. */
+function replaceSubtree(m: Mutator, state: State): void {
+  const { model, listed, random } = state;
+  const { depth } = model;
+  const top = nodeOfHeight(model, depth === 1 ? 0 : 1 + random.below(depth - 1), random);
+  const count = listWithin(model, top, listed);
+  for (let i = 0; i < count; i++) {
+    visit(m, state, listed[i] as number);
+    turnAway(m, state, listed[i] as number, top);
+  }
+  for (let i = 0; i < count; i++) dropEdges(model, listed[i] as number);
+  put(m, state, model.places[top] as number, grow(m, state, top));
+  for (let i = 0; i < count; i++) connect(m, state, listed[i] as number);
+}
+
+/** Points all edges from elsewhere to the node, which stands below `top`, at nodes that do not. Safepoints. */
+function turnAway(m: Mutator, state: State, node: number, top: number): void {
+  const { model, random } = state;
+  for (let edge = model.firstIn[node] as number; edge !== NONE; ) {
+    const next = model.nextIn[edge] as number;
+    const source = sourceOf(model, edge);
+    if (!isWithin(model, source, top)) {
+      // The source itself is one that it may find.
+      let target = pickTarget(model, source, state.isNear(), random);
+      while (isWithin(model, target, top)) target = pickTarget(model, source, state.isNear(), random);
+      point(m, state, edge, target);
+    }
+    edge = next;
+    m.safepoint();
+  }
+}
+
+/** Two subtrees of one height change places; one is held by the stack alone meanwhile. Safepoints. */
+function exchangeSubtrees(m: Mutator, state: State): void {
+  const { model, random } = state;
+  const height = random.below(model.depth);
+  const one = nodeOfHeight(model, height, random);
+  const other = nodeOfHeight(model, height, random);
+  if (one === other) return;
+  m.push(reach(m, state, one));
+  put(m, state, model.places[one] as number, 0);
+  m.safepoint();
+  put(m, state, model.places[one] as number, reach(m, state, other));
+  put(m, state, model.places[other] as number, m.pop());
+  exchangePlaces(model, one, other);
+}
+
+/** Verifies a node: its data words, its size, and all its references. */
+function visit(m: Mutator, state: State, node: number): void {
+  const { model } = state;
+  const slots = TREE_SLOTS + model.degree;
+  const found = reach(m, state, node);
+  const references = m.referencesOf(found);
+  if (references !== slots) throw mismatch(m, nameOf(node), 'its number of references', slots, references);
+  const tag = model.tags[node] as number;
+  const wrong = wrongWord(m, found, tag);
+  if (wrong >= 0) throw payloadMismatch(m, found, tag, wrong, nameOf(node));
+  for (let slot = 0; slot < slots; slot++) expectSlot(m, state, found, node, slot);
+}
+
+function nameOf(node: number): string {
+  return `graph-mutator node ${node}`;
+}

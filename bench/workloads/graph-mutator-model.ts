@@ -2,11 +2,11 @@
  * What the graph of `graph-mutator` should be, in plain memory beside the heap: every slot of every node, by node numbers.
  * Nothing here touches the heap.
  *
- * Nodes stand in complete binary trees of `treeNodes` nodes, numbered tree by tree, from the top down. A node has a *place*:
- * slot 0 or 1 of node n is place 2n or 2n + 1, the top of tree t is place 2·nodes + t. Trees of equal height may change
- * places, so a node's number says how high it stands, and no longer under which top. Beside its place each node has
- * `degree` *edges* to any nodes: edge n·degree + k is slot 2 + k of node n. Edges to one node are a list, so that all can be
- * pointed elsewhere before the node is dropped.
+ * Nodes stand in complete binary trees of `treeNodes` nodes, numbered tree by tree, from the top down. A node stands in a
+ * *place*: one of the two slots of its parent, or a tree's top. Subtrees of one height may change places, so a node's number
+ * says how high it stands, and no longer under which top. Beside its children each node has `degree` *edges* to any nodes:
+ * edge n·degree + k is slot 2 + k of node n. Edges to one node are a list, so that all can be pointed elsewhere before the
+ * node is dropped.
  *
  * It takes 20 bytes a node, and 12 an edge.
  */
@@ -15,6 +15,11 @@ import type { Random } from './random.ts';
 /** No node, or no edge. */
 export const NONE = -1;
 
+// Words of a node in `records`: its two children, its place, its tag. A place is the index of the word that holds the node.
+const RECORD_WORDS = 4;
+const PLACE = 2;
+const TAG = 3;
+
 export interface GraphModel {
   readonly trees: number;
   /** Levels of each tree. */
@@ -22,12 +27,8 @@ export interface GraphModel {
   readonly treeNodes: number;
   readonly nodes: number;
   readonly degree: number;
-  /** Which node stands in each place. */
-  readonly held: Int32Array;
-  /** In which place each node stands. */
-  readonly places: Int32Array;
-  /** What the first data word of each node holds. No two versions of nodes have the same. */
-  readonly tags: Int32Array;
+  /** Four words a node, which are looked at together, and behind them the tops of the trees. */
+  readonly records: Int32Array;
   /** Which node each edge leads to. */
   readonly targets: Int32Array;
   /** The first edge to each node, and the next and the one before it. */
@@ -48,9 +49,7 @@ export function createModel(trees: number, depth: number, degree: number): Graph
   const edges = nodes * degree;
   const model: GraphModel = {
     ...{ trees, depth, treeNodes, nodes, degree },
-    held: new Int32Array(2 * nodes + trees).fill(NONE),
-    places: new Int32Array(nodes),
-    tags: new Int32Array(nodes),
+    records: new Int32Array(RECORD_WORDS * nodes + trees).fill(NONE),
     targets: new Int32Array(edges).fill(NONE),
     firstIn: new Int32Array(nodes).fill(NONE),
     nextIn: new Int32Array(edges).fill(NONE),
@@ -63,26 +62,57 @@ export function createModel(trees: number, depth: number, degree: number): Graph
 function firstPlaceOf({ nodes, treeNodes }: GraphModel, node: number): number {
   const inTree = node % treeNodes;
   const tree = (node - inTree) / treeNodes;
-  if (inTree === 0) return 2 * nodes + tree;
-  return 2 * (tree * treeNodes + ((inTree - 1) >> 1)) + ((inTree - 1) & 1);
+  if (inTree === 0) return RECORD_WORDS * nodes + tree;
+  return RECORD_WORDS * (tree * treeNodes + ((inTree - 1) >> 1)) + ((inTree - 1) & 1);
 }
 
-function setPlace({ held, places }: GraphModel, node: number, place: number): void {
-  held[place] = node;
-  places[node] = place;
+function setPlace({ records }: GraphModel, node: number, place: number): void {
+  records[place] = node;
+  records[RECORD_WORDS * node + PLACE] = place;
+}
+
+function placeOf({ records }: GraphModel, node: number): number {
+  return records[RECORD_WORDS * node + PLACE] as number;
+}
+
+/** The node above, or NONE for a top. */
+export function parentOf(model: GraphModel, node: number): number {
+  const parent = Math.floor(placeOf(model, node) / RECORD_WORDS);
+  return parent < model.nodes ? parent : NONE;
+}
+
+/** In which slot of its parent the node stands, or as the top of which tree. */
+export function slotOf(model: GraphModel, node: number): number {
+  const place = placeOf(model, node);
+  const tops = RECORD_WORDS * model.nodes;
+  return place < tops ? place % RECORD_WORDS : place - tops;
+}
+
+/** The node in the first slot of a node, or in the second: NONE for a leaf. */
+export function childOf({ records }: GraphModel, node: number, slot: number): number {
+  return records[RECORD_WORDS * node + slot] as number;
+}
+
+/** What the first data word of the node holds. No two versions of nodes have the same. */
+export function tagOf({ records }: GraphModel, node: number): number {
+  return records[RECORD_WORDS * node + TAG] as number;
+}
+
+export function setTag({ records }: GraphModel, node: number, tag: number): void {
+  records[RECORD_WORDS * node + TAG] = tag;
+}
+
+/** The node whose tag that is, or NONE. Looks at all of them. */
+export function nodeOfTag(model: GraphModel, tag: number): number {
+  for (let node = 0; node < model.nodes; node++) if (tagOf(model, node) === tag) return node;
+  return NONE;
 }
 
 /** Two nodes of one height change places, with all below them. */
 export function exchangePlaces(model: GraphModel, one: number, other: number): void {
-  const place = model.places[one] as number;
-  setPlace(model, one, model.places[other] as number);
+  const place = placeOf(model, one);
+  setPlace(model, one, placeOf(model, other));
   setPlace(model, other, place);
-}
-
-/** The node above, or NONE for a top. */
-export function parentOf({ places, nodes }: GraphModel, node: number): number {
-  const place = places[node] as number;
-  return place < 2 * nodes ? place >> 1 : NONE;
 }
 
 /** Whether the node stands below the other, or is it. */
@@ -92,13 +122,14 @@ export function isWithin(model: GraphModel, node: number, top: number): boolean 
 }
 
 /** Writes the node and all below it into `list`, each after its parent, and answers how many they are. */
-export function listWithin({ held }: GraphModel, top: number, list: Int32Array): number {
+export function listWithin(model: GraphModel, top: number, list: Int32Array): number {
   let count = 0;
   list[count++] = top;
   for (let i = 0; i < count; i++) {
-    const left = 2 * (list[i] as number);
-    for (let place = left; place <= left + 1; place++)
-      if (held[place] !== NONE) list[count++] = held[place] as number;
+    for (let slot = 0; slot <= 1; slot++) {
+      const child = childOf(model, list[i] as number, slot);
+      if (child !== NONE) list[count++] = child;
+    }
   }
   return count;
 }

@@ -4,6 +4,7 @@ import { RECORD_HEADER_WORDS, type Ref } from '../../heap/object.ts';
 import { type ProgramContext, workloadMutator } from './driver.ts';
 import { DATA_WORDS, type GraphMutatorData, nodeBytesOf, TREE_SLOTS } from './graph-mutator.ts';
 import {
+  childOf,
   createModel,
   dropEdges,
   exchangePlaces,
@@ -12,10 +13,14 @@ import {
   listWithin,
   NONE,
   nodeOfHeight,
+  nodeOfTag,
   parentOf,
   pickTarget,
+  setTag,
   setTarget,
+  slotOf,
   sourceOf,
+  tagOf,
 } from './graph-mutator-model.ts';
 import { dropLitter, type Litter } from './litter.ts';
 import { mismatch, type PayloadError, payloadMismatch, writePayload, wrongWord } from './payload.ts';
@@ -59,17 +64,17 @@ export default workloadMutator<GraphMutatorData, State>({
       setTableRef(m, TOPS, tree, grow(m, state, tree * model.treeNodes));
       m.safepoint();
     }
-    for (let node = 0; node < model.nodes; node++) connect(m, state, node);
+    for (let node = 0; node < model.nodes; node++) rewrite(m, state, node, model.degree);
     state.litter.budget = 0;
     return state;
   },
 
   operate(m, state) {
-    const { model, random } = state;
-    for (let store = 0; store < state.stores; store++) {
-      const edge = random.below(model.targets.length);
-      point(m, state, edge, pickTarget(model, sourceOf(model, edge), state.isNear(), random));
-      m.safepoint();
+    const { nodes, degree } = state.model;
+    let node = state.random.below(nodes);
+    for (let left = state.stores; left > 0; left -= degree) {
+      rewrite(m, state, node, Math.min(left, degree));
+      node = node + 1 < nodes ? node + 1 : 0;
     }
     if (state.detaches()) replaceSubtree(m, state);
     if (state.reattaches()) exchangeSubtrees(m, state);
@@ -118,9 +123,8 @@ function allocate(m: Mutator, { degree }: GraphModel): Ref {
 
 /** New nodes for that one and all below it, without edges: the topmost of them. Safepoints. */
 function grow(m: Mutator, state: State, node: number): Ref {
-  const { held } = state.model;
-  const left = held[2 * node] as number;
-  const right = held[2 * node + 1] as number;
+  const left = childOf(state.model, node, 0);
+  const right = childOf(state.model, node, 1);
   if (left !== NONE) m.push(grow(m, state, left));
   if (right !== NONE) m.push(grow(m, state, right));
   dropLitter(m, state.litter);
@@ -134,19 +138,18 @@ function grow(m: Mutator, state: State, node: number): Ref {
 /** Notes in the node, and in the model, that it has changed. */
 function retag(m: Mutator, state: State, found: Ref, node: number): void {
   const tag = mix32(state.versions++ ^ state.salt);
-  state.model.tags[node] = tag;
+  setTag(state.model, node, tag);
   writePayload(m, found, tag);
 }
 
 /** The node, found from its tree's top, each on the way compared to the model. */
 function reach(m: Mutator, state: State, node: number): Ref {
   const { model } = state;
-  const place = model.places[node] as number;
   const parent = parentOf(model, node);
-  if (parent !== NONE) return expectSlot(m, state, reach(m, state, parent), parent, place & 1);
-  const tree = place - 2 * model.nodes;
-  const top = tableRef(m, TOPS, tree);
-  if (!isNode(m, state, top, node)) throw mistaken(m, state, top, node, `top of tree ${tree}`);
+  const slot = slotOf(model, node);
+  if (parent !== NONE) return expectSlot(m, state, reach(m, state, parent), parent, slot);
+  const top = tableRef(m, TOPS, slot);
+  if (!isNode(m, state, top, node)) throw mistaken(m, state, top, node, `top of tree ${slot}`);
   return top;
 }
 
@@ -159,13 +162,14 @@ function expectSlot(m: Mutator, state: State, from: Ref, owner: number, slot: nu
 }
 
 /** The node that this slot should refer to, or NONE. */
-function referredTo({ held, targets, degree }: GraphModel, owner: number, slot: number): number {
-  return (slot < TREE_SLOTS ? held[2 * owner + slot] : targets[owner * degree + slot - TREE_SLOTS]) as number;
+function referredTo(model: GraphModel, owner: number, slot: number): number {
+  if (slot < TREE_SLOTS) return childOf(model, owner, slot);
+  return model.targets[owner * model.degree + slot - TREE_SLOTS] as number;
 }
 
 function isNode(m: Mutator, { model, nodeBytes, tag }: State, found: Ref, node: number): boolean {
   if (node === NONE || found === 0) return node === NONE && found === 0;
-  return m.bytesOf(found) === nodeBytes && m.load(found, tag) === model.tags[node];
+  return m.bytesOf(found) === nodeBytes && m.load(found, tag) === tagOf(model, node);
 }
 
 /** Which node was found where another should be: −1 is null, and the number of all nodes what is none of them. */
@@ -174,45 +178,44 @@ function mistaken(m: Mutator, state: State, found: Ref, node: number, where: str
   const name = `graph-mutator ${where}`;
   if (found === 0) return mismatch(m, name, 'the node it refers to', node, NONE);
   const isOne = m.bytesOf(found) === nodeBytes;
-  const which = isOne ? model.tags.indexOf(m.load(found, state.tag)) : NONE;
+  const which = isOne ? nodeOfTag(model, m.load(found, state.tag)) : NONE;
   if (isOne && which === NONE && node !== NONE)
-    return payloadMismatch(m, found, model.tags[node] as number, 0, `${name}, node ${node}`);
+    return payloadMismatch(m, found, tagOf(model, node), 0, `${name}, node ${node}`);
   return mismatch(m, name, 'the node it refers to', node, which === NONE ? model.nodes : which);
 }
 
-/** Points an edge at a node, and checks where it led. No safepoint. */
-function point(m: Mutator, state: State, edge: number, target: number): void {
+/** Points so many edges of the node, from its first on, at random nodes. A safepoint. */
+function rewrite(m: Mutator, state: State, node: number, count: number): void {
+  const { model, random } = state;
+  const found = reach(m, state, node);
+  for (let edge = node * model.degree; edge < node * model.degree + count; edge++)
+    point(m, state, found, edge, pickTarget(model, node, state.isNear(), random));
+  retag(m, state, found, node);
+  m.safepoint();
+}
+
+/** Points an edge of the node found at `from` at a node, and checks where it led. No safepoint. */
+function point(m: Mutator, state: State, from: Ref, edge: number, target: number): void {
   const { model } = state;
   const source = sourceOf(model, edge);
   const slot = TREE_SLOTS + edge - source * model.degree;
-  const node = reach(m, state, source);
-  const before = expectSlot(m, state, node, source, slot);
+  const before = expectSlot(m, state, from, source, slot);
   if (before !== 0) state.sum = mix32(state.sum ^ m.load(before, state.tag));
-  m.setRef(node, RECORD_HEADER_WORDS + slot, reach(m, state, target));
+  m.setRef(from, RECORD_HEADER_WORDS + slot, reach(m, state, target));
   setTarget(model, edge, target);
-  retag(m, state, node, source);
 }
 
-/** Points all edges of the node at random nodes. Safepoints. */
-function connect(m: Mutator, state: State, node: number): void {
-  const { model, random } = state;
-  const { degree } = model;
-  for (let edge = node * degree; edge < (node + 1) * degree; edge++) {
-    point(m, state, edge, pickTarget(model, node, state.isNear(), random));
-    m.safepoint();
-  }
-}
-
-/** Puts a node into a place: into a slot of its parent, or into the table of tops. No safepoint. */
-function put(m: Mutator, state: State, place: number, value: Ref): void {
-  const { nodes } = state.model;
-  if (place >= 2 * nodes) {
-    setTableRef(m, TOPS, place - 2 * nodes, value);
+/** Puts a node, or null, into the place where the model has that node. No safepoint. */
+function put(m: Mutator, state: State, node: number, value: Ref): void {
+  const parent = parentOf(state.model, node);
+  const slot = slotOf(state.model, node);
+  if (parent === NONE) {
+    setTableRef(m, TOPS, slot, value);
     return;
   }
-  const parent = reach(m, state, place >> 1);
-  m.setRef(parent, RECORD_HEADER_WORDS + (place & 1), value);
-  retag(m, state, parent, place >> 1);
+  const found = reach(m, state, parent);
+  m.setRef(found, RECORD_HEADER_WORDS + slot, value);
+  retag(m, state, found, parent);
 }
 
 /** Drops a subtree, of any height with the same probability, and grows another in its place. Safepoints. */
@@ -226,8 +229,8 @@ function replaceSubtree(m: Mutator, state: State): void {
     turnAway(m, state, listed[i] as number, top);
   }
   for (let i = 0; i < count; i++) dropEdges(model, listed[i] as number);
-  put(m, state, model.places[top] as number, grow(m, state, top));
-  for (let i = 0; i < count; i++) connect(m, state, listed[i] as number);
+  put(m, state, top, grow(m, state, top));
+  for (let i = 0; i < count; i++) rewrite(m, state, listed[i] as number, model.degree);
 }
 
 /** Points all edges from elsewhere to the node, which stands below `top`, at nodes that do not. Safepoints. */
@@ -240,7 +243,9 @@ function turnAway(m: Mutator, state: State, node: number, top: number): void {
       // The source itself is one that it may find.
       let target = pickTarget(model, source, state.isNear(), random);
       while (isWithin(model, target, top)) target = pickTarget(model, source, state.isNear(), random);
-      point(m, state, edge, target);
+      const found = reach(m, state, source);
+      point(m, state, found, edge, target);
+      retag(m, state, found, source);
     }
     edge = next;
     m.safepoint();
@@ -255,10 +260,10 @@ function exchangeSubtrees(m: Mutator, state: State): void {
   const other = nodeOfHeight(model, height, random);
   if (one === other) return;
   m.push(reach(m, state, one));
-  put(m, state, model.places[one] as number, 0);
+  put(m, state, one, 0);
   m.safepoint();
-  put(m, state, model.places[one] as number, reach(m, state, other));
-  put(m, state, model.places[other] as number, m.pop());
+  put(m, state, one, reach(m, state, other));
+  put(m, state, other, m.pop());
   exchangePlaces(model, one, other);
 }
 
@@ -269,7 +274,7 @@ function visit(m: Mutator, state: State, node: number): void {
   const found = reach(m, state, node);
   const references = m.referencesOf(found);
   if (references !== slots) throw mismatch(m, nameOf(node), 'its number of references', slots, references);
-  const tag = model.tags[node] as number;
+  const tag = tagOf(model, node);
   const wrong = wrongWord(m, found, tag);
   if (wrong >= 0) throw payloadMismatch(m, found, tag, wrong, nameOf(node));
   for (let slot = 0; slot < slots; slot++) expectSlot(m, state, found, node, slot);

@@ -3,7 +3,8 @@
  * what stores of references cost a collector: the post-write barrier, dirty cards, and what marking has to look at again.
  *
  * An operation
- * - points `stores` random edges elsewhere, with probability `locality` to a node near by (of the same small tree);
+ * - points `stores` edges of neighbours elsewhere, each with probability `locality` to a node near by (of the same small tree),
+ *   or else anywhere;
  * - with probability `detach` drops a whole subtree and grows another in its place: everybody who refers into it is pointed
  *   elsewhere first, and then one store makes all of it garbage;
  * - with probability `reattach` takes a subtree off, so that for a moment only the mutator's stack has it, and exchanges it
@@ -56,7 +57,7 @@ export const graphMutator: Workload = {
     'small trees with edges between them, rewritten all the time: many reference stores, few allocations',
   module: new URL('./graph-mutator-program.js', import.meta.url),
   parameters: {
-    depth: { summary: 'levels of each tree', type: 'integer', min: 1, max: 16, default: 6 },
+    depth: { summary: 'levels of each tree', type: 'integer', min: 1, max: 16, default: 5 },
     degree: {
       summary: 'edges of each node, beside its two children',
       type: 'integer',

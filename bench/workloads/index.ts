@@ -1,4 +1,5 @@
 /** The workloads, by name. The first is the default. */
+import { arrays } from './arrays.ts';
 import { churn } from './churn.ts';
 import { gcbench } from './gcbench.ts';
 import { graphMutator } from './graph-mutator.ts';
@@ -18,5 +19,5 @@ export type {
 } from './workload.ts';
 
 export const workloads: ReadonlyMap<string, Workload> = new Map(
-  [snapshot, gcbench, churn, randomGraph, graphMutator].map((workload) => [workload.name, workload]),
+  [snapshot, gcbench, churn, randomGraph, graphMutator, arrays].map((workload) => [workload.name, workload]),
 );

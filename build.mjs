@@ -84,12 +84,14 @@ await page.write({
 const { ResultsSchema } = await import('./dist/bench/results.js');
 const { CostsSchema } = await import('./dist/bench/costs/schema.js');
 const { DoctorReportSchema } = await import('./dist/bench/doctor/report.js');
+const { WorkloadListSchema } = await import('./dist/bench/workload-list-schema.js');
 const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
 const SCHEMAS = {
   results: ResultsSchema,
   costs: CostsSchema,
   doctor: DoctorReportSchema,
   litmus: ProgramSchema,
+  workloads: WorkloadListSchema,
 };
 mkdirSync('dist/schemas', { recursive: true });
 for (const [name, schema] of Object.entries(SCHEMAS))

@@ -19,7 +19,8 @@ const commands: Commands = {
     return (await import('./commands.ts')).measureCommand(call);
   },
   report: async (file, options) => (await import('./report/command.ts')).reportCommand(file, options),
-  listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
+  listWorkloads: async (modules, options) =>
+    (await import('./workload-list.ts')).listWorkloads(modules, options),
   doctor: async (options) => (await import('./doctor.ts')).doctor(options),
   costs: async (options) => {
     const call = resolveCostsOptions(options);

@@ -1,7 +1,7 @@
 /** What `compare` and `run` do, from a resolved call to the results on their way out. */
 import { measureApart } from './apart/apart.ts';
 import { type Comparison, compareModes } from './compare.ts';
-import { describeError, EXIT, exitCodeOf, UsageError } from './errors.ts';
+import { describeError, EXIT, exitCodeOf } from './errors.ts';
 import { describeHost } from './host.ts';
 import { interruption, unlessInterrupted } from './interrupt.ts';
 import { logLines } from './log.ts';
@@ -12,10 +12,9 @@ import { requireMoving } from './page-sizes.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report/file.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
-import { suggestion } from './suggest.ts';
 import { renderResults } from './table.ts';
 import { writeTrace } from './trace/file.ts';
-import { workloads } from './workloads/index.ts';
+import { findWorkload } from './workloads/load.ts';
 import type { PreparedWorkload, Workload } from './workloads/workload.ts';
 
 /**
@@ -24,7 +23,7 @@ import type { PreparedWorkload, Workload } from './workloads/workload.ts';
  * @throws UsageError, InterruptedError
  */
 export async function measureCommand(call: Call): Promise<number> {
-  const workload = findWorkload(call);
+  const workload = await findWorkload(call.config.workload);
   const signal = interruption();
   const host = describeHost();
   const progress = createProgress(process.stderr, call.quiet);
@@ -52,18 +51,6 @@ export async function measureCommand(call: Call): Promise<number> {
 function logRun(log: Call['log'], run: Run): void {
   if (log === null) return;
   for (const line of logLines(run, log)) process.stderr.write(`${line}\n`);
-}
-
-function findWorkload({ config }: Call): Workload {
-  const workload = workloads.get(config.workload);
-  if (!workload) {
-    const names = [...workloads.keys()];
-    const near = suggestion(config.workload, names);
-    throw new UsageError(
-      `${config.workload}: no such workload${near}; the workloads are ${names.join(', ')}`,
-    );
-  }
-  return workload;
 }
 
 function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {

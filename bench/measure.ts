@@ -209,8 +209,15 @@ function verdict(failure: Error | null): boolean | null {
   return hasCode(failure, VERIFY_CODES) ? false : null;
 }
 
-function resultOf(outcome: MutatorOutcome): WorkerResult {
-  return outcome.result as WorkerResult;
+/** @throws CheckError for what no workload's mutator answers: a user may have written the program */
+function resultOf({ result }: MutatorOutcome): WorkerResult {
+  const { operations, seconds, base, checksum } = (result ?? {}) as Partial<WorkerResult>;
+  const isSound = [operations, seconds, base].every(Number.isFinite) && checksum !== undefined;
+  if (isSound) return result as WorkerResult;
+  throw new CheckError(
+    `a mutator answered ${JSON.stringify(result)}, without operations, seconds, base and checksum; ` +
+      'make its program by workloadMutator()',
+  );
 }
 
 /** Stalls of the measured collections only, as the rest of the figures. */

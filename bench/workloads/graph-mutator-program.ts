@@ -149,8 +149,8 @@ function reach(m: Mutator, state: State, node: number): Ref {
   const slot = slotOf(model, node);
   if (parent !== NONE) return expectSlot(m, state, reach(m, state, parent), parent, slot);
   const top = tableRef(m, TOPS, slot);
-  if (!isNode(m, state, top, node)) throw mistaken(m, state, top, node, `top of tree ${slot}`);
-  return top;
+  if (isNode(m, state, top, node)) return top;
+  throw mistaken(m, state, top, node, `top of tree ${slot}`);
 }
 
 /** What that slot of node `owner`, found at `from`, refers to: what the model says. */
@@ -167,9 +167,10 @@ function referredTo(model: GraphModel, owner: number, slot: number): number {
   return model.targets[owner * model.degree + slot - TREE_SLOTS] as number;
 }
 
-function isNode(m: Mutator, { model, nodeBytes, tag }: State, found: Ref, node: number): boolean {
+/** By its tag alone: that no other node has it is enough, where it is looked for all the time. */
+function isNode(m: Mutator, { model, tag }: State, found: Ref, node: number): boolean {
   if (node === NONE || found === 0) return node === NONE && found === 0;
-  return m.bytesOf(found) === nodeBytes && m.load(found, tag) === tagOf(model, node);
+  return m.load(found, tag) === tagOf(model, node);
 }
 
 /** Which node was found where another should be: −1 is null, and the number of all nodes what is none of them. */
@@ -274,6 +275,8 @@ function visit(m: Mutator, state: State, node: number): void {
   const found = reach(m, state, node);
   const references = m.referencesOf(found);
   if (references !== slots) throw mismatch(m, nameOf(node), 'its number of references', slots, references);
+  const bytes = m.bytesOf(found);
+  if (bytes !== state.nodeBytes) throw mismatch(m, nameOf(node), 'its size in bytes', state.nodeBytes, bytes);
   const tag = tagOf(model, node);
   const wrong = wrongWord(m, found, tag);
   if (wrong >= 0) throw payloadMismatch(m, found, tag, wrong, nameOf(node));

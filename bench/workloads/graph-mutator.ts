@@ -28,7 +28,7 @@ const FEWEST_TREES = 16;
 /** References of a node that hold its tree together. */
 export const TREE_SLOTS = 2;
 /** Of its data words the first is its tag. Where sizes are rounded up there is one more. */
-export const DATA_WORDS = 1;
+export const DATA_WORDS = 4;
 
 /** What the mutators are told. */
 export interface GraphMutatorData {
@@ -63,7 +63,7 @@ export const graphMutator: Workload = {
       type: 'integer',
       min: 1,
       max: 64,
-      default: 4,
+      default: 3,
     },
     trees: {
       summary: 'trees of each mutator',
@@ -81,7 +81,7 @@ export const graphMutator: Workload = {
       type: 'integer',
       min: 0,
       max: 1_000_000,
-      default: 16,
+      default: 12,
     },
     locality: { summary: 'part of the edges that lead to a node near by', ...probability, default: 0.5 },
     detach: {

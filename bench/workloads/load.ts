@@ -40,12 +40,26 @@ async function loadUserWorkload(name: string): Promise<Workload> {
   return {
     ...{ name: sound.name, summary, parameters, module },
     async prepare(request) {
-      const prepared: unknown = await sound.prepare(request);
+      const prepared: unknown = await unlessIdle(name, sound.prepare(request));
       const lacks = wrongOfPrepared(prepared, request);
       if (lacks !== null) throw broken(name, `prepare() answered ${lacks}`);
       return prepared as PreparedWorkload;
     },
   };
+}
+
+/** Who waits for what never comes would just end the process. */
+async function unlessIdle<T>(name: string, preparing: Promise<T>): Promise<T> {
+  let onIdle = (): void => {};
+  const idle = new Promise<never>((_resolve, reject) => {
+    onIdle = () => reject(broken(name, 'prepare() awaits what never comes'));
+  });
+  process.once('beforeExit', onIdle);
+  try {
+    return await Promise.race([preparing, idle]);
+  } finally {
+    process.off('beforeExit', onIdle);
+  }
 }
 
 function broken(name: string, what: string): UsageError {

@@ -16,17 +16,8 @@ export async function importModule(name: string): Promise<Readonly<Record<string
   try {
     return await inTime(import(url));
   } catch (error) {
-    throw new Error(`cannot be loaded: ${reasonOf(error)}`);
+    throw new Error(`cannot be loaded: ${error instanceof Error ? error.message : error}`);
   }
-}
-
-/** Its message, with the place where a module cannot be parsed: V8 has that in the stack alone. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const [place = ''] = (error.stack ?? '').split('\n');
-  return error instanceof SyntaxError && place.startsWith('file:')
-    ? `${error.message} (${place})`
-    : error.message;
 }
 
 async function inTime<T>(loading: Promise<T>): Promise<T> {

@@ -93,7 +93,7 @@ function wrongOfParameter(spec: Readonly<Record<string, unknown>>): string | nul
   const { summary, type, default: value, derived = '', min = -Infinity, max = Infinity } = spec;
   if (typeof summary !== 'string') return `summary ${shown(summary)}, and must be a text`;
   if (typeof derived !== 'string') return `derived ${shown(derived)}, and must be a text`;
-  if (!TYPES.includes(type as string)) return `type ${shown(type)}, and must be ${TYPES.join(', ')}`;
+  if (!TYPES.includes(type as string)) return `type ${shown(type)}, and must be one of ${TYPES.join(', ')}`;
   if (typeof min !== 'number' || typeof max !== 'number' || !(min <= max))
     return `min ${shown(spec.min)} and max ${shown(spec.max)}, and must be numbers, the less and the greater`;
   const kind = type === 'path' ? 'string' : 'number';
@@ -135,5 +135,5 @@ function shown(value: unknown): string {
   if (value === undefined) return 'is missing';
   return typeof value === 'number' || typeof value === 'string'
     ? `is ${JSON.stringify(value)}`
-    : `is ${value === null ? 'null' : `a ${typeof value}`}`;
+    : `is ${value === null ? 'null' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`}`;
 }

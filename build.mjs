@@ -84,6 +84,7 @@ await page.write({
 const { ResultsSchema } = await import('./dist/bench/results.js');
 const { CostsSchema } = await import('./dist/bench/costs/schema.js');
 const { DoctorReportSchema } = await import('./dist/bench/doctor/report.js');
+const { WorkloadListSchema } = await import('./dist/bench/workload-list-schema.js');
 const { ProgramSchema } = await import('./dist/bench/litmus/schema.js');
 const { SweepSchema } = await import('./dist/bench/sweep/schema.js');
 const { MinHeapSchema } = await import('./dist/bench/minheap/schema.js');
@@ -98,6 +99,7 @@ const SCHEMAS = {
   costs: CostsSchema,
   doctor: DoctorReportSchema,
   litmus: ProgramSchema,
+  workloads: WorkloadListSchema,
 };
 mkdirSync('dist/schemas', { recursive: true });
 for (const [name, schema] of Object.entries(SCHEMAS))

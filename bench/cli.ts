@@ -34,7 +34,8 @@ const commands: Commands = {
       throw new UsageError('sweep: no file; name a sweep file, see minorfault sweep --help');
     return sweepCommand(file, options);
   },
-  listWorkloads: async (options) => (await import('./workload-list.ts')).listWorkloads(options),
+  listWorkloads: async (modules, options) =>
+    (await import('./workload-list.ts')).listWorkloads(modules, options),
   doctor: async (options) => (await import('./doctor.ts')).doctor(options),
   costs: async (options) => {
     const call = resolveCostsOptions(options);

@@ -1,6 +1,6 @@
 /** From a heap that has ended to the results of its run. */
 import type { Heap, MutatorOutcome, Stall } from '../gc/index.ts';
-import { hasCode } from './errors.ts';
+import { CheckError, hasCode } from './errors.ts';
 import type { Plan } from './measure.ts';
 import { engineSummary } from './metrics/engine.ts';
 import { histogramOf } from './metrics/histogram.ts';
@@ -83,8 +83,15 @@ function verdict(failure: Error | null): boolean | null {
   return hasCode(failure, VERIFY_CODES) ? false : null;
 }
 
-export function resultOf(outcome: MutatorOutcome): WorkerResult {
-  return outcome.result as WorkerResult;
+/** @throws CheckError for what no workload's mutator answers: a user may have written the program */
+export function resultOf({ result }: MutatorOutcome): WorkerResult {
+  const { operations, seconds, base, checksum } = (result ?? {}) as Partial<WorkerResult>;
+  const isSound = [operations, seconds, base].every(Number.isFinite) && checksum !== undefined;
+  if (isSound) return result as WorkerResult;
+  throw new CheckError(
+    `a mutator answered ${JSON.stringify(result)}, without operations, seconds, base and checksum; ` +
+      'make its program by workloadMutator()',
+  );
 }
 
 /** Stalls of the measured collections only, as the rest of the figures. */

@@ -4,7 +4,7 @@
  * real kernel those of the simulated one. It runs the command line as a user would, one process a cell, and ends
  * with exit code 1 if a cell failed.
  *
- *     node dist/bench/matrix.js [--kernel sim|linux] [heap…  = 16MiB 64MiB 256MiB 1GiB]
+ *     node dist/bench/matrix.js [--kernel sim|linux] [--workloads a,b] [heap…  = 16MiB 64MiB 256MiB 1GiB]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -22,9 +22,10 @@ const CYCLES = 3;
 const MOST_OUTPUT = 2 ** 28;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { kernel: { type: 'string', default: 'sim' } },
+  options: { kernel: { type: 'string', default: 'sim' }, workloads: { type: 'string' } },
 });
 const heaps = positionals.length > 0 ? positionals : ['16MiB', '64MiB', '256MiB', '1GiB'];
+const names = values.workloads?.split(',') ?? [...workloads.keys()];
 const modes = Object.keys(MODES);
 
 // One snapshot for all cells: that of each process would differ, and its checksums with it.
@@ -73,7 +74,7 @@ let cells = 0;
 let collections = 0;
 const failures: string[] = [];
 for (const heap of heaps) {
-  for (const workload of workloads.keys()) {
+  for (const workload of names) {
     for (const mutators of ['1', '2']) {
       for (const gcThreads of ['1', '2']) {
         const options = ['--heap', heap, '--mutators', mutators, '--gc-threads', gcThreads];

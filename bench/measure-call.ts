@@ -13,8 +13,7 @@ import { type Call, type Config, MAX_HEAP_BYTES } from './options.ts';
 import { requireMoving } from './page-sizes.ts';
 import type { Progress } from './progress.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
-import { suggestion } from './suggest.ts';
-import { workloads } from './workloads/index.ts';
+import { findWorkload } from './workloads/load.ts';
 import type { PreparedWorkload, Workload } from './workloads/workload.ts';
 
 export interface CallSurroundings {
@@ -38,7 +37,7 @@ export interface PreparedCall {
 
 /** @throws UsageError, InterruptedError */
 export async function prepareCall(call: Call, { signal, progress }: CallSurroundings): Promise<PreparedCall> {
-  const workload = findWorkload(call.config.workload);
+  const workload = await findWorkload(call.config.workload);
   progress.watch(() => `preparing ${workload.name}`);
   const prepared = await unlessInterrupted(signal, prepare(workload, call));
   const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
@@ -86,17 +85,6 @@ async function smallestHeaps(
   const { findSmallestHeaps } = await import('./minheap/find.ts');
   const found = await findSmallestHeaps(ready, surroundings);
   return Object.fromEntries(found.map(({ mode, bytes }) => [mode, bytes]));
-}
-
-/** @throws UsageError */
-export function findWorkload(name: string): Workload {
-  const workload = workloads.get(name);
-  if (!workload) {
-    const names = [...workloads.keys()];
-    const near = suggestion(name, names);
-    throw new UsageError(`${name}: no such workload${near}; the workloads are ${names.join(', ')}`);
-  }
-  return workload;
 }
 
 function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {

@@ -24,7 +24,7 @@ export interface Commands {
   minHeap(workload: string | undefined, options: RawOptions): Promise<number>;
   merge(files: readonly string[], options: RawMergeOptions): Promise<number>;
   sweep(file: string | undefined, options: RawSweepOptions): Promise<number>;
-  listWorkloads(options: { readonly json?: string | true }): Promise<number>;
+  listWorkloads(modules: readonly string[], options: { readonly json?: string | true }): Promise<number>;
   doctor(options: { readonly json?: string | true }): Promise<number>;
   costs(options: RawCostsOptions): Promise<number>;
   litmus(files: readonly string[], options: RawLitmusOptions): Promise<number>;
@@ -68,7 +68,10 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     const command = program
       .command(name)
       .description(summary)
-      .argument('[workload]', `which workload, see minorfault workloads (default: ${DEFAULT_WORKLOAD})`)
+      .argument(
+        '[workload]',
+        `which workload, see minorfault workloads, or a module of yours, as ./my-workload.js (default: ${DEFAULT_WORKLOAD})`,
+      )
       .version(packageVersion(), '--version', 'show the version')
       .action(async (workload: string | undefined, options: RawOptions) =>
         exit(await commands.measure(name, workload, options)),
@@ -78,9 +81,12 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
   program
     .command('workloads')
     .description('the workloads, their parameters and defaults')
+    .argument('[modules...]', 'workloads of yours to list with them, as ./my-workload.js')
     .option('--json [file]', 'as JSON, to a file or standard output')
     .version(packageVersion(), '--version', 'show the version')
-    .action(async (options: { json?: string | true }) => exit(await commands.listWorkloads(options)));
+    .action(async (modules: readonly string[], options: { json?: string | true }) =>
+      exit(await commands.listWorkloads(modules, options)),
+    );
   program
     .command('doctor')
     .description('what this host offers --kernel linux, and what to do about what is missing')

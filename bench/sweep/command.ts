@@ -4,12 +4,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { loadMode } from '../../gc/modes/index.ts';
 import { describeError, EXIT, InterruptedError, UsageError } from '../errors.ts';
 import { interruption } from '../interrupt.ts';
-import { type CallSurroundings, findWorkload, measureCall } from '../measure-call.ts';
+import { type CallSurroundings, measureCall } from '../measure-call.ts';
 import { seededRandom, shuffled } from '../metrics/random.ts';
 import { type Call, modesNamed, resolveOptions } from '../options.ts';
 import { print } from '../output.ts';
 import { createProgress } from '../progress.ts';
 import type { Results } from '../results.ts';
+import { findWorkload } from '../workloads/load.ts';
 import { type Cell, cellsOf, parseShard, shardOf } from './cells.ts';
 import type { RawSweepOptions } from './options.ts';
 import { readSweep } from './read.ts';
@@ -85,7 +86,7 @@ async function callOf(path: string, cell: Cell): Promise<Call> {
   try {
     for (const mode of modesNamed(cell.options)) await loadMode(mode);
     const call = resolveOptions('compare', cell.workload, cell.options);
-    findWorkload(call.config.workload);
+    await findWorkload(call.config.workload);
     return call;
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`${path}: cell ${cell.name}: ${error.message}`);

@@ -1,6 +1,8 @@
 /** The workloads, by name. The first is the default. */
+import { arrays } from './arrays.ts';
 import { churn } from './churn.ts';
 import { gcbench } from './gcbench.ts';
+import { graphMutator } from './graph-mutator.ts';
 import { randomGraph } from './random-graph.ts';
 import { requests } from './requests.ts';
 import { snapshot } from './snapshot.ts';
@@ -18,5 +20,8 @@ export type {
 } from './workload.ts';
 
 export const workloads: ReadonlyMap<string, Workload> = new Map(
-  [snapshot, gcbench, churn, randomGraph, requests].map((workload) => [workload.name, workload]),
+  [snapshot, gcbench, churn, randomGraph, graphMutator, arrays, requests].map((workload) => [
+    workload.name,
+    workload,
+  ]),
 );

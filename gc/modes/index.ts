@@ -1,10 +1,11 @@
 /** The modes by the names of the command line, and those that users have written. */
 import { PAGE_BYTES } from '../../uffd/kernel.ts';
+import { isModule } from '../user-module.ts';
 import { continueMode } from './continue.ts';
 import { continueWarmMode } from './continue-warm.ts';
 import { copyMode } from './copy.ts';
 import { HUGE_MODES } from './huge.ts';
-import { isModule, loadUserMode } from './load.ts';
+import { loadUserMode } from './load.ts';
 import type { MappingMode } from './mode.ts';
 import { moveMode } from './move.ts';
 import { stopTheWorldMode } from './stop-the-world.ts';

@@ -2,9 +2,8 @@
  * Modes that users have written: a module whose default export is a {@link MappingMode}. What it lacks is named before
  * anything runs; what it answers wrongly, where it does.
  */
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { PAGE_BYTES } from '../../uffd/kernel.ts';
+import { importModule } from '../user-module.ts';
 import type { MappedThread, MappingMode } from './mode.ts';
 
 /** A mode that a user has written cannot be loaded (`MODE_NOT_LOADED`), or does not do what it must (`MODE_BROKEN`). */
@@ -15,11 +14,6 @@ export class ModeError extends Error {
     this.name = 'ModeError';
     this.code = code;
   }
-}
-
-/** Whether a mode's name is that of a module: a path, or a URL. */
-export function isModule(name: string): boolean {
-  return /^file:|[/\\]|\.[cm]?js$/.test(name);
 }
 
 type Kind = 'string' | 'boolean' | 'bigint' | 'function';
@@ -48,13 +42,9 @@ const OF_THREAD = [
 
 /** @throws ModeError */
 export async function loadUserMode(name: string): Promise<MappingMode> {
-  const url = name.startsWith('file:') ? name : pathToFileURL(resolve(name)).href;
-  let found: unknown;
-  try {
-    ({ default: found } = await inTime(import(url)));
-  } catch (error) {
-    throw new ModeError('MODE_NOT_LOADED', name, `cannot be loaded: ${(error as Error).message}`);
-  }
+  const { default: found } = await importModule(name).catch((error: Error) => {
+    throw new ModeError('MODE_NOT_LOADED', name, error.message);
+  });
   if (typeof found !== 'object' || found === null) {
     throw new ModeError(
       'MODE_BROKEN',
@@ -91,22 +81,6 @@ function numbersOf<T extends object>(name: string, method: string, answer: T, of
   if (lacking.length === 0) return answer;
   const what = `${method}() answered ${JSON.stringify(answer)}, without ${lacking.join(', ')}: whole numbers`;
   throw new ModeError('MODE_BROKEN', name, what);
-}
-
-/** A module may wait at its top level for what never comes: without a timer the process would just end. */
-const LOADING_MS = 10_000;
-
-async function inTime<T>(loading: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const why = `its module has not loaded within ${LOADING_MS / 1000} s; does it await something at its top level?`;
-    timer = setTimeout(() => reject(new Error(why)), LOADING_MS);
-  });
-  try {
-    return await Promise.race([loading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function checkedThread(name: string, thread: MappedThread): MappedThread {

@@ -7,7 +7,7 @@ import type { PreparedWorkload } from '../../dist/bench/workloads/index.js';
 import { createMovingHeap } from './moving-heap.ts';
 import { definitionOf, ownSnapshot, prepare, requestOf, runInArray, runMoving } from './workload-runs.ts';
 
-const NAMES = ['random-graph', 'gcbench', 'churn', 'snapshot'];
+const NAMES = ['random-graph', 'gcbench', 'churn', 'snapshot', 'graph-mutator', 'arrays'];
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-workloads-'));
 const file = join(folder, 'own.heapsnapshot');
 

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { ArraysData } from '../../dist/bench/workloads/arrays.js';
+import { bytesOf } from '../../dist/bench/workloads/arrays-sizes.js';
 import type { DriverData } from '../../dist/bench/workloads/driver.js';
 import { smallestHeap, type WorkloadRequest, workloads } from '../../dist/bench/workloads/index.js';
 import type { SnapshotData } from '../../dist/bench/workloads/snapshot-data.js';
@@ -59,6 +61,21 @@ describe('a parameter', () => {
       { large: '0.1', array: '300000' },
       'gcbench: a heap of 16MiB is too small for 1 mutator; use --heap 23MiB',
     ],
+    ['graph-mutator', { locality: '1.5' }, '--set locality=1.5: out of range; give 0 to 1'],
+    ['graph-mutator', { degree: '0' }, '--set degree=0: out of range; give 1 to 64'],
+    ['graph-mutator', { trees: '100000' }, 'graph-mutator: a heap of 16MiB is too small for 1 mutator'],
+    ['arrays', { smallest: '100' }, '--set smallest=100: not a multiple of 8; sizes are whole granules'],
+    [
+      'arrays',
+      { smallest: '8KiB', largest: '4KiB' },
+      '--set smallest=8192: is more than the largest, 4096; use a smaller one',
+    ],
+    [
+      'arrays',
+      { large: '0.1', alpha: '0', largest: '64KiB', arrays: '200' },
+      'arrays: --set large=0.1 has no room for the arrays; use --set large=0.',
+    ],
+    ['arrays', { arrays: '100000' }, 'arrays: a heap of 16MiB is too small for 1 mutator; use --heap'],
     ['random-graph', { objects: '1000000' }, 'random-graph: a heap of 16MiB is too small'],
   ])('%s %j', async (name, settings, message) => {
     expect(await refusal(name, set(settings as Record<string, string>))).toContain(message);
@@ -101,6 +118,19 @@ it('large objects are checked as they are replaced, and what is computed follows
   const without = set({ operations: '4000' }, { heapBytes: 4 * MIB, cycles: 2 });
   const { result } = await runMoving('random-graph', await prepare('random-graph', without));
   expect(result.checksum).not.toBe(results[0]?.checksum);
+});
+
+it('arrays, large=0.5: half of the heap, which its arrays fit, large and small', async () => {
+  const request = set({ large: '0.5' }, { cycles: 2 });
+  const { largeBytes, liveBytes, data } = await prepare('arrays', request);
+  const { program } = data as DriverData<ArraysData>;
+  expect(largeBytes).toBe(8 * MIB);
+  expect(liveBytes).toBeLessThan(8 * MIB);
+  const sizes = Array.from({ length: program.arrays }, (_, array) => bytesOf(program, array));
+  const large = sizes.filter((bytes) => bytes >= 12 * 1024);
+  expect(large.length).toBeGreaterThan(10);
+  expect(large.reduce((sum, bytes) => sum + Math.ceil(bytes / 4096) * 4096, 0)).toBeLessThan(4 * MIB);
+  expect(sizes.length).toBeGreaterThan(10 * large.length);
 });
 
 describe('a heap too small for the workload', () => {

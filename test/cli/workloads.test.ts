@@ -1,8 +1,11 @@
 /** `workloads` lists what can be run; names and parameters that do not exist are told with what there is. */
+import { readFileSync } from 'node:fs';
+import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
+import type { WorkloadList } from '../../dist/bench/workload-list-schema.js';
 import { minorfault } from './minorfault.ts';
 
-const NAMES = ['snapshot', 'gcbench', 'churn', 'random-graph'];
+const NAMES = ['snapshot', 'gcbench', 'churn', 'random-graph', 'graph-mutator', 'arrays'];
 
 it('lists every workload with a line of its own', async () => {
   const { code, stdout, stderr } = await minorfault(['workloads']);
@@ -19,6 +22,30 @@ it.each([[['--json']], [['--json', '-']]])('as JSON with %s', async (args) => {
     [...NAMES].sort(),
   );
   expect(listed.workloads[0].parameters).toHaveProperty('file');
+});
+
+it('as JSON that the schema in the package takes, and that says all there is to know of a parameter', async () => {
+  const file = new URL('../../dist/schemas/workloads.json', import.meta.url);
+  const schema = JSON.parse(readFileSync(file, 'utf8'));
+  const list: WorkloadList = JSON.parse((await minorfault(['workloads', '--json'])).stdout);
+  expect([...Value.Errors(schema, list)]).toEqual([]);
+  for (const { name, parameters } of list.workloads) {
+    expect(parameters.operations, name).toMatchObject({ type: 'integer' });
+    for (const [parameter, { type, default: value, derived, min, max }] of Object.entries(parameters)) {
+      const of = `${name} ${parameter}`;
+      if (value === null) expect(derived, of).toMatch(/./);
+      else expect(typeof value, of).toBe(type === 'path' ? 'string' : 'number');
+      if (type === 'path') continue;
+      expect(min, of).toBeTypeOf('number');
+      if (value !== null) expect(value, of).toBeGreaterThanOrEqual(min as number);
+      if (value !== null && max !== undefined) expect(value, of).toBeLessThanOrEqual(max);
+    }
+  }
+  const [first] = list.workloads;
+  for (const wrong of [{ type: 'int' }, { default: undefined }, { min: '1' }, { summary: 7 }]) {
+    const broken = { ...first, parameters: { x: { ...first?.parameters.file, ...wrong } } };
+    expect(Value.Check(schema, { ...list, workloads: [broken] }), JSON.stringify(wrong)).toBe(false);
+  }
 });
 
 it.each([

@@ -22,6 +22,7 @@ describe('defaults', () => {
         mutators: 1,
         gcThreads: 1,
         faultThreads: 1,
+        collect: 'rounds',
         cycles: 5,
         invocations: 3,
         batch: 64,
@@ -41,6 +42,7 @@ describe('defaults', () => {
       },
       settings: new Map(),
       json: null,
+      minHeaps: null,
       ...{ log: null, report: null, force: false, trace: null, hdr: null, quiet: false },
       notes: [`kernel: ${kernel}, since ${why}`],
     });

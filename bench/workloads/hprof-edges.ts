@@ -18,6 +18,8 @@ export interface HprofFailures {
   readonly at: FailAt;
   /** What is wrong with the file as a whole. */
   readonly whole: (what: string) => UsageError;
+  /** What the file says the second time is not what it said the first time. */
+  readonly changed: () => UsageError;
 }
 
 export function createHprofEdges(nodes: HprofNodes, memory: DumpMemory, fail: HprofFailures) {
@@ -55,22 +57,18 @@ export function createHprofEdges(nodes: HprofNodes, memory: DumpMemory, fail: Hp
     listed++;
     const target = ids.find(hi, lo);
     if (target === ABSENT) return;
-    if (strong === references) throw changed();
+    if (strong === references) throw fail.changed();
     targets[strong++] = target + 1;
   }
 
   function next({ hi, lo }: ObjectRecord): void {
-    if (!ids.is(node, hi, lo)) throw changed();
+    if (!ids.is(node, hi, lo)) throw fail.changed();
     firstEdge[++node] = strong;
   }
 
   function setSize(bytes: number, offset: number): void {
     if (bytes > MOST) throw fail.at(offset, `an object of ${bytes} bytes, which is not below 2^32`);
     selfSize[node] = bytes;
-  }
-
-  function changed(): UsageError {
-    return fail.whole('it has changed while it was read: it is read twice; give a file that nobody writes to');
   }
 
   /** The number of an instance's class. */
@@ -99,7 +97,7 @@ export function createHprofEdges(nodes: HprofNodes, memory: DumpMemory, fail: Hp
     classDump(record) {
       next(record);
       classNumber = classes.find(record.hi, record.lo);
-      if (classNumber === ABSENT) throw changed();
+      if (classNumber === ABSENT) throw fail.changed();
       if (classes.chainOf(classNumber) === CHAIN.cyclic)
         throw fail.at(record.offset, `class ${shownId(record.hi, record.lo)}, which is its own superclass`);
       statics = 0;
@@ -133,10 +131,10 @@ export function createHprofEdges(nodes: HprofNodes, memory: DumpMemory, fail: Hp
 
   /** The root's edges, which can be told only at the end, go before all others. */
   function finish(): HeapGraph {
-    if (node !== ids.size) throw changed();
+    if (node !== ids.size) throw fail.changed();
     const roots = isRoot.reduce((sum, one) => sum + one, 0);
     if (roots === 0) throw fail.whole('it has no root that is an object of it, so that nothing in it is alive');
-    if (strong + roots > references) throw changed();
+    if (strong + roots > references) throw fail.changed();
     targets.copyWithin(roots, 0, strong);
     for (let target = 0, edge = 0; target < count; target++) if (isRoot[target] === 1) targets[edge++] = target;
     firstEdge[count] = strong;

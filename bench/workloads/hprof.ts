@@ -14,7 +14,7 @@
  * what is not in the dump are none either, nor are UNREACHABLE records roots. The fields of HotSpot's java.lang.Class
  * objects are not in a dump: what they alone keep alive is not reached.
  *
- * Memory: at most 6 bytes for each byte of the file, and 8 KiB, counting every array ever asked for (dump-memory.ts; a
+ * Memory: at most 6 bytes for each byte of the file, and 1 KiB, counting every array ever asked for (dump-memory.ts; a
  * file of nothing but the smallest objects comes to TODO); a JVM's dump of 200 MB came to TODO. Time is linear in the file.
  * Sizes are those of hprof-sizes.ts.
  */
@@ -22,7 +22,7 @@ import { createDumpMemory } from './dump-memory.ts';
 import type { HeapGraph } from './heap-graph.ts';
 import { createHprofEdges, type HprofFailures } from './hprof-edges.ts';
 import { createHprofNodes } from './hprof-nodes.ts';
-import { createHprofReader, type FailAt, type HprofVisitor } from './hprof-records.ts';
+import { createHprofReader, type HprofReader } from './hprof-records.ts';
 import { UsageError } from './workload.ts';
 
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -35,7 +35,7 @@ const ADVICE =
  * @throws UsageError that says what is wrong, and where
  */
 export async function readHprof(
-  open: () => Chunks,
+  open: () => Chunks | Promise<Chunks>,
   source: string,
   memory = createDumpMemory(source),
 ): Promise<HeapGraph> {
@@ -43,20 +43,21 @@ export async function readHprof(
     at: (offset, found) =>
       new UsageError(`${source}: no .hprof that can be read: byte ${offset} has ${found}; ${ADVICE}`),
     whole: (what) => new UsageError(`${source}: ${what}`),
+    changed: () =>
+      new UsageError(`${source}: it has changed while it was read, twice; give a file that nobody writes to`),
   };
   const nodes = createHprofNodes(memory, fail.at);
-  await readAll(open(), nodes.visitor, fail);
+  const truncated = (bytes: number, where: string) =>
+    fail.whole(`truncated: it ends at byte ${bytes}, ${where}; ${ADVICE}`);
+  await readAll(await open(), createHprofReader(nodes.visitor, fail.at, truncated));
   if (nodes.ids.size === 0) throw fail.whole(`it has no heap dump with an object in it; ${ADVICE}`);
   nodes.classes.resolve();
   const edges = createHprofEdges(nodes, memory, fail);
-  await readAll(open(), edges.visitor, fail);
+  await readAll(await open(), createHprofReader(edges.visitor, fail.at, fail.changed));
   return edges.finish();
 }
 
-async function readAll(chunks: Chunks, visitor: HprofVisitor, fail: HprofFailures): Promise<void> {
-  const truncated = (bytes: number, where: string) =>
-    fail.whole(`truncated: it ends at byte ${bytes}, ${where}; ${ADVICE}`);
-  const reader = createHprofReader(visitor, fail.at as FailAt, truncated);
+async function readAll(chunks: Chunks, reader: HprofReader): Promise<void> {
   for await (const chunk of chunks) reader.write(chunk);
   reader.end();
 }

@@ -37,9 +37,11 @@ function parseCall(args: readonly string[]): Call {
   });
   const { inputs = '1000000', seed = '1', kind, only, save } = values;
   const kinds = KINDS.filter((name) => kind === undefined || name === kind);
-  if (kinds.length === 0) throw new UsageError(`--kind ${kind}: no such kind; the kinds are ${KINDS.join(', ')}`);
+  if (kinds.length === 0)
+    throw new UsageError(`--kind ${kind}: no such kind; the kinds are ${KINDS.join(', ')}`);
   if (kind === undefined && only !== undefined) throw new UsageError('--only: of which --kind?');
-  if (save !== undefined && only === undefined) throw new UsageError('--save: which input? Name it with --only');
+  if (save !== undefined && only === undefined)
+    throw new UsageError('--save: which input? Name it with --only');
   const from = only === undefined ? 0 : integer('--only', only, [0, MOST - 1]);
   return {
     ...{ kinds, from, save },
@@ -80,7 +82,8 @@ async function fuzzKind(kind: Kind, { seed, from, to, limitMs, save }: Call): Pr
 
 try {
   const call = parseCall(process.argv.slice(2));
-  for (const kind of call.kinds) process.exitCode = Math.max(Number(process.exitCode ?? 0), await fuzzKind(kind, call));
+  for (const kind of call.kinds)
+    process.exitCode = Math.max(Number(process.exitCode ?? 0), await fuzzKind(kind, call));
 } catch (error) {
   const wrongCall = error instanceof TypeError && 'code' in error; // of parseArgs
   console.error(`fuzz-dumps: ${wrongCall ? error.message : describeError(error)}`);

@@ -43,14 +43,19 @@ async function tryOne(kind: Kind, chunks: readonly Uint8Array[], reader: typeof 
   return { graph, what, ms, memory: Math.max(0, memory.asked - MOST_MEMORY.plus) / Math.max(1, length) };
 }
 
-async function answerOf(answer: () => Promise<HeapGraph>): Promise<{ graph?: HeapGraph; fault: string | null }> {
+async function answerOf(
+  answer: () => Promise<HeapGraph>,
+): Promise<{ graph?: HeapGraph; fault: string | null }> {
   try {
     const graph = await answer();
     const fault = faultOf(graph);
     return { graph, fault: fault === null ? null : `a graph with ${fault}` };
   } catch (error) {
-    if (!(error instanceof UsageError)) return { fault: `threw ${error instanceof Error ? error.stack : error}` };
-    return { fault: /\n/.test(error.message) ? `more than one line: ${JSON.stringify(error.message)}` : null };
+    if (!(error instanceof UsageError))
+      return { fault: `threw ${error instanceof Error ? error.stack : error}` };
+    return {
+      fault: /\n/.test(error.message) ? `more than one line: ${JSON.stringify(error.message)}` : null,
+    };
   }
 }
 

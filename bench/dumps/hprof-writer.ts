@@ -34,7 +34,8 @@ export function createHprofWriter({ version, idBytes }: HprofShape) {
 
   function number(value: number | bigint, size: number): void {
     const bits = BigInt.asUintN(8 * size, BigInt(value));
-    for (let shift = 8 * (size - 1); shift >= 0; shift -= 8) bytes.push(Number((bits >> BigInt(shift)) & 0xffn));
+    for (let shift = 8 * (size - 1); shift >= 0; shift -= 8)
+      bytes.push(Number((bits >> BigInt(shift)) & 0xffn));
   }
 
   const u1 = (value: number) => number(value, 1);

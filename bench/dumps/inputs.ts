@@ -13,7 +13,10 @@ export interface Inputs {
 }
 
 /** The input of that number. */
-export function inputOf({ kind, seed }: Pick<Inputs, 'kind' | 'seed'>, number: number): readonly Uint8Array[] {
+export function inputOf(
+  { kind, seed }: Pick<Inputs, 'kind' | 'seed'>,
+  number: number,
+): readonly Uint8Array[] {
   const random = seededRandom(hash32(seed, number));
   const dumps = wholeOf(kind);
   const one = dumps[below(random, dumps.length)] as Uint8Array;
@@ -27,4 +30,3 @@ function wholeOf(kind: Kind): readonly Uint8Array[] {
   whole.set(kind, dumps);
   return dumps;
 }
-

@@ -15,7 +15,9 @@ export const MOST_MEMORY = { times: 6, plus: 1024 };
 
 export function wholeDumps(kind: Kind): readonly Uint8Array[] {
   if (kind === 'hprof') return SHAPES.map((shape) => tinyHprof(shape));
-  return [tinySnapshot(), JSON.stringify(JSON.parse(tinySnapshot()), null, 1)].map((text) => Buffer.from(text));
+  return [tinySnapshot(), JSON.stringify(JSON.parse(tinySnapshot()), null, 1)].map((text) =>
+    Buffer.from(text),
+  );
 }
 
 /** @throws UsageError for a bad dump */

@@ -9,7 +9,26 @@ const NUMBERS = [
 const WIDTHS = [1, 2, 4, 8];
 /** What makes up a .heapsnapshot; of no meaning in a .hprof. */
 const TOKENS = [
-  ...['{', '}', '[', ']', ',', ':', '"', '\\', '\\u12', '-', '.', '1e9', 'null', 'true', ' ', '\n', '[[[[[[[[', ']]]]'],
+  ...[
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '"',
+    '\\',
+    '\\u12',
+    '-',
+    '.',
+    '1e9',
+    'null',
+    'true',
+    ' ',
+    '\n',
+    '[[[[[[[[',
+    ']]]]',
+  ],
   ...['"snapshot":', '"nodes":[', '"edges":[', '"strings":[', '"nodes":[],', '"edges":[],', '\u00e4'],
   ...['4294967295', '4294967296', '99999999999999999999', '1e400', '0', '-1', '0.5'],
 ];
@@ -54,7 +73,10 @@ const MUTATIONS: readonly Mutation[] = [
   },
   /** The beginning of one dump and the end of another. */
   (bytes, random, other) =>
-    Buffer.concat([bytes.subarray(0, below(random, bytes.length)), other.subarray(below(random, other.length))]),
+    Buffer.concat([
+      bytes.subarray(0, below(random, bytes.length)),
+      other.subarray(below(random, other.length)),
+    ]),
   /** An interesting number, in binary. */
   (bytes, random) => {
     const at = below(random, bytes.length);
@@ -109,6 +131,5 @@ function pick<Item>(items: readonly Item[], random: Random): Item {
 }
 
 function writeNumber(bytes: Buffer, at: number, width: number, value: bigint): void {
-  for (let i = 0; i < width; i++)
-    bytes[at + i] = Number((value >> BigInt(8 * (width - 1 - i))) & 0xffn);
+  for (let i = 0; i < width; i++) bytes[at + i] = Number((value >> BigInt(8 * (width - 1 - i))) & 0xffn);
 }

@@ -5,10 +5,31 @@
 import { createHprofWriter, type HprofShape, type HprofWriter } from './hprof-writer.ts';
 
 /** Types of fields and elements. */
-export const TYPE = { object: 2, boolean: 4, char: 5, float: 6, double: 7, byte: 8, short: 9, int: 10, long: 11 };
+export const TYPE = {
+  object: 2,
+  boolean: 4,
+  char: 5,
+  float: 6,
+  double: 7,
+  byte: 8,
+  short: 9,
+  int: 10,
+  long: 11,
+};
 
 /** Names (of no heap: identifiers of names and objects are each their own). */
-const NAME = { object: 1, class: 2, reference: 3, soft: 4, weak: 5, node: 6, sub: 7, referent: 8, queue: 9, other: 10 };
+const NAME = {
+  object: 1,
+  class: 2,
+  reference: 3,
+  soft: 4,
+  weak: 5,
+  node: 6,
+  sub: 7,
+  referent: 8,
+  queue: 9,
+  other: 10,
+};
 
 /** Objects, at addresses as a heap with references of 4 bytes has them. */
 export const ID = {
@@ -57,7 +78,12 @@ function heapSteps({ version, idBytes }: HprofShape): Steps {
   const android = version === '1.0.3';
   // ART: java.lang.Object has the class and the lock.
   const header = (classId: number) =>
-    android ? ([[TYPE.object, classId], [TYPE.int, 0]] as const) : [];
+    android
+      ? ([
+          [TYPE.object, classId],
+          [TYPE.int, 0],
+        ] as const)
+      : [];
   const steps: Steps = new Map();
   steps.set('roots', (w) => {
     w.root(0x05, ID.node);
@@ -124,7 +150,14 @@ function heapSteps({ version, idBytes }: HprofShape): Steps {
     }),
   );
   steps.set('class', (w) =>
-    w.classDump({ id: ID.class, superclass: ID.object, fields: [[TYPE.long, NAME.other], [TYPE.object, NAME.other]] }),
+    w.classDump({
+      id: ID.class,
+      superclass: ID.object,
+      fields: [
+        [TYPE.long, NAME.other],
+        [TYPE.object, NAME.other],
+      ],
+    }),
   );
   steps.set('reference', (w) =>
     w.classDump({
@@ -135,20 +168,32 @@ function heapSteps({ version, idBytes }: HprofShape): Steps {
       ],
     }),
   );
-  for (const [name, id] of [['soft', ID.soft], ['weak', ID.weak]] as const)
+  for (const [name, id] of [
+    ['soft', ID.soft],
+    ['weak', ID.weak],
+  ] as const)
     steps.set(name, (w) => w.classDump({ id, superclass: ID.reference, instanceSize: 16 }));
   steps.set('node1', (w) =>
-    w.instance(ID.node1, ID.node, [[TYPE.int, 3], [TYPE.object, ID.absent], [TYPE.byte, 4], ...header(ID.node)]),
+    w.instance(ID.node1, ID.node, [
+      [TYPE.int, 3],
+      [TYPE.object, ID.absent],
+      [TYPE.byte, 4],
+      ...header(ID.node),
+    ]),
   );
   for (const [name, id, of, referent] of [
     ['weak1', ID.weak1, ID.weak, ID.onlyWeak],
     ['soft1', ID.soft1, ID.soft, ID.longs],
   ] as const)
-    steps.set(name, (w) => w.instance(id, of, [[TYPE.object, referent], [TYPE.object, ID.array], ...header(of)]));
+    steps.set(name, (w) =>
+      w.instance(id, of, [[TYPE.object, referent], [TYPE.object, ID.array], ...header(of)]),
+    );
   steps.set('array', (w) => w.objectArray(ID.array, ID.object, [ID.sub1, 0]));
   steps.set('chars', (w) => w.primitiveArray(ID.chars, TYPE.char, [65, 66, 67]));
   steps.set('longs', (w) =>
-    android ? w.primitiveArrayWithoutData(ID.longs, TYPE.long, 2) : w.primitiveArray(ID.longs, TYPE.long, [1, 2]),
+    android
+      ? w.primitiveArrayWithoutData(ID.longs, TYPE.long, 2)
+      : w.primitiveArray(ID.longs, TYPE.long, [1, 2]),
   );
   steps.set('loader', (w) => w.instance(ID.loader, ID.object, header(ID.object)));
   steps.set('onlyWeak', (w) => w.instance(ID.onlyWeak, ID.object, header(ID.object)));
@@ -172,8 +217,7 @@ function nameSteps({ version }: HprofShape): Steps {
       w.loadClass(serial++, ID[name], NAME[name]);
   });
   steps.set('others', (w) => {
-    for (const tag of [0x03, 0x04, 0x05, 0x06, 0x07, 0x0a, 0x0b, 0x0d, 0x0e])
-      w.record(tag, () => w.u4(tag));
+    for (const tag of [0x03, 0x04, 0x05, 0x06, 0x07, 0x0a, 0x0b, 0x0d, 0x0e]) w.record(tag, () => w.u4(tag));
   });
   return steps;
 }
@@ -189,19 +233,26 @@ const CLASS_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** In segments but for 1.0.1. `change` gets the steps before the heap dump and those in it. */
-export function tinyHprof(shape: HprofShape, change: (heap: Steps, names: Steps) => void = () => {}): Uint8Array {
+export function tinyHprof(
+  shape: HprofShape,
+  change: (heap: Steps, names: Steps) => void = () => {},
+): Uint8Array {
   const [names, heap] = [nameSteps(shape), heapSteps(shape)];
   change(heap, names);
   const writer = createHprofWriter(shape);
   writer.header();
   for (const write of names.values()) write(writer);
   const parts = [...heap.values()];
+  const dump = (tag: number, steps: typeof parts) =>
+    writer.record(tag, () => {
+      for (const write of steps) write(writer);
+    });
   if (shape.version === '1.0.1') {
-    writer.record(0x0c, () => parts.forEach((write) => write(writer)));
+    dump(0x0c, parts);
     return writer.bytes();
   }
-  for (const part of [parts.slice(0, 5), parts.slice(5)])
-    writer.record(0x1c, () => part.forEach((write) => write(writer)));
+  dump(0x1c, parts.slice(0, 5));
+  dump(0x1c, parts.slice(5));
   writer.record(0x2c, () => {});
   return writer.bytes();
 }

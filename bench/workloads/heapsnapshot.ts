@@ -166,7 +166,8 @@ function createReader(source: string, memory: DumpMemory) {
     end(): HeapGraph {
       if (bytes === 0) throw fail(`empty; ${ADVICE}`);
       if (state === afterEnd) return graph.finish();
-      const where = section === '' ? 'before the first section' : `in ${quoted(section)}${graph.progress(section)}`;
+      const where =
+        section === '' ? 'before the first section' : `in ${quoted(section)}${graph.progress(section)}`;
       throw fail(`truncated: it ends at byte ${bytes}, ${where}; copy it again, or ${ADVICE}`);
     },
   };

@@ -1,6 +1,7 @@
 /** Walks through one CLASS_DUMP of a .hprof, the only part of a heap dump whose fields have sizes of their own. */
-import { bytesOfType, OBJECT_TYPE } from './hprof-tags.ts';
+
 import type { FailAt, ObjectRecord } from './hprof-records.ts';
+import { bytesOfType, OBJECT_TYPE } from './hprof-tags.ts';
 
 export interface ClassVisitor {
   /** A class begins; the rest of it follows. */

@@ -102,7 +102,13 @@ export function createHprofClasses(memory: DumpMemory) {
     const above = superOf(n);
     const refsOfOwn = (refsEnd[n] as number) - refsFrom(n);
     const known = above !== NO_CLASS && !cyclic;
-    chain[n] = cyclic ? CHAIN.cyclic : known ? (chain[above] as number) : hasSuper(n) ? CHAIN.broken : CHAIN.whole;
+    chain[n] = cyclic
+      ? CHAIN.cyclic
+      : known
+        ? (chain[above] as number)
+        : hasSuper(n)
+          ? CHAIN.broken
+          : CHAIN.whole;
     fielded[n] = !known ? 0 : (ownBytes[above] as number) > 0 ? above + 1 : (fielded[above] as number);
     top[n] = known ? (top[above] as number) : n;
     allBytes[n] = (ownBytes[n] as number) + (known ? (allBytes[above] as number) : 0);
@@ -137,7 +143,8 @@ export function createHprofClasses(memory: DumpMemory) {
     namesClass: (n: number) => (refsEnd[top[n] as number] as number) > refsFrom(top[n] as number),
     /** Whether any class without a superclass has references: ART's java.lang.Object. */
     rootHasReferences(): boolean {
-      for (let n = 0; n < ids.size; n++) if (!hasSuper(n) && (refsEnd[n] as number) > refsFrom(n)) return true;
+      for (let n = 0; n < ids.size; n++)
+        if (!hasSuper(n) && (refsEnd[n] as number) > refsFrom(n)) return true;
       return false;
     },
     // For walking an instance: see hprof-fields.ts.

@@ -8,7 +8,7 @@ import { CHAIN } from './hprof-classes.ts';
 import { createFieldsBody } from './hprof-fields.ts';
 import { ABSENT, shownId } from './hprof-ids.ts';
 import type { HprofNodes } from './hprof-nodes.ts';
-import { type Body, type FailAt, type HprofVisitor, type ObjectRecord } from './hprof-records.ts';
+import type { Body, FailAt, HprofVisitor, ObjectRecord } from './hprof-records.ts';
 import { createHprofSizes } from './hprof-sizes.ts';
 import type { UsageError } from './workload.ts';
 
@@ -74,7 +74,8 @@ export function createHprofEdges(nodes: HprofNodes, memory: DumpMemory, fail: Hp
   /** The number of an instance's class. */
   function requireClass({ offset, hi, lo, classHi, classLo, length }: ObjectRecord): number {
     const found = classes.find(classHi, classLo);
-    const expected = found === ABSENT || classes.chainOf(found) === CHAIN.broken ? ABSENT : classes.bytesOf(found);
+    const expected =
+      found === ABSENT || classes.chainOf(found) === CHAIN.broken ? ABSENT : classes.bytesOf(found);
     if (length === expected) return found;
     const [object, itsClass] = [`object ${shownId(hi, lo)}`, `class ${shownId(classHi, classLo)}`];
     if (found === ABSENT) throw fail.at(offset, `${object}, of ${itsClass}, which is not in the dump`);
@@ -133,10 +134,12 @@ export function createHprofEdges(nodes: HprofNodes, memory: DumpMemory, fail: Hp
   function finish(): HeapGraph {
     if (node !== ids.size) throw fail.changed();
     const roots = isRoot.reduce((sum, one) => sum + one, 0);
-    if (roots === 0) throw fail.whole('it has no root that is an object of it, so that nothing in it is alive');
+    if (roots === 0)
+      throw fail.whole('it has no root that is an object of it, so that nothing in it is alive');
     if (strong + roots > references) throw fail.changed();
     targets.copyWithin(roots, 0, strong);
-    for (let target = 0, edge = 0; target < count; target++) if (isRoot[target] === 1) targets[edge++] = target;
+    for (let target = 0, edge = 0; target < count; target++)
+      if (isRoot[target] === 1) targets[edge++] = target;
     firstEdge[count] = strong;
     for (let n = 1; n <= count; n++) firstEdge[n] = (firstEdge[n] as number) + roots;
     const edges = strong + roots;

@@ -78,7 +78,11 @@ export function createHprofNodes(memory: DumpMemory, failAt: FailAt) {
       const { hi, lo, classHi, classLo, length: size } = record;
       add(record);
       const name = KNOWN[classNames.of(hi, lo)];
-      classes.add(hi, lo, { superclass: { hi: classHi, lo: classLo }, size, isSoft: name === SOFT_REFERENCE });
+      classes.add(hi, lo, {
+        superclass: { hi: classHi, lo: classLo },
+        size,
+        isSoft: name === SOFT_REFERENCE,
+      });
       isReference = name === REFERENCE;
       if (name === CLASS) classOfClasses = classes.size - 1;
     },

@@ -236,7 +236,10 @@ export function createHprofReader(
   }
 
   function overrun(tag: number, offset: number): UsageError {
-    return failAt(offset, `${PARTS.get(tag)?.name} that goes on past byte ${heapEnd}, where its heap dump ends`);
+    return failAt(
+      offset,
+      `${PARTS.get(tag)?.name} that goes on past byte ${heapEnd}, where its heap dump ends`,
+    );
   }
 
   function latin1(from: number, to: number): string {

@@ -24,7 +24,7 @@ import { buildRoom, heapForRoom, objectBytes, requireHeap, smallestHeap } from '
 import { MOST_CHURNED_GRANULES, MOST_REDIRECTED, type SnapshotData } from './snapshot-data.ts';
 import { type SnapshotGraph, selectConnected } from './snapshot-graph.ts';
 import { tableBytes } from './table.ts';
-import { type Workload, type WorkloadRequest } from './workload.ts';
+import type { Workload, WorkloadRequest } from './workload.ts';
 
 const NAME = 'snapshot';
 /** Of its room, what a mutator may use for one copy of a graph that is too large for several. */
@@ -36,7 +36,8 @@ const NODES_PER_OPERATION = 4;
 
 export const snapshot: Workload = {
   name: NAME,
-  summary: 'the object graph of a real heap, of V8, a JVM or Android, rebuilt and then walked, rewired and renewed',
+  summary:
+    'the object graph of a real heap, of V8, a JVM or Android, rebuilt and then walked, rewired and renewed',
   module: new URL('./snapshot-program.js', import.meta.url),
   parameters: {
     file: {

@@ -1,7 +1,14 @@
 /** A heap snapshot is read as a stream, wherever it is cut, and what is wrong with a bad one is said with its place. */
 import { describe, expect, it } from 'vitest';
+import {
+  FIELDS,
+  largeSnapshot,
+  META,
+  TINY_NODES,
+  type TinySnapshot,
+  tinySnapshot,
+} from '../../dist/bench/dumps/tiny-snapshot.js';
 import { readHeapSnapshot } from '../../dist/bench/workloads/heapsnapshot.js';
-import { FIELDS, largeSnapshot, META, TINY_NODES, type TinySnapshot, tinySnapshot } from '../../dist/bench/dumps/tiny-snapshot.js';
 import { ownSnapshot } from './workload-runs.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);

@@ -6,7 +6,7 @@
  * it has beside that is V8's, for which the thread has 512 MiB: who takes more is found as one that died.
  */
 import { Worker } from 'node:worker_threads';
-import { loadAcquire } from '../../uffd/sync.ts';
+import { loadAcquire, storeRelease } from '../../uffd/sync.ts';
 import type { FuzzOutcome, FuzzSetup } from './fuzz-thread.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -21,11 +21,13 @@ export interface Watch {
 
 const LOOK_EVERY_MS = 250;
 const V8_MIB = 512;
+/** No input is being read yet. */
+const STARTING = -1;
 
 /** Reads all of them, up to the first that hangs or ends the thread, or a few that are answered wrongly. */
 export async function fuzzDumps(inputs: Inputs, watch: Watch): Promise<FuzzOutcome> {
   const words = new Int32Array(new SharedArrayBuffer(4));
-  words[0] = inputs.from;
+  storeRelease(words, 0, STARTING);
   const { reader } = watch;
   const workerData: FuzzSetup = { ...inputs, words, ...(reader === undefined ? {} : { reader }) };
   const thread = new Worker(new URL('./fuzz-thread.js', import.meta.url), {
@@ -52,12 +54,12 @@ function onlyFound(number: number, what: string): FuzzOutcome {
 
 /** Calls `hung` when the thread has been at the same input for too long. */
 function watchOver(words: Int32Array, { limitMs, progress }: Watch, hung: () => void): NodeJS.Timeout {
-  let last = -1;
+  let last = STARTING;
   let since = performance.now();
   return setInterval(() => {
     const number = loadAcquire(words, 0);
-    progress?.(number);
-    if (number !== last) since = performance.now();
+    if (number !== STARTING) progress?.(number);
+    if (number !== last || number === STARTING) since = performance.now();
     else if (performance.now() - since > limitMs) hung();
     last = number;
   }, LOOK_EVERY_MS);

@@ -3,7 +3,7 @@
  * memory in proportion to them. Inputs are read by a thread that can be ended, so that one which hangs is found too.
  *
  * Memory: what dump-memory.ts counts, for each input; all that a reader keeps for nodes and edges is asked for there. What
- * it has beside that is V8's, for which the thread has 512 MiB: who takes more is found as one that died.
+ * it has beside that is V8's, for which the thread has 64 MiB: who takes more is found as one that died.
  */
 import { Worker } from 'node:worker_threads';
 import { loadAcquire, storeRelease } from '../../uffd/sync.ts';
@@ -20,7 +20,7 @@ export interface Watch {
 }
 
 const LOOK_EVERY_MS = 250;
-const V8_MIB = 512;
+const V8_MIB = 64;
 /** No input is being read yet. */
 const STARTING = -1;
 

@@ -37,10 +37,9 @@ export function createHprofClasses(memory: DumpMemory) {
   let allBytes = memory.doubles(0);
   let allRefs = memory.doubles(0);
 
-  /** A class, and then its fields. False if its identifier has been seen before. */
-  function add(hi: number, lo: number, { superclass, size, isSoft }: NewClass): boolean {
+  /** A class that has not been seen before; then its fields. */
+  function add(hi: number, lo: number, { superclass, size, isSoft }: NewClass): void {
     const n = ids.add(hi, lo);
-    if (n === ABSENT) return false;
     superHi = memory.grown(superHi, n + 1);
     superLo = memory.grown(superLo, n + 1);
     instanceSize = memory.grown(instanceSize, n + 1);
@@ -52,7 +51,6 @@ export function createHprofClasses(memory: DumpMemory) {
     instanceSize[n] = size;
     refsEnd[n] = refs;
     soft[n] = isSoft ? 1 : 0;
-    return true;
   }
 
   /** One more field of the class that was added last. Answers the number of the reference, if it is one. */

@@ -97,5 +97,5 @@ export function createIdTable(memory: DumpMemory): IdTable {
 
 /** An identifier as errors show it. */
 export function shownId(hi: number, lo: number): string {
-  return `0x${hi * 2 ** 32 + lo === 0 ? '0' : hi === 0 ? lo.toString(16) : hi.toString(16) + lo.toString(16).padStart(8, '0')}`;
+  return hi === 0 ? `0x${lo.toString(16)}` : `0x${hi.toString(16)}${lo.toString(16).padStart(8, '0')}`;
 }

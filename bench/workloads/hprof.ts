@@ -15,8 +15,8 @@
  * objects are not in a dump: what they alone keep alive is not reached.
  *
  * Memory: at most 6 bytes for each byte of the file, and 1 KiB, counting every array ever asked for (dump-memory.ts). A file
- * of nothing but classes, each the superclass of the one before, comes to 4.3; a JVM's dump of 271 MB to 0.87, or 0.73 that
- * were ever resident. Of that file (4.1 million objects, 11.8 million edges) it read 27 MB in a second of processor time,
+ * of nothing but classes, each the superclass of the one before, comes to 4.3; a JVM's dump of 271 MB to 0.87, or 0.75 that
+ * were ever resident. Of that file (4.1 million objects, 11.8 million edges) it read 24 MB in a second of processor time,
  * both times together (Node 20, one core of a cloud Xeon that others used as well). Time is linear in the file.
  *
  * Sizes are those of hprof-sizes.ts.

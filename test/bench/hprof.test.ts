@@ -171,6 +171,25 @@ describe('references that are weak:', () => {
       expect(weak1).not.toContain('onlyWeak');
     },
   );
+  it('a class derived from a soft one is soft, one derived from a weak one is weak', async () => {
+    const bytes = tinyHprof(JVM, (heap) =>
+      heap.set('derived', (w) => {
+        for (const [i, superclass] of [ID.soft, ID.weak].entries()) {
+          w.classDump({ id: 0x7000 + i, superclass });
+          w.instance(0x7010 + i, 0x7000 + i, [
+            [TYPE.object, ID.onlyWeak],
+            [TYPE.object, 0],
+          ]);
+        }
+      }),
+    );
+    const { firstEdge, targets } = await read(bytes);
+    const [softClass, softOne, weakClass, weakOne] = [17, 18, 19, 20];
+    const onlyWeak = NAMES.indexOf('onlyWeak');
+    const of = (node: number) => [...targets.subarray(firstEdge[node], firstEdge[node + 1])];
+    expect(of(softOne)).toEqual([softClass, onlyWeak]);
+    expect(of(weakOne)).toEqual([weakClass]);
+  });
   it.each([JVM, ART])('none is weak without java.lang.ref.Reference (%o)', async (shape) => {
     const { soft1, weak1 } = await without('java/lang/ref/Reference')(shape);
     expect(soft1).toContain('longs');

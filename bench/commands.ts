@@ -23,7 +23,6 @@ export async function measureCommand(call: Call): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
   try {
-    for (const note of call.notes) progress.note(note);
     // Loaded for who asks for it alone: it takes as long as the command does to start.
     const stalls = call.hdr === null ? null : (await import('./stall-log.ts')).openStallLog(call.config);
     const measured = await measureCall(call, {

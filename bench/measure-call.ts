@@ -43,6 +43,8 @@ export async function prepareCall(call: Call, { signal, progress }: CallSurround
   const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
   requireMoving(call.config.pages, nonMovingBytes + largeBytes);
   const program = { module: workload.module, data, nonMovingBytes, largeBytes };
+  // Not before: a call that is wrong is told of by one line.
+  for (const note of call.notes) progress.note(note);
   return { config: call.config, prepared, program };
 }
 

@@ -21,7 +21,6 @@ export async function minHeapCommand(call: Call): Promise<number> {
   const surroundings = { signal: interruption(), progress: createProgress(process.stderr, call.quiet) };
   const host = describeHost();
   try {
-    for (const note of call.notes) surroundings.progress.note(note);
     const ready = await prepareCall(call, surroundings);
     const { config, prepared } = ready;
     const { parameters, liveBytes } = prepared;

@@ -4,21 +4,13 @@
  * A weak edge does not keep its target alive, and the managed heap knows strong references only: weak edges are
  * left out. So is what a snapshot cannot express as an edge and a size: ephemerons (a WeakMap's value is held by
  * its table *and* its key, as two strong edges), finalizers, and memory outside V8's heap.
+ *
+ * node_count and edge_count are compared with the rows that come, and nothing is allocated for what they promise.
  */
+import type { DumpMemory } from './dump-memory.ts';
+import type { HeapGraph } from './heap-graph.ts';
 import type { RowReader } from './heapsnapshot-rows.ts';
 import type { UsageError } from './workload.ts';
-
-/** A heap as a graph. Node 0 is the root. */
-export interface HeapGraph {
-  readonly nodes: number;
-  /** V8's `self_size` of each node, in bytes. */
-  readonly selfSize: Uint32Array;
-  /** Node n's strong edges are `targets[firstEdge[n]]` up to, not with, `targets[firstEdge[n + 1]]`. */
-  readonly firstEdge: Uint32Array;
-  readonly targets: Uint32Array;
-  /** All edges the snapshot lists, weak ones included. */
-  readonly edgesListed: number;
-}
 
 type Fail = (what: string) => UsageError;
 
@@ -38,11 +30,11 @@ interface Description {
 
 const MOST = 2 ** 32 - 1;
 
-export function createGraphBuilder(fail: Fail) {
+export function createGraphBuilder(fail: Fail, memory: DumpMemory) {
   let description: Description | undefined;
-  let selfSize = new Uint32Array(0);
-  let firstEdge = new Uint32Array(0); // while nodes are read: in all edges; then, in place: in strong ones
-  let targets = new Uint32Array(0);
+  let selfSize = memory.words(0);
+  let firstEdge = memory.words(1); // while nodes are read: in all edges; then, in place: in strong ones
+  let targets = memory.words(0);
   let nodes = 0; // complete rows so far
   let edges = 0;
   let strong = 0;
@@ -55,24 +47,19 @@ export function createGraphBuilder(fail: Fail) {
   }
 
   function describe(value: unknown): void {
-    const found = descriptionOf(value, fail);
-    try {
-      selfSize = new Uint32Array(found.nodes);
-      firstEdge = new Uint32Array(found.nodes + 1);
-      targets = new Uint32Array(found.edges);
-    } catch {
-      throw fail(`too large: ${found.nodes} nodes and ${found.edges} edges do not fit into memory`);
-    }
-    description = found;
+    if (description) throw fail('no V8 heap snapshot: it has "snapshot" twice');
+    description = descriptionOf(value, fail);
   }
 
   function nodeReader(): RowReader {
     const { nodes: expected, nodeFields, selfSize: sizeField, edgeCount: countField } = described('nodes');
+    if (nodes > 0) throw fail('no V8 heap snapshot: it has "nodes" twice');
     let field = 0;
     let outgoing = 0; // edges of all nodes so far
     function take(value: number, offset: number): void {
       if (nodes === expected)
         throw fail(`byte ${offset}: "nodes" holds more than the ${expected} of node_count`);
+      if (field === 0) addNode(expected);
       if (field === sizeField) selfSize[nodes] = whole(value, `self_size of node ${nodes}`, offset);
       if (field === countField) outgoing += whole(value, `edge_count of node ${nodes}`, offset);
       if (++field < nodeFields) return;
@@ -92,6 +79,7 @@ export function createGraphBuilder(fail: Fail) {
   function edgeReader(): RowReader {
     const { edges: expected, edgeFields, edgeType, toNode, weak } = described('edges');
     if (nodes === 0) throw fail('no V8 heap snapshot: "edges" comes before "nodes"');
+    if (edgesDone) throw fail('no V8 heap snapshot: it has "edges" twice');
     let field = 0;
     let type = 0;
     let target = 0;
@@ -102,7 +90,7 @@ export function createGraphBuilder(fail: Fail) {
       if (field === toNode) target = nodeAt(value, offset);
       if (++field < edgeFields) return;
       field = 0;
-      if (type !== weak) addEdge(target);
+      if (type !== weak) addEdge(target, expected);
       edges++;
     }
     function end(): void {
@@ -114,6 +102,11 @@ export function createGraphBuilder(fail: Fail) {
     return { take, end };
   }
 
+  function addNode(expected: number): void {
+    selfSize = memory.grown(selfSize, nodes + 1, expected);
+    firstEdge = memory.grown(firstEdge, nodes + 2, expected + 1);
+  }
+
   /** The node at an index into the array of all nodes' fields, as edges give it. */
   function nodeAt(index: number, offset: number): number {
     const node = index / (description as Description).nodeFields;
@@ -121,7 +114,8 @@ export function createGraphBuilder(fail: Fail) {
     throw fail(`byte ${offset}: edge ${edges} points to ${index}, where no node begins`);
   }
 
-  function addEdge(target: number): void {
+  function addEdge(target: number, most: number): void {
+    targets = memory.grown(targets, strong + 1, most);
     while (edges >= (firstEdge[owner + 1] as number)) closeOwner();
     targets[strong++] = target;
   }

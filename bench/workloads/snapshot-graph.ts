@@ -12,7 +12,7 @@ import {
   MAX_RECORD_REFERENCES,
   RECORD_HEADER_WORDS,
 } from '../../heap/object.ts';
-import type { HeapGraph } from './heapsnapshot-graph.ts';
+import type { HeapGraph } from './heap-graph.ts';
 import { mix32 } from './random.ts';
 
 /** A node that takes more than one part in HUGE of what a selection may is left out, and what hangs from it alone. */
@@ -96,7 +96,7 @@ function headerWordsFor(references: number, words: number): number {
 }
 
 /**
- * V8's size, rounded up to a granule; or more where that does not hold the references, header and one data word
+ * The runtime's size, rounded up to a granule; or more where that does not hold the references, header and one data word
  * (V8's synthetic roots have no size, and a few objects more edges than words).
  */
 function granulesOfNode(graph: HeapGraph, node: number): number {

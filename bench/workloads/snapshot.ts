@@ -1,30 +1,30 @@
 /**
- * `snapshot`: the object graph of a real V8 heap, rebuilt and then churned. Real sizes (V8's `self_size` in
- * granules, header included), real edges, same reachability.
+ * `snapshot`: the object graph of a real heap, of V8, a JVM or Android, rebuilt and then churned. Real sizes (V8's
+ * `self_size` in granules, header included; for others see hprof-sizes.ts), real edges, same reachability.
  *
- * What differs from V8's heap:
- * - Weak edges are left out, ephemerons are strong (heapsnapshot-graph.ts); objects are only made of references
- *   and raw words, whatever type they had.
+ * What differs from that heap:
+ * - Weak edges are left out, ephemerons are strong (heapsnapshot-graph.ts; hprof.ts); objects are only made of
+ *   references and raw words, whatever type they had.
  * - References are 32 bits here and 64 in Node, so data words fill what is left of an object's size. Objects whose
  *   edges do not fit their size (V8's synthetic roots, above all) are larger than in V8.
- * - Objects are allocated in the order of the snapshot, with dead objects of real sizes between them as `--live`
- *   asks: V8's own order of addresses is not in a snapshot.
+ * - Objects are allocated in the order of the dump, with dead objects of real sizes between them as `--live`
+ *   asks: V8's own order of addresses is not in a snapshot. A JVM's dump is in that of its addresses, but for classes.
  *
  * Without `file` it is the heap of this very process: real, but different with each start, so that checksums can
  * be compared within one command only. For figures to be repeated give a file.
  */
-import { createReadStream } from 'node:fs';
 import { getHeapSnapshot } from 'node:v8';
 import { GRANULE_BYTES } from '../../heap/object.ts';
 import { driverData } from './driver.ts';
+import { readDumpFile } from './dump-file.ts';
+import type { HeapGraph } from './heap-graph.ts';
 import { readHeapSnapshot } from './heapsnapshot.ts';
-import type { HeapGraph } from './heapsnapshot-graph.ts';
 import { numberOf, OPERATIONS, resolveParameters } from './parameters.ts';
 import { buildRoom, heapForRoom, objectBytes, requireHeap, smallestHeap } from './room.ts';
 import { MOST_CHURNED_GRANULES, MOST_REDIRECTED, type SnapshotData } from './snapshot-data.ts';
 import { type SnapshotGraph, selectConnected } from './snapshot-graph.ts';
 import { tableBytes } from './table.ts';
-import { UsageError, type Workload, type WorkloadRequest } from './workload.ts';
+import type { Workload, WorkloadRequest } from './workload.ts';
 
 const NAME = 'snapshot';
 /** Of its room, what a mutator may use for one copy of a graph that is too large for several. */
@@ -32,15 +32,19 @@ const ONE_COPY = 0.6;
 /** What a table of all nodes and one of the anchors take beside the nodes: objects have 50 bytes on average. */
 const WITH_TABLES = 1.12;
 const SMALLEST_ROOM = 128 * 1024;
-const READ_BYTES = 1024 * 1024;
 const NODES_PER_OPERATION = 4;
 
 export const snapshot: Workload = {
   name: NAME,
-  summary: 'the object graph of a real V8 heap, rebuilt and then walked, rewired and renewed',
+  summary:
+    'the object graph of a real heap, of V8, a JVM or Android, rebuilt and then walked, rewired and renewed',
   module: new URL('./snapshot-program.js', import.meta.url),
   parameters: {
-    file: { summary: 'a .heapsnapshot; without one, the heap of this process', type: 'path', default: '' },
+    file: {
+      summary: 'a .heapsnapshot or .hprof, either also gzipped; without one, the heap of this process',
+      type: 'path',
+      default: '',
+    },
     nodes: {
       summary: 'objects of the graph to take, from its root in breadth-first order; 0: as many as fit',
       type: 'integer',
@@ -77,27 +81,9 @@ export const snapshot: Workload = {
 };
 
 /** The graph in a file, or of this process. */
-async function readGraph(file: string): Promise<HeapGraph> {
+function readGraph(file: string): Promise<HeapGraph> {
   if (file === '') return readHeapSnapshot(getHeapSnapshot(), 'the snapshot of this process');
-  try {
-    return await readHeapSnapshot(
-      createReadStream(file, { highWaterMark: READ_BYTES }),
-      `--set file=${file}`,
-    );
-  } catch (error) {
-    throw asUsage(file, error);
-  }
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'its permissions do not allow it',
-  EISDIR: 'it is a folder',
-};
-
-function asUsage(file: string, error: unknown): unknown {
-  if (error instanceof UsageError || !(error instanceof Error) || !('code' in error)) return error;
-  return new UsageError(`--set file=${file}: cannot be read: ${WHY[String(error.code)] ?? error.message}`);
+  return readDumpFile(file);
 }
 
 /** The most nodes and bytes of one copy. Who says how many nodes is told if they do not fit. */

@@ -1,7 +1,15 @@
 /** A heap snapshot is read as a stream, wherever it is cut, and what is wrong with a bad one is said with its place. */
 import { describe, expect, it } from 'vitest';
+import {
+  FIELDS,
+  largeSnapshot,
+  META,
+  TINY_NODES,
+  type TinySnapshot,
+  tinySnapshot,
+} from '../../dist/bench/dumps/tiny-snapshot.js';
+import { createDumpMemory } from '../../dist/bench/workloads/dump-memory.js';
 import { readHeapSnapshot } from '../../dist/bench/workloads/heapsnapshot.js';
-import { FIELDS, largeSnapshot, META, TINY_NODES, type TinySnapshot, tinySnapshot } from './tiny-snapshot.ts';
 import { ownSnapshot } from './workload-runs.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -136,11 +144,37 @@ describe('a bad file is refused with one line that says what and where:', () => 
     changed(({ nodes }) => {
       nodes[3] = 1.5;
     }).toThrow(/in "nodes" has "\.", not whole numbers with commas between/));
-  it('more nodes than memory can hold', () =>
-    changed(({ snapshot }) => {
+  it('more nodes and edges than come: nothing is allocated for a promise', async () => {
+    const text = tinySnapshot(({ snapshot }) => {
       snapshot.node_count = 2 ** 32 - 2;
       snapshot.edge_count = 2 ** 32 - 2;
-    }).toThrow(/too large|"nodes" ends after 5 of/));
+    });
+    const memory = createDumpMemory('the file');
+    await expect(readHeapSnapshot([bytesOf(text)], 'the file', memory)).rejects.toThrow(
+      '"nodes" ends after 5 of',
+    );
+    expect(memory.asked).toBeLessThan(6 * text.length);
+  });
+
+  const withBefore = (section: string, text: string) =>
+    tinySnapshot().replace(`"${section}"`, `${text},"${section}"`);
+  it.each(['snapshot', 'nodes', 'edges'])('%s twice', (section) => {
+    const [text] =
+      new RegExp(`"${section}":(\\{.*?\\}(?=,\n"nodes")|\\[[^\\]]*\\])`, 's').exec(tinySnapshot()) ?? [];
+    return whatIsWrong(withBefore('trace_function_infos', String(text))).toThrow(`it has "${section}" twice`);
+  });
+
+  it('a description that is long', () =>
+    changed(({ snapshot }) => {
+      snapshot.more = Array.from({ length: 30_000 }, () => []);
+    }).toThrow(/byte \d+ in "snapshot" has more than 65536 bytes of it, not a short description/));
+
+  it('sections whose names are long, or of several lines, are told in one short line', () =>
+    whatIsWrong(withBefore('strings', `"a\\nb${'x'.repeat(1000)}":1 "`)).toMatchObject({
+      message: expect.stringMatching(
+        /^the file: no V8 heap snapshot: byte \d+ in "a\\nbx+… has [^\n]{1,200}$/,
+      ),
+    }));
 
   it.each(['[1,,2]', '[,1]', '[1,]', '[1 2]', '[-1]', '[1e3]', '["1"]', '[[1]]', '[null]', '{"a":1}'])(
     'nodes that are %s',

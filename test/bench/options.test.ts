@@ -43,7 +43,7 @@ describe('defaults', () => {
       settings: new Map(),
       json: null,
       minHeaps: null,
-      ...{ log: null, report: null, force: false, trace: null, hdr: null, quiet: false },
+      ...{ log: null, report: null, force: false, trace: null, hdr: null, control: false, quiet: false },
       notes: [`kernel: ${kernel}, since ${why}`],
     });
   });

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { tinySnapshot } from '../../dist/bench/dumps/tiny-snapshot.js';
 import type { ArraysData } from '../../dist/bench/workloads/arrays.js';
 import { bytesOf } from '../../dist/bench/workloads/arrays-sizes.js';
 import type { DriverData } from '../../dist/bench/workloads/driver.js';
 import { smallestHeap, type WorkloadRequest, workloads } from '../../dist/bench/workloads/index.js';
 import type { SnapshotData } from '../../dist/bench/workloads/snapshot-data.js';
-import { tinySnapshot } from './tiny-snapshot.ts';
 import { MIB, prepare, requestOf, runMoving } from './workload-runs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-parameters-'));

@@ -1,11 +1,14 @@
 /** `workloads` lists what can be run; names and parameters that do not exist are told with what there is. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
+import { tinyHprof } from '../../dist/bench/dumps/tiny-hprof.js';
 import type { WorkloadList } from '../../dist/bench/workload-list-schema.js';
 import { minorfault } from './minorfault.ts';
 
-const NAMES = ['snapshot', 'gcbench', 'churn', 'random-graph', 'graph-mutator', 'arrays'];
+const NAMES = ['snapshot', 'gcbench', 'churn', 'random-graph', 'graph-mutator', 'arrays', 'requests'];
 
 it('lists every workload with a line of its own', async () => {
   const { code, stdout, stderr } = await minorfault(['workloads']);
@@ -59,4 +62,17 @@ it.each([
   expect(stderr).toMatch(line);
   expect(stdout).toBe('');
   expect(code).toBe(2);
+});
+
+it('a damaged .hprof: exit 2, and the byte', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'minorfault-hprof-'));
+  try {
+    const file = join(folder, 'x.hprof');
+    writeFileSync(file, tinyHprof({ version: '1.0.2', idBytes: 8 }).subarray(0, 1000));
+    const { code, stdout, stderr } = await minorfault(['run', 'snapshot', '--set', `file=${file}`]);
+    expect(stderr).toMatch(/^minorfault: --set file=.*x\.hprof: truncated: it ends at byte 1000, in .*\n$/);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -18,6 +18,8 @@ interface WorkerResult {
   readonly base: number;
   /** Where operations are requests. */
   readonly requests?: RequestTimes;
+  /** Of the seconds: not running, for the collector's sake. */
+  readonly stoppedMs?: number;
   /** In bytes, before the operations and by them; a workload need not say. */
   readonly builtBytes?: number;
   readonly allocatedBytes?: number;
@@ -96,7 +98,8 @@ export function resultOf({ result }: MutatorOutcome): WorkerResult {
 
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
-  const { operations, seconds, checksum, requests, builtBytes, allocatedBytes } = resultOf(outcome);
+  const { operations, seconds, checksum, requests, stoppedMs, builtBytes, allocatedBytes } =
+    resultOf(outcome);
   const measured = (all: readonly Stall[]) => all.filter(({ cycle }) => cycle > base);
   const [stalls, waits] = [measuredStalls(outcome, base), measured(outcome.waits)];
   return {
@@ -104,7 +107,7 @@ function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly
     ...(requests === undefined ? {} : { requests: latenciesOf(requests) }),
     ...(builtBytes === undefined ? {} : { builtBytes }),
     ...(allocatedBytes === undefined ? {} : { allocatedBytes }),
-    stoppedMs: stoppedMs([...stalls, ...waits, ...measured(outcome.outOfRoom)]),
+    ...(stoppedMs === undefined ? {} : { stoppedMs }),
     stallsUs: summarize(stalls.map(microsOf)),
     stallHistogram: histogramOf(stalls.map(microsOf)),
     longestStallsUs: summarize(longestOfEach(stalls)),
@@ -131,10 +134,6 @@ function utilizationIn(
 /** Stalls of the measured collections. */
 export function measuredStalls({ stalls }: MutatorOutcome, base: number): readonly Stall[] {
   return stalls.filter(({ cycle }) => cycle > base);
-}
-
-function stoppedMs(stops: readonly Stall[]): number {
-  return stops.reduce((ms, { micros }) => ms + micros / 1000, 0);
 }
 
 export const microsOf = ({ micros }: Stall) => micros;

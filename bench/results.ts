@@ -113,7 +113,7 @@ export const MutatorSchema = record({
   /** What was allocated before the operations, and by them: objects with their headers. */
   builtBytes: Type.Optional(Count),
   allocatedBytes: Type.Optional(Count),
-  /** Of all collections measured: asleep in a fault, stopped at a safepoint, or out of room. */
+  /** Of the seconds: asleep in a fault, stopped at a safepoint, or out of room. */
   stoppedMs: Type.Optional(Milliseconds),
   /** Userfaults it slept in. */
   stallsUs: StallSummarySchema,

@@ -54,6 +54,8 @@ export interface Mutator extends WeakHandles {
 
   /** Bytes that this mutator has allocated so far, in all spaces: of objects, headers included. */
   readonly bytesAllocated: () => number;
+  /** How long it has not run so far, in ms: stopped at a safepoint, out of room, or asleep in a fault. */
+  readonly stoppedMs: () => number;
 
   /** The reference in a reference field. */
   readonly ref: (object: Ref, field: Field) => Ref;
@@ -106,6 +108,8 @@ export interface MutatorOptions {
   /** Named root slots; the rest of the heap's root slots is the shadow stack. */
   readonly roots: number;
   readonly onWait?: WaitListener;
+  /** How long the thread has been asleep in faults so far, in ms (default: never). */
+  readonly stalledMs?: () => number;
   /** Whether each call looks whether its references are good still (reference-check.ts). */
   readonly checks?: boolean;
 }
@@ -145,6 +149,7 @@ export function attachMutator(
   const owner = { index, safepoint, waitStopped, noteNew };
   const { retire, ...allocators } = makeNewObjects(view, tables, owner);
   let stackTop = firstStackSlot;
+  let waitedMs = 0;
 
   enterRunning(tables, index);
   look();
@@ -178,7 +183,9 @@ export function attachMutator(
   function waitStopped(why: 'safepoint' | 'allocation', wait: () => void): void {
     const began = performance.now();
     blocked(wait);
-    options.onWait?.(why, began, performance.now());
+    const ended = performance.now();
+    waitedMs += ended - began;
+    options.onWait?.(why, began, ended);
   }
 
   function safepoint(): void {
@@ -241,6 +248,7 @@ export function attachMutator(
   const mutator: Mutator = {
     index,
     ...allocators,
+    stoppedMs: () => waitedMs + (options.stalledMs?.() ?? 0),
     ref: (object, field) => loadWord(object * 2 + field),
     setRef: (object, field, value) => storeReference(object * 2 + field, value),
     load: (object, field) => loadWord(object * 2 + field),

@@ -3,7 +3,6 @@ import { EXIT, UsageError } from '../errors.ts';
 import { checkWritable, print, writeJson } from '../output.ts';
 import { readResults } from '../read-results.ts';
 import { checkReport, writeReport } from '../report/file.ts';
-import { suggestion } from '../suggest.ts';
 import { renderMergedReport } from './html.ts';
 import { mergeResults } from './merge.ts';
 import type { RawMergeOptions } from './options.ts';
@@ -17,7 +16,7 @@ import { renderMerged } from './render.ts';
 export async function mergeCommand(files: readonly string[], raw: RawMergeOptions): Promise<number> {
   const { groupBy, json, report, force = false } = raw;
   if (groupBy !== undefined && groupBy !== 'host')
-    throw new UsageError(`--group-by ${groupBy}: must be host${suggestion(groupBy, ['host'])}`);
+    throw new UsageError(`--group-by ${groupBy}: must be host`);
   if (json !== undefined) checkWritable('--json', json);
   if (report !== undefined) checkReport(report, force);
   const sources = files.map((file) => ({ file, results: readResults(file) }));

@@ -73,6 +73,8 @@ export interface DriverResult {
   readonly seconds: number;
   readonly checksum: number | string;
   readonly requests?: RequestTimes;
+  /** Of the time inside operations: not running, for the collector's sake. */
+  readonly stoppedMs: number;
   /** Before these, and by them. */
   readonly builtBytes: number;
   readonly allocatedBytes: number;
@@ -120,13 +122,14 @@ function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program
   for (let i = 0; i < WARM_UP; i++) idleOnce(m, state, program);
   const base = meet(m, data);
   const builtBytes = m.bytesAllocated();
-  let ms = 0;
+  let [ms, stoppedMs] = [0, 0];
   for (let round = 1; round <= cycles; round++) {
     if (asks && !program.openLoop) idleUntilFinished(m, state, program, base + round - 1);
     if (asks) m.requestCollection(base + round);
-    const began = performance.now();
+    const [began, stoppedBefore] = [performance.now(), m.stoppedMs()];
     operateRound(m, state, program, { first: (round - 1) * operations, count: operations });
     ms += performance.now() - began;
+    stoppedMs += m.stoppedMs() - stoppedBefore;
   }
   if (asks) idleUntilFinished(m, state, program, base + cycles);
   const allocatedBytes = m.bytesAllocated() - builtBytes;
@@ -135,7 +138,7 @@ function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program
   return {
     ...{ operations: cycles * operations, seconds: ms / 1000, checksum },
     ...(requests === undefined ? {} : { requests }),
-    ...{ builtBytes, allocatedBytes, base },
+    ...{ stoppedMs, builtBytes, allocatedBytes, base },
   };
 }
 

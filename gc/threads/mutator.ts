@@ -22,7 +22,9 @@ const { kernel, tables, cycle, events, tellWhole, view } = await attaching(links
   return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, allBytes(heap.ranges)) };
 });
 const definition = await loadDefinition(links.module);
+let stalledMs = 0;
 view.onStall = (address, began, ended) => {
+  stalledMs += ended - began;
   const page = address === NO_ADDRESS ? NO_PAGE : Math.floor((address - heap.ranges.heap) / PAGE_BYTES);
   events.emitAt(ended, EVENT.stall, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), page);
 };
@@ -32,6 +34,7 @@ const hasRun = untilGone(kernel, () => {
     index,
     roots: definition.roots ?? 0,
     checks: heap.verify,
+    stalledMs: () => stalledMs,
     onWait: (why, began, ended) => {
       events.emitAt(ended, EVENT.wait, (ended - began) * 1000, loadAcquire(cycle, CYCLE.number), WAIT[why]);
     },

@@ -30,7 +30,7 @@ ${failures.map((line) => `<p class="warning">${asHtml(line)}</p>`).join('\n')}
 <h2>COPY over CONTINUE</h2>
 ${figure(`cell-ratios-${index}`, 'Ratios of medians with their 95 % intervals, cell by cell. Filled: a difference, the interval leaves out 1.', ratioTable(group))}
 <h2>Lower-bound overhead</h2>
-${figure(`overheads-${index}`, 'What a mode costs over the least that the work costs under any mode in any heap, the collector’s known part taken off: a lower bound of its overhead. By the size of the heap.', overheadTable(group))}
+${figure(`overheads-${index}`, 'What a mode costs over the least that the work costs under any mode in any heap, the collector’s known part taken off: a lower bound of its overhead. By the size of the heap. Only what does the same work is compared: the same workload, parameters, mutators and rounds.', overheadTable(group))}
 <h2>All figures</h2>
 ${figuresTable(group)}
 <h2>Host</h2>
@@ -46,14 +46,15 @@ function ratioTable({ cells }: MergedGroup): string {
 }
 
 function overheadTable({ cells }: MergedGroup): string {
-  const rows = cells.flatMap(({ name, config, columns }) =>
+  const rows = cells.flatMap(({ name, work, config, columns }) =>
     columns.map((column) => [
       `${name}, ${nameOf(column, config)}`,
+      `${work + 1}`,
       asHtml(ratioText(column.lbo.wall ?? undefined)),
       asHtml(ratioText(column.lbo.cpu ?? undefined)),
     ]),
   );
-  return table(['', 'time', 'processors'], rows);
+  return table(['', 'work', 'time', 'processors'], rows);
 }
 
 function figuresTable({ cells }: MergedGroup): string {

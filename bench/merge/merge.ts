@@ -70,14 +70,17 @@ function ofSeveralHosts([first, second]: ReturnType<typeof byHost>): UsageError 
 function mergeGroup(sources: readonly [Source, ...Source[]]): MergedGroup {
   const pools = poolsOf(sources);
   const names = namesOf(pools.map(({ sources: [first], config }) => ({ config, cell: first?.results.cell })));
-  const overheads = overheadsOf(pools);
-  const cells = pools.map(({ sources: from, config, runs }, i): MergedCell => {
+  const works = worksOf(pools);
+  const overheads = new Map(works.flatMap(overheadsOfWork));
+  const cells = pools.map((pool, i): MergedCell => {
+    const { sources: from, config, runs } = pool;
     const [first] = from;
     return {
       name: names[i] as string,
       axes: first?.results.cell?.axes ?? {},
       files: from.map(({ file }) => file),
       config: config as MergedCell['config'],
+      work: works.findIndex((work) => work.includes(pool)),
       columns: columnsOf(config).map((column) => describe(column, runsIn(runs, column), overheads)),
       copyOverContinue: copyOverContinue(onFirstPages(runs, config), config.seed),
       failures: from.flatMap(({ results: { failure } }) => failure ?? []),
@@ -124,19 +127,19 @@ function workOf({
   return { workload, parameters, kernel, linux, bits, arch, mutators, cycles };
 }
 
-/** The overheads of each column's runs, by the first of these. */
-function overheadsOf(pools: readonly Pool[]): ReadonlyMap<Run | undefined, MergedColumn['lbo']> {
+/** Those that do the same work. */
+function worksOf(pools: readonly Pool[]): readonly (readonly Pool[])[] {
   const works: Pool[][] = [];
   for (const pool of pools) {
-    const known = works.find(([first]) =>
-      isDeepStrictEqual(workOf((first as Pool).config), workOf(pool.config)),
-    );
+    const work = workOf(pool.config);
+    const known = works.find(([first]) => isDeepStrictEqual(workOf((first as Pool).config), work));
     if (known === undefined) works.push([pool]);
     else known.push(pool);
   }
-  return new Map(works.flatMap(overheadsOfWork));
+  return works;
 }
 
+/** The overheads of each column's runs among those of the same work, by the first of these runs. */
 function overheadsOfWork(
   pools: readonly Pool[],
 ): readonly (readonly [Run | undefined, MergedColumn['lbo']])[] {
@@ -152,7 +155,7 @@ function overheadsOfWork(
 function describe(
   { mode, page }: Column,
   runs: readonly Run[],
-  overheads: ReturnType<typeof overheadsOf>,
+  overheads: ReadonlyMap<Run | undefined, MergedColumn['lbo']>,
 ): MergedColumn {
   const medians = Object.entries(METRICS).map(([name, extract]) => [
     name,

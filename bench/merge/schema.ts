@@ -25,6 +25,8 @@ const MergedCellSchema = Type.Object({
   files: Type.Array(Type.String(), { minItems: 1 }),
   /** Of the first file. */
   config: ConfigSchema,
+  /** Cells of the same number do the same work, whatever their heaps and modes: overheads are among these. */
+  work: Count,
   columns: Type.Array(ColumnSchema),
   copyOverContinue: Type.Record(Type.String(), RatioSchema),
   /** What went wrong in any of its files. */

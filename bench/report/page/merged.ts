@@ -33,7 +33,8 @@ function plotCellRatios({ cells }: MergedGroup): Figure {
   const metrics = Object.values(SHOWN).filter((shown) => ratios.some(({ metric }) => metric === shown));
   const isDifferent = ({ low, high }: { low: number; high: number }) => low > 1 || high < 1;
   return {
-    marginLeft: 20 + 6.2 * Math.max(...ratios.map(({ name }) => name.length)),
+    marginRight: 110,
+    marginLeft: 30 + 7 * Math.max(...ratios.map(({ name }) => name.length)),
     height: 70 + metrics.length * (LINE * cells.length + 24),
     fy: { domain: metrics, label: null },
     x: logScale('COPY over CONTINUE →'),
@@ -51,14 +52,15 @@ function plotCellRatios({ cells }: MergedGroup): Figure {
 }
 
 function plotOverheads({ cells }: MergedGroup): Figure {
-  const points = cells.flatMap(({ config, columns }) =>
+  const points = cells.flatMap(({ work, config, columns }) =>
     columns.flatMap((column) => {
       const { ratio = null, low95 = null, high95 = null } = column.lbo.wall ?? {};
       if (ratio === null) return [];
-      const work = `${config.workload}, ${config.mutators} mutators, ${config.kernel}`;
+      const { workload, mutators, kernel } = config;
+      const label = `${work + 1}: ${workload}, ${mutators} mutator${mutators === 1 ? '' : 's'}, ${kernel}`;
       return [
         {
-          ...{ mode: nameOf(column, config), work, heap: config.heap / MIB },
+          ...{ mode: nameOf(column, config), work: label, heap: config.heap / MIB },
           ...{ ratio, low: low95 ?? ratio, high: high95 ?? ratio },
         },
       ];
@@ -67,7 +69,7 @@ function plotOverheads({ cells }: MergedGroup): Figure {
   if (points.length === 0) return 'The results do not tell how long mutators were stopped.';
   const works = [...new Set(points.map(({ work }) => work))];
   return {
-    height: 80 + 220 * works.length,
+    height: 80 + 160 * works.length,
     fy: { domain: works, label: null },
     marginRight: 220,
     x: logScale('heap, MiB →'),

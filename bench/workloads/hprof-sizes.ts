@@ -11,8 +11,7 @@
  *   class, which includes the header there; an array's header is 12 bytes. A class is its static fields, among which ART
  *   writes those of java.lang.Class. A string's characters are an array of their own, as the dump has them.
  *
- * All sizes are multiples of 8, the alignment of both. Sources: HotSpot's arrayOop.hpp and `-XX:ObjectAlignmentInBytes`;
- * ART's runtime/mirror/array.h and hprof.cc.
+ * All sizes are multiples of 8, the alignment of both by default. For JDK 17 they were compared with jmap's; ART's are from descriptions.
  */
 import type { HprofClasses } from './hprof-classes.ts';
 import { bytesOfType } from './hprof-tags.ts';

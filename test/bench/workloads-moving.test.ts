@@ -7,13 +7,18 @@ import type { PreparedWorkload } from '../../dist/bench/workloads/index.js';
 import { createMovingHeap } from './moving-heap.ts';
 import { definitionOf, ownSnapshot, prepare, requestOf, runInArray, runMoving } from './workload-runs.ts';
 
-const NAMES = ['random-graph', 'gcbench', 'churn', 'snapshot', 'graph-mutator', 'arrays'];
+const NAMES = ['random-graph', 'gcbench', 'churn', 'snapshot', 'graph-mutator', 'arrays', 'requests'];
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-workloads-'));
 const file = join(folder, 'own.heapsnapshot');
 
-/** The request for a workload; snapshot reads the same file each time. */
+/** What is not left as it is: snapshot reads the same file each time, and requests come when the one before is done. */
+const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  snapshot: [['file', file]],
+  requests: [['rate', '0']],
+};
+
 function requestFor(name: string, change = {}) {
-  const settings = new Map(name === 'snapshot' ? [['file', file]] : []);
+  const settings = new Map(SETTINGS[name] ?? []);
   return requestOf({ settings, ...change });
 }
 

@@ -80,6 +80,7 @@ describe('the same work in another heap', () => {
     const half = inHeap({ config, program }, 8 * MIB);
     expect(half.program).toMatchObject({ nonMovingBytes: 2 * MIB, largeBytes: MIB / 2 });
     expect(half.config).toMatchObject({ maxFree: 8 * MIB, minFree: config.minFree });
+    expect(inHeap({ config, program }, 32 * MIB).config.maxFree).toBe(32 * MIB);
     const bounded = { ...config, maxFree: 12 * MIB, minFree: 10 * MIB };
     expect(inHeap({ config: bounded, program }, 8 * MIB).config).toMatchObject({
       maxFree: 8 * MIB,

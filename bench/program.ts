@@ -36,6 +36,24 @@ const MEASURING: readonly (readonly [CommandName, string])[] = [
   ['run', 'one configuration'],
 ];
 
+type Options = readonly (readonly [flags: string, help: string])[];
+
+/** What a command takes. */
+interface Form {
+  readonly argument?: readonly [name: string, help: string];
+  readonly options: Options;
+}
+
+const WORKLOAD = [
+  '[workload]',
+  `which workload, see minorfault workloads, or a module of yours, as ./my-workload.js (default: ${DEFAULT_WORKLOAD})`,
+] as const;
+const LIST_OPTIONS: Options = [['--json [file]', 'as JSON, to a file or standard output']];
+const REPORT_OPTIONS: Options = [
+  ['--report <file>', 'where to write it (default: beside the results, as .html)'],
+  ['--force', 'overwrite what is there, also if it is no report'],
+];
+
 /**
  * Parses the arguments (without node and script) and carries the command out.
  * @returns the exit code
@@ -64,93 +82,62 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     .configureOutput({ outputError: () => {} }) // errors are told once, by whoever catches them
     .exitOverride()
     .version(packageVersion(), '--version', 'show the version');
-  for (const [name, summary] of MEASURING) {
-    const command = program
-      .command(name)
-      .description(summary)
-      .argument(
-        '[workload]',
-        `which workload, see minorfault workloads, or a module of yours, as ./my-workload.js (default: ${DEFAULT_WORKLOAD})`,
-      )
-      .version(packageVersion(), '--version', 'show the version')
-      .action(async (workload: string | undefined, options: RawOptions) =>
-        exit(await commands.measure(name, workload, options)),
-      );
-    for (const [flags, help] of OPTIONS) addOption(command, flags, help);
-  }
-  program
-    .command('workloads')
-    .description('the workloads, their parameters and defaults')
-    .argument('[modules...]', 'workloads of yours to list with them, as ./my-workload.js')
-    .option('--json [file]', 'as JSON, to a file or standard output')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (modules: readonly string[], options: { json?: string | true }) =>
-      exit(await commands.listWorkloads(modules, options)),
+  const define = (name: string, summary: string, { argument, options }: Form): Command => {
+    const command = program.command(name).description(summary);
+    command.version(packageVersion(), '--version', 'show the version');
+    if (argument !== undefined) command.argument(...argument);
+    for (const [flags, help] of options) addOption(command, flags, help);
+    return command;
+  };
+  /** What takes nothing but options. */
+  const plain = <Given>(act: (options: Given) => Promise<number>) => {
+    return async (options: Given): Promise<void> => exit(await act(options));
+  };
+  /** What takes something to work on, too. */
+  const on = <Argument, Given>(act: (argument: Argument, options: Given) => Promise<number>) => {
+    return async (argument: Argument, options: Given): Promise<void> => exit(await act(argument, options));
+  };
+  for (const [name, summary] of MEASURING)
+    define(name, summary, { argument: WORKLOAD, options: OPTIONS }).action(
+      on((workload: string | undefined, options: RawOptions) => commands.measure(name, workload, options)),
     );
-  program
-    .command('doctor')
-    .description('what this host offers --kernel linux, and what to do about what is missing')
-    .option('--json [file]', 'as JSON, to a file or standard output')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (options: { json?: string | true }) => exit(await commands.doctor(options)));
-  const costs = program
-    .command('costs')
-    .description('what a page costs by each userfaultfd operation, and the round trip of a fault')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (options: RawCostsOptions) => exit(await commands.costs(options)));
-  for (const [flags, help] of COSTS_OPTIONS) addOption(costs, flags, help);
-  const litmus = program
-    .command('litmus')
-    .description(
-      'small userfaultfd programs, each of which shows a fact, on the simulated kernel and the real one',
-    )
-    .argument('[files...]', 'litmus files (default: the programs that come with the package)')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (files: readonly string[], options: RawLitmusOptions) =>
-      exit(await commands.litmus(files, options)),
-    );
-  for (const [flags, help] of LITMUS_OPTIONS) addOption(litmus, flags, help);
-  const fuzz = program
-    .command('fuzz')
-    .description('random userfaultfd programs on both kernels, up to the first that tells them apart')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (options: RawFuzzOptions) => exit(await commands.fuzz(options)));
-  for (const [flags, help] of FUZZ_OPTIONS) addOption(fuzz, flags, help);
-  const minHeap = program
-    .command('minheap')
-    .description('the smallest heap of each mode that a workload, sized for --heap, fits into')
-    .argument('[workload]', `which workload, see minorfault workloads (default: ${DEFAULT_WORKLOAD})`)
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (workload: string | undefined, options: RawOptions) =>
-      exit(await commands.minHeap(workload, options)),
-    );
-  for (const [flags, help] of MIN_HEAP_OPTIONS) addOption(minHeap, flags, help);
-  const sweep = program
-    .command('sweep')
-    .description('a comparison for each cell of a matrix of options; what has been measured is not again')
-    .argument('[sweep]', 'a sweep file, see --schema')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (file: string | undefined, options: RawSweepOptions) =>
-      exit(await commands.sweep(file, options)),
-    );
-  for (const [flags, help] of SWEEP_OPTIONS) addOption(sweep, flags, help);
-  const merge = program
-    .command('merge')
-    .description('results of several calls, or of all cells of a sweep, beside each other')
-    .argument('<results...>', 'files that --json or sweep wrote')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (files: readonly string[], options: RawMergeOptions) =>
-      exit(await commands.merge(files, options)),
-    );
-  for (const [flags, help] of MERGE_OPTIONS) addOption(merge, flags, help);
-  program
-    .command('report')
-    .description('a report from a file of results, without a run')
-    .argument('<results>', 'a file that --json wrote')
-    .option('--report <file>', 'where to write it (default: beside the results, as .html)')
-    .option('--force', 'overwrite what is there, also if it is no report')
-    .version(packageVersion(), '--version', 'show the version')
-    .action(async (file: string, options: RawReportOptions) => exit(await commands.report(file, options)));
+  define('minheap', 'the smallest heap of each mode that a workload, sized for --heap, fits into', {
+    argument: WORKLOAD,
+    options: MIN_HEAP_OPTIONS,
+  }).action(on(commands.minHeap));
+  define('sweep', 'a comparison for each cell of a matrix of options; what has been measured is not again', {
+    argument: ['[sweep]', 'a sweep file, see --schema'],
+    options: SWEEP_OPTIONS,
+  }).action(on(commands.sweep));
+  define('merge', 'results of several calls, or of all cells of a sweep, beside each other', {
+    argument: ['<results...>', 'files that --json or sweep wrote'],
+    options: MERGE_OPTIONS,
+  }).action(on(commands.merge));
+  define('report', 'a report from a file of results, without a run', {
+    argument: ['<results>', 'a file that --json wrote'],
+    options: REPORT_OPTIONS,
+  }).action(on(commands.report));
+  define('workloads', 'the workloads, their parameters and defaults', {
+    argument: ['[modules...]', 'workloads of yours to list with them, as ./my-workload.js'],
+    options: LIST_OPTIONS,
+  }).action(on(commands.listWorkloads));
+  define('doctor', 'what this host offers --kernel linux, and what to do about what is missing', {
+    options: LIST_OPTIONS,
+  }).action(plain(commands.doctor));
+  define('costs', 'what a page costs by each userfaultfd operation, and the round trip of a fault', {
+    options: COSTS_OPTIONS,
+  }).action(plain(commands.costs));
+  define(
+    'litmus',
+    'small userfaultfd programs, each of which shows a fact, on the simulated kernel and the real one',
+    {
+      argument: ['[files...]', 'litmus files (default: the programs that come with the package)'],
+      options: LITMUS_OPTIONS,
+    },
+  ).action(on(commands.litmus));
+  define('fuzz', 'random userfaultfd programs on both kernels, up to the first that tells them apart', {
+    options: FUZZ_OPTIONS,
+  }).action(plain(commands.fuzz));
   return program;
 }
 

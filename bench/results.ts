@@ -4,19 +4,14 @@
  * hundreds of modules.
  */
 
-import type { Static, TObject, TProperties } from 'typebox';
+import type { Static } from 'typebox';
 import Type from 'typebox';
+import { ConfigSchema } from './results-config.ts';
+import { HostSchema } from './results-host.ts';
+import { Count, type Fixed, Measured, Milliseconds, Part, record } from './results-parts.ts';
 
-const Count = Type.Integer({ minimum: 0 });
-const Milliseconds = Type.Number({ minimum: 0 });
-/** From 0 to 1. */
-const Part = Type.Number({ minimum: 0, maximum: 1 });
-const Measured = Type.Union([Type.Number({ minimum: 0 }), Type.Null()]);
-
-/** An object with these fields, and any others. */
-function record<Properties extends TProperties>(properties: Properties): TObject<Properties> {
-  return Type.Object(properties);
-}
+export type { Fixed };
+export { ConfigSchema, HostSchema };
 
 const Pause = record({ name: Type.String(), ms: Milliseconds, timeToSafepointMs: Milliseconds });
 
@@ -183,118 +178,6 @@ export const RunSchema = record({
   verified: Type.Union([Type.Boolean(), Type.Null()]),
 });
 
-const Text = Type.Union([Type.String(), Type.Null()]);
-const Flag = Type.Union([Type.Boolean(), Type.Null()]);
-const CountIfTold = Type.Union([Count, Type.Null()]);
-/** A number; `none` where nothing limits it; null where that is not told. */
-const Limit = Type.Union([Type.Number({ minimum: 0 }), Type.Literal('none'), Type.Null()]);
-
-/** What is optional was not told by earlier versions. */
-export const HostSchema = record({
-  kernel: Type.String(),
-  cpu: Type.String(),
-  cores: Type.Integer({ minimum: 1 }),
-  node: Type.String(),
-  minorfault: Type.String(),
-  platform: Type.String(),
-  memoryBytes: Count,
-  pageBytes: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
-  /** Over 1, 5 and 15 minutes, when the command began. */
-  loadAverage: Type.Array(Type.Number()),
-  uptimeSeconds: Type.Optional(Count),
-  v8: Type.Optional(Type.String()),
-  /** What Node was started with, on the command line and by NODE_OPTIONS. */
-  nodeFlags: Type.Optional(Type.Array(Type.String())),
-  nodeOptions: Type.Optional(Text),
-  /** Of a checkout. */
-  commit: Type.Optional(Text),
-  /** What is chosen in /sys/kernel/mm/transparent_hugepage. */
-  transparentHugePages: Type.Optional(record({ enabled: Text, defrag: Text, shmem: Text })),
-  processors: Type.Optional(
-    record({
-      /** Of their frequency, and whether that may rise above the nominal one. */
-      governor: Text,
-      turbo: Flag,
-      /** Whether threads share a core. */
-      smt: Flag,
-      numaNodes: CountIfTold,
-      /** What the virtual machine is called; `none` if it is none. */
-      virtualization: Text,
-      clockSource: Text,
-    }),
-  ),
-  /** What the processor has against it, and what the kernel does about that. */
-  mitigations: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
-  /** Of what the kernel was booted with, what makes it faster or slower. */
-  bootParameters: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
-  /** Processors' worth of time, memory, and of that what may be locked. */
-  limits: Type.Optional(record({ cpus: Limit, memoryBytes: Limit, memlockBytes: Limit })),
-  /** The pool of huge pages of the default size. */
-  hugePages: Type.Optional(
-    Type.Union([record({ pageBytes: Count, total: Count, free: Count }), Type.Null()]),
-  ),
-  swap: Type.Optional(Type.Union([record({ totalBytes: Count, freeBytes: Count }), Type.Null()])),
-  /** vm.unprivileged_userfaultfd */
-  unprivilegedUserfaultfd: Type.Optional(CountIfTold),
-});
-
-/** Every option as resolved, under its long name; sizes in bytes. */
-export const ConfigSchema = record({
-  command: Type.Union([Type.Literal('compare'), Type.Literal('run')]),
-  workload: Type.String(),
-  parameters: Type.Record(Type.String(), Type.Unknown()),
-  kernel: Type.Union([Type.Literal('sim'), Type.Literal('linux')]),
-  /** Which simulated kernel, where that was said: version, word size and architecture. */
-  linux: Type.Optional(Type.String()),
-  bits: Type.Optional(Type.Union([Type.Literal(32), Type.Literal(64)])),
-  arch: Type.Optional(Type.String()),
-  modes: Type.Array(Type.String(), { minItems: 1 }),
-  /** Modes that were asked for and that the kernel cannot run: which one of `modes` runs in the place of each. */
-  fellBack: Type.Array(record({ from: Type.String(), to: Type.String(), why: Type.String() })),
-  heap: Type.Integer({ minimum: 1 }),
-  /** With a heap factor: that, the heap that the work was sized for, and the smallest one, of each mode or as it was given. */
-  heapFactor: Type.Optional(Type.Number({ minimum: 1 })),
-  sizedFor: Type.Optional(Type.Integer({ minimum: 1 })),
-  minHeaps: Type.Optional(Type.Record(Type.String(), Count)),
-  live: Type.Number(),
-  /** Bytes that the workload aims to keep alive. */
-  liveBytes: Count,
-  mutators: Type.Integer({ minimum: 1 }),
-  gcThreads: Type.Integer({ minimum: 1 }),
-  faultThreads: Type.Integer({ minimum: 1 }),
-  cycles: Type.Integer({ minimum: 1 }),
-  invocations: Type.Integer({ minimum: 1 }),
-  batch: Count,
-  order: Type.Union([Type.Literal('down'), Type.Literal('up')]),
-  /** When collections begin: one to each round of operations, or for want of room alone. */
-  collect: Type.Optional(Type.Union([Type.Literal('rounds'), Type.Literal('room')])),
-  /** How dense pages at the bottom must be in order not to be moved; null: all are moved. */
-  densePrefix: Type.Union([Type.Null(), Type.Number()]),
-  /** What decides when collections begin by themselves: null, or sizes in bytes and a period in ms. */
-  utilization: Type.Union([Type.Null(), Type.Number()]),
-  minFree: Count,
-  maxFree: Count,
-  period: Type.Union([Type.Null(), Count]),
-  /** Bytes of a page: the first size, and all that were compared. */
-  page: Type.Integer({ minimum: 1 }),
-  pages: Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1 }),
-  /** The processor of each role's threads; null: where the scheduler likes. */
-  pin: Type.Union([
-    Type.Null(),
-    record({
-      mutators: Type.Optional(Count),
-      collectors: Type.Optional(Count),
-      faults: Type.Optional(Count),
-    }),
-  ]),
-  /** The policy of V8's own threads: batch, when one wakes it does not take the processor from another. */
-  v8Threads: Type.Union([Type.Literal('batch'), Type.Literal('normal')]),
-  /** How the collector's inner loops were asked to run; each run says how they did. */
-  loops: Type.Union([Type.Literal('auto'), Type.Literal('js')]),
-  seed: Count,
-  verify: Type.Union([Type.Boolean(), Type.Literal('phases')]),
-});
-
 /** A ratio of medians and its bootstrap interval (bench/metrics/bootstrap.ts says when they are null). */
 export const RatioSchema = record({
   ratio: Type.Union([Type.Number(), Type.Null()]),
@@ -340,15 +223,6 @@ export const ResultsSchema = record({
   /** What ended the runs early or did not hold, as its message; absent if all is well. */
   failure: Type.Optional(Type.String()),
 });
-
-/** Read-only through and through: results are made once and then only read. */
-export type Fixed<T> = T extends [infer First, infer Second]
-  ? readonly [Fixed<First>, Fixed<Second>]
-  : T extends (infer Item)[]
-    ? readonly Fixed<Item>[]
-    : T extends object
-      ? { readonly [Key in keyof T]: Fixed<T[Key]> }
-      : T;
 
 export type Cycle = Fixed<Static<typeof CycleSchema>>;
 export type StallSummary = Fixed<Static<typeof StallSummarySchema>>;

@@ -13,7 +13,7 @@ import { withoutAsking } from './workloads/driver.ts';
 
 export const NO_CONTROL: Control = { heapBytes: 0, runs: [], why: null };
 
-/** For what allocation buffers leave unused. */
+/** Buffers are given back more or less often from run to run. */
 const SPARE = 1.25;
 const SPARE_EACH = 1024 ** 2;
 /** A collection begins when so much of a heap is handed out (gc/trigger.ts: three quarters). */
@@ -26,9 +26,7 @@ const MOST_OF_FREE = 0.4;
 export function planWithout(plan: Plan, { mutators }: Run): Plan | string {
   const { config } = plan;
   const data = withoutAsking(plan.data);
-  const told = mutators.flatMap(({ builtBytes, allocatedBytes }) =>
-    builtBytes === undefined || allocatedBytes === undefined ? [] : [builtBytes + allocatedBytes],
-  );
+  const told = mutators.flatMap(({ takenBytes }) => takenBytes ?? []);
   if (data === null || told.length < mutators.length)
     return 'the workload does not say what it allocates, or asks for collections by itself';
   const needed = told.reduce((sum, bytes) => sum + bytes * SPARE + SPARE_EACH, 0) / USABLE;

@@ -23,6 +23,8 @@ interface WorkerResult {
   /** In bytes, before the operations and by them; a workload need not say. */
   readonly builtBytes?: number;
   readonly allocatedBytes?: number;
+  /** In all, with what allocation buffers left unused. */
+  readonly takenBytes?: number;
 }
 
 /** The codes of the errors by which a check fails: of the whole heap (heap/verify.ts), or between phases (gc/invariants). */
@@ -98,7 +100,7 @@ export function resultOf({ result }: MutatorOutcome): WorkerResult {
 
 /** Stalls of the measured collections only, as the rest of the figures. */
 function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly Cycle[]): MutatorRun {
-  const { operations, seconds, checksum, requests, stoppedMs, builtBytes, allocatedBytes } =
+  const { operations, seconds, checksum, requests, stoppedMs, builtBytes, allocatedBytes, takenBytes } =
     resultOf(outcome);
   const measured = (all: readonly Stall[]) => all.filter(({ cycle }) => cycle > base);
   const [stalls, waits] = [measuredStalls(outcome, base), measured(outcome.waits)];
@@ -107,6 +109,7 @@ function describeMutator(outcome: MutatorOutcome, base: number, cycles: readonly
     ...(requests === undefined ? {} : { requests: latenciesOf(requests) }),
     ...(builtBytes === undefined ? {} : { builtBytes }),
     ...(allocatedBytes === undefined ? {} : { allocatedBytes }),
+    ...(takenBytes === undefined ? {} : { takenBytes }),
     ...(stoppedMs === undefined ? {} : { stoppedMs }),
     stallsUs: summarize(stalls.map(microsOf)),
     stallHistogram: histogramOf(stalls.map(microsOf)),

@@ -175,9 +175,11 @@ function requestRows(runs: readonly Run[]): readonly Row[] {
       }),
     );
   const isOpen = all.some(({ responseUs }) => responseUs !== null);
+  const simple = rows('request latency, simple', ({ simpleUs }) => simpleUs);
+  if (isOpen)
+    return [...rows('response from when a request was due', ({ responseUs }) => responseUs), ...simple];
   return [
-    ...(isOpen ? rows('response from when a request was due', ({ responseUs }) => responseUs) : []),
-    ...rows('request latency, simple', ({ simpleUs }) => simpleUs),
+    ...simple,
     ...rows('request latency, metered (100 ms)', ({ meteredUs }) => meteredUs[0]?.us),
     ...rows('request latency, metered (whole run)', ({ meteredUs }) => meteredUs.at(-1)?.us),
   ];

@@ -1,7 +1,9 @@
 /** Facts of the machine a result was measured on, and of what measured it: all that may be needed to measure it again. */
+
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, totalmem, type, uptime } from 'node:os';
+import { availableParallelism, cpus, hostname, loadavg, release, totalmem, type, uptime } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { hugePages, privileges } from '../uffd/linux/doctor.ts';
 import { memoryFigure } from '../uffd/linux/system-files.ts';
@@ -34,6 +36,13 @@ function commit(): string | null {
   }
 }
 
+/** By its own number, or else its name, which nobody needs to know. */
+function machine(): string {
+  const own = ['/etc/machine-id', '/var/lib/dbus/machine-id'].find((file) => existsSync(file));
+  const text = `${own === undefined ? '' : readFileSync(own, 'utf8').trim()} ${hostname()}`;
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
 /** null where Linux does not tell. */
 function swap(): NonNullable<Host['swap']> | null {
   const kib = memoryFigure('SwapTotal');
@@ -58,6 +67,7 @@ export function describeHost(): Host {
     pageBytes: pageBytes(),
     loadAverage: loadavg(),
     uptimeSeconds: Math.round(uptime()),
+    machine: machine(),
     ...settings,
     limits: { ...limits, memoryBytes: memoryLimit() },
     hugePages: hugePages(),

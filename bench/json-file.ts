@@ -9,7 +9,7 @@ import { UsageError } from './errors.ts';
  * @throws UsageError for a file that cannot be read, or that is no JSON
  */
 export function readJson(file: string, advice: string): unknown {
-  const text = read(file);
+  const text = readText(file);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -18,7 +18,8 @@ export function readJson(file: string, advice: string): unknown {
   }
 }
 
-function read(file: string): string {
+/** @throws UsageError for what is no file, or cannot be read */
+export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

@@ -14,7 +14,7 @@ import { requireMoving } from './page-sizes.ts';
 import type { Progress } from './progress.ts';
 import type { Results, ResultsConfig, Run } from './results.ts';
 import { findWorkload } from './workloads/load.ts';
-import type { PreparedWorkload, Workload } from './workloads/workload.ts';
+import type { PreparedWorkload, WorkloadRequest } from './workloads/workload.ts';
 
 export interface CallSurroundings {
   readonly signal: AbortSignal;
@@ -39,7 +39,7 @@ export interface PreparedCall {
 export async function prepareCall(call: Call, { signal, progress }: CallSurroundings): Promise<PreparedCall> {
   const workload = await findWorkload(call.config.workload);
   progress.watch(() => `preparing ${workload.name}`);
-  const prepared = await unlessInterrupted(signal, prepare(workload, call));
+  const prepared = await unlessInterrupted(signal, workload.prepare(requestOf(call)));
   const { data, nonMovingBytes = 0, largeBytes = 0 } = prepared;
   requireMoving(call.config.pages, nonMovingBytes + largeBytes);
   const program = { module: workload.module, data, nonMovingBytes, largeBytes };
@@ -89,9 +89,10 @@ async function smallestHeaps(
   return Object.fromEntries(found.map(({ mode, bytes }) => [mode, bytes]));
 }
 
-function prepare(workload: Workload, { config, settings }: Call): Promise<PreparedWorkload> {
+/** What a call asks of its workload. */
+export function requestOf({ config, settings }: Call): WorkloadRequest {
   const { heap: heapBytes, mutators, live, seed, cycles, collect = 'rounds' } = config;
-  return workload.prepare({ heapBytes, mutators, live, seed, cycles, collect, settings });
+  return { heapBytes, mutators, live, seed, cycles, collect, settings };
 }
 
 function resultsOf(

@@ -141,5 +141,5 @@ export const OPTIONS: readonly (readonly [flags: string, help: string])[] = [
 ];
 
 /** What `minheap` has no use for: it shows no runs, and says itself how often it tries. */
-const NOT_OF_MIN_HEAP = /^--(invocations|heap-factor|min-heap|control|log|report|force|trace) ?/;
+const NOT_OF_MIN_HEAP = /^--(invocations|heap-factor|min-heap|control|log|report|force|trace|hdr) ?/;
 export const MIN_HEAP_OPTIONS = OPTIONS.filter(([flags]) => !NOT_OF_MIN_HEAP.test(flags));

@@ -40,7 +40,8 @@ export function checkWritable(option: string, file: string): void {
     throw new UsageError(`${option} ${file}: no permission to write there`);
 }
 
-function isWritable(path: string): boolean {
+/** Whether what is there can be written to; of a folder, whether files can be made in it. */
+export function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
     return true;

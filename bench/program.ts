@@ -101,22 +101,6 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
     define(name, summary, { argument: WORKLOAD, options: OPTIONS }).action(
       on((workload: string | undefined, options: RawOptions) => commands.measure(name, workload, options)),
     );
-  define('minheap', 'the smallest heap of each mode that a workload, sized for --heap, fits into', {
-    argument: WORKLOAD,
-    options: MIN_HEAP_OPTIONS,
-  }).action(on(commands.minHeap));
-  define('sweep', 'a comparison for each cell of a matrix of options; what has been measured is not again', {
-    argument: ['[sweep]', 'a sweep file, see --schema'],
-    options: SWEEP_OPTIONS,
-  }).action(on(commands.sweep));
-  define('merge', 'results of several calls, or of all cells of a sweep, beside each other', {
-    argument: ['<results...>', 'files that --json or sweep wrote'],
-    options: MERGE_OPTIONS,
-  }).action(on(commands.merge));
-  define('report', 'a report from a file of results, without a run', {
-    argument: ['<results>', 'a file that --json wrote'],
-    options: REPORT_OPTIONS,
-  }).action(on(commands.report));
   define('workloads', 'the workloads, their parameters and defaults', {
     argument: ['[modules...]', 'workloads of yours to list with them, as ./my-workload.js'],
     options: LIST_OPTIONS,
@@ -138,6 +122,22 @@ function buildProgram(commands: Commands, exit: (code: number) => void): Command
   define('fuzz', 'random userfaultfd programs on both kernels, up to the first that tells them apart', {
     options: FUZZ_OPTIONS,
   }).action(plain(commands.fuzz));
+  define('minheap', 'the smallest heap of each mode that a workload, sized for --heap, fits into', {
+    argument: WORKLOAD,
+    options: MIN_HEAP_OPTIONS,
+  }).action(on(commands.minHeap));
+  define('sweep', 'a comparison for each cell of a matrix of options; what has been measured is not again', {
+    argument: ['[sweep]', 'a sweep file, see --schema'],
+    options: SWEEP_OPTIONS,
+  }).action(on(commands.sweep));
+  define('merge', 'results of several calls, or of all cells of a sweep, beside each other', {
+    argument: ['<results...>', 'files that --json or sweep wrote'],
+    options: MERGE_OPTIONS,
+  }).action(on(commands.merge));
+  define('report', 'a report from a file of results, without a run', {
+    argument: ['<results>', 'a file that --json wrote'],
+    options: REPORT_OPTIONS,
+  }).action(on(commands.report));
   return program;
 }
 

@@ -21,6 +21,8 @@ export const HostSchema = record({
   /** Over 1, 5 and 15 minutes, when the command began. */
   loadAverage: Type.Array(Type.Number()),
   uptimeSeconds: Type.Optional(Count),
+  /** What tells it from others that are alike: a hash. */
+  machine: Type.Optional(Text),
   v8: Type.Optional(Type.String()),
   /** What Node was started with, on the command line and by NODE_OPTIONS. */
   nodeFlags: Type.Optional(Type.Array(Type.String())),

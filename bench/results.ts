@@ -108,6 +108,8 @@ export const MutatorSchema = record({
   /** What was allocated before the operations, and by them: objects with their headers. */
   builtBytes: Type.Optional(Count),
   allocatedBytes: Type.Optional(Count),
+  /** Both, with what allocation buffers left unused when they were given back, as each wait of a mutator does. */
+  takenBytes: Type.Optional(Count),
   /** Of the seconds: asleep in a fault, stopped at a safepoint, or out of room. */
   stoppedMs: Type.Optional(Milliseconds),
   /** Userfaults it slept in. */

@@ -34,8 +34,9 @@ export interface Allocator {
   readonly allocate: (granules: number) => Ref;
   /** Gives the buffer back: what is left of it becomes filler. */
   readonly retire: () => void;
-  /** Granules of all objects so far: not those that buffers had left. */
+  /** Granules of all objects so far, and of all pages that were taken for them. */
   readonly allocated: () => number;
+  readonly taken: () => number;
 }
 
 /** The object [start, stop) covers the first granule of each page that begins inside it, or with it. */
@@ -54,6 +55,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
   let end = 0;
   let begin = 0; // where it began
   let before = 0; // granules of the objects that are in no buffer, or in one before
+  let taken = 0;
   let granted = 0; // pages that pagesOrCollect has just given
 
   /** Covers what is left of the allocation buffer with filler, so that the heap parses up to its top. */
@@ -92,6 +94,7 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
       const page = takePages(tables, granted);
       if (page < 0) continue;
       requestInTime(control, page + granted);
+      taken += granted << LOG_PAGE_GRANULES;
       return page;
     }
     return -1;
@@ -138,5 +141,5 @@ export function makeAllocator(view: MutatorView, tables: HeapTables, owner: Allo
     return at;
   }
 
-  return { allocate, retire, allocated: () => before + next - begin };
+  return { allocate, retire, allocated: () => before + next - begin, taken: () => taken };
 }

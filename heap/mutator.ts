@@ -54,6 +54,8 @@ export interface Mutator extends WeakHandles {
 
   /** Bytes that this mutator has allocated so far, in all spaces: of objects, headers included. */
   readonly bytesAllocated: () => number;
+  /** What it has taken from the heap for them: with what allocation buffers had left when they were given back, as each wait does. */
+  readonly bytesTaken: () => number;
   /** How long it has not run so far, in ms: stopped at a safepoint, out of room, or asleep in a fault. */
   readonly stoppedMs: () => number;
 
@@ -176,13 +178,27 @@ export function attachMutator(
     try {
       return wait();
     } finally {
-      startRunning(); // also if it throws: the program may catch that, and go on in the heap
+      // Also if it throws: the program may catch that, and go on in the heap. Of a wait of its own choice, what counts as one for the
+      // collector's sake is only what it takes to run again.
+      if (isStopRequested(control)) timed('safepoint', startRunning);
+      else startRunning();
     }
   }
 
   function waitStopped(why: 'safepoint' | 'allocation', wait: () => void): void {
+    timed(why, () => {
+      stopRunning();
+      try {
+        wait();
+      } finally {
+        startRunning();
+      }
+    });
+  }
+
+  function timed(why: 'safepoint' | 'allocation', wait: () => void): void {
     const began = performance.now();
-    blocked(wait);
+    wait();
     const ended = performance.now();
     waitedMs += ended - began;
     options.onWait?.(why, began, ended);

@@ -26,6 +26,8 @@ export interface NewObjects {
   readonly allocObjectNonMoving: (references: number, dataWords: number) => Ref;
   /** Bytes of all objects so far, in all spaces. No safepoint. */
   readonly bytesAllocated: () => number;
+  /** The same, with what allocation buffers have left when they are given back. */
+  readonly bytesTaken: () => number;
   /** Gives the allocation buffer back. */
   readonly retire: () => void;
 }
@@ -33,7 +35,7 @@ export interface NewObjects {
 export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: AllocatorOwner): NewObjects {
   const { store } = view;
   const { noteNew } = owner;
-  const { allocate, retire, allocated } = makeAllocator(view, tables, owner);
+  const { allocate, retire, allocated, taken } = makeAllocator(view, tables, owner);
   const [pinned, large, raw] = tables.fixed.map((space) =>
     makeFixedAllocator(store, tables, space, owner),
   ) as [FixedAllocator, FixedAllocator, FixedAllocator];
@@ -58,6 +60,8 @@ export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: All
     noteNew(at);
     return at;
   }
+
+  const allocatedFixed = (): number => pinned.allocated() + large.allocated() + raw.allocated();
 
   /** What has no references need not be seen by collections. */
   function spaceFor(references: number): FixedAllocator {
@@ -104,8 +108,8 @@ export function makeNewObjects(view: MutatorView, tables: HeapTables, owner: All
     allocObject,
     allocNonMoving: (shape) => allocFixed(requirePinned(), shape, false),
     allocObjectNonMoving: (references, dataWords) => allocObjectFixed(requirePinned(), references, dataWords),
-    bytesAllocated: () =>
-      GRANULE_BYTES * (allocated() + pinned.allocated() + large.allocated() + raw.allocated()),
+    bytesAllocated: () => GRANULE_BYTES * (allocated() + allocatedFixed()),
+    bytesTaken: () => GRANULE_BYTES * (taken() + allocatedFixed()),
     retire,
   };
 }

@@ -1,4 +1,5 @@
 /** `minorfault merge FILES`: results of many calls, or of the cells of a sweep, beside each other. */
+import { resolve } from 'node:path';
 import { EXIT, UsageError } from '../errors.ts';
 import { checkWritable, print, writeJson } from '../output.ts';
 import { readResults } from '../read-results.ts';
@@ -19,6 +20,14 @@ export async function mergeCommand(files: readonly string[], raw: RawMergeOption
     throw new UsageError(`--group-by ${groupBy}: must be host`);
   if (json !== undefined) checkWritable('--json', json);
   if (report !== undefined) checkReport(report, force);
+  for (const [option, output] of [
+    ['--json', json],
+    ['--report', report],
+  ] as const)
+    if (output !== undefined && files.some((file) => resolve(file) === resolve(output)))
+      throw new UsageError(`${option} ${output}: is one of the files to merge; name another`);
+  if (json !== undefined && report !== undefined && resolve(json) === resolve(report))
+    throw new UsageError(`--report ${report}: is the file of --json, too; name another`);
   const sources = files.map((file) => ({ file, results: readResults(file) }));
   const merged = mergeResults(sources, groupBy ?? null);
   if (json !== '-') print(renderMerged(merged));

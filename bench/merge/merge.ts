@@ -1,7 +1,8 @@
 /** Puts files of results together: by host, and what was measured with the same options as one cell. */
 import { isDeepStrictEqual } from 'node:util';
 import { type Column, columnsOf, isComplete, runsIn } from '../columns.ts';
-import { UsageError } from '../errors.ts';
+import { disagreement } from '../compare.ts';
+import { CheckError, UsageError } from '../errors.ts';
 import { medianOfMedians } from '../metrics/bootstrap.ts';
 import { copyOverContinue, METRICS } from '../metrics/copy-over-continue.ts';
 import { COSTS, lowerBoundOverheads } from '../metrics/lbo.ts';
@@ -69,6 +70,7 @@ function ofSeveralHosts([first, second]: ReturnType<typeof byHost>): UsageError 
 
 function mergeGroup(sources: readonly [Source, ...Source[]]): MergedGroup {
   const pools = poolsOf(sources);
+  for (const pool of pools) requireAgreement(pool);
   const names = namesOf(pools.map(({ sources: [first], config }) => ({ config, cell: first?.results.cell })));
   const works = worksOf(pools);
   const overheads = new Map(works.flatMap(overheadsOfWork));
@@ -108,23 +110,28 @@ function poolsOf(sources: readonly Source[]): readonly Pool[] {
   }));
 }
 
+/** @throws CheckError where runs of one seed have computed different things */
+function requireAgreement({ sources, config }: Pool): void {
+  // The heap of the process itself is another with each start.
+  if (config.workload === 'snapshot' && config.parameters.file === '') return;
+  for (const seed of new Set(sources.map(({ results }) => results.config.seed))) {
+    const own = sources.filter(({ results }) => results.config.seed === seed);
+    const wrong = disagreement(own.flatMap(({ results }) => results.runs.filter(isComplete)));
+    if (wrong !== null) throw new CheckError(`${own.map(({ file }) => file).join(', ')}: ${wrong.message}`);
+  }
+}
+
 function isSameConfig(one: ResultsConfig | undefined, other: ResultsConfig): boolean {
   const same = { seed: 0, invocations: 0 };
-  return isDeepStrictEqual({ ...one, ...same }, { ...other, ...same });
+  // What a heap factor is of, each search finds a little differently.
+  const sized = other.heapFactor === undefined ? {} : { minHeaps: 0, heap: 0, maxFree: 0, minFree: 0 };
+  return isDeepStrictEqual({ ...one, ...same, ...sized }, { ...other, ...same, ...sized });
 }
 
 /** What is the same where the same work is done, in whatever heap and by whatever collector. */
-function workOf({
-  workload,
-  parameters,
-  kernel,
-  linux,
-  bits,
-  arch,
-  mutators,
-  cycles,
-}: ResultsConfig): unknown {
-  return { workload, parameters, kernel, linux, bits, arch, mutators, cycles };
+function workOf(config: ResultsConfig): unknown {
+  const { workload, parameters, kernel, linux, bits, arch, mutators, cycles, live, collect, verify } = config;
+  return { workload, parameters, kernel, linux, bits, arch, mutators, cycles, live, collect, verify };
 }
 
 /** Those that do the same work. */
@@ -149,7 +156,11 @@ function overheadsOfWork(
   ]);
   const seed = pools[0]?.config.seed ?? 0;
   const [wall, cpu] = [COSTS.wall, COSTS.cpu].map((costOf) => lowerBoundOverheads(groups, costOf, seed));
-  return groups.map((runs, i) => [runs[0], { wall: wall?.[i] ?? null, cpu: cpu?.[i] ?? null }]);
+  const idles = pools[0]?.config.collect !== 'room';
+  return groups.map((runs, i) => [
+    runs[0],
+    { wall: wall?.[i] ?? null, cpu: (idles ? null : cpu?.[i]) ?? null },
+  ]);
 }
 
 function describe(

@@ -17,7 +17,8 @@ const SIZES = new Set(['heap', 'sizedFor', 'minFree', 'maxFree']);
 /** Cells of one sweep have their own names; others are named by the options that are not the same in all of them. */
 export function namesOf(cells: readonly Named[]): readonly string[] {
   const sweeps = new Set(cells.map(({ cell }) => cell?.sweep));
-  if (sweeps.size === 1 && !sweeps.has(undefined)) return cells.map(({ cell }) => cell?.name ?? '');
+  const own = cells.map(({ cell }) => cell?.name ?? '');
+  if (sweeps.size === 1 && !sweeps.has(undefined) && new Set(own).size === own.length) return own;
   const facts = cells.map(factsOf);
   const [first] = facts;
   const told = [...new Set(facts.flatMap((of) => [...of.keys()]))].filter((name) =>

@@ -5,7 +5,7 @@
  * - *simple*: from a request's begin to its end. Says nothing of those that came later than they would have.
  * - *metered*, with a window W (Blackburn et al., "Rethinking Java Performance Analysis", ASPLOS 2025): as if the begins within W
  *   around a request had been evenly spaced, and the request had begun there if that is earlier. With the whole run as the window it is
- *   as if all had come at an even rate.
+ *   as if all had come at an even rate. It is for requests each of which comes when the one before is done.
  * - *response*: from when the request was due to its end, where there is an intended rate: free of coordinated omission (G. Tene, "How
  *   NOT to Measure Latency"), since a request that could not begin in time counts from when it should have.
  */
@@ -30,7 +30,11 @@ export function latenciesOf(times: RequestTimes): RequestLatency {
   const response = dueMs === null ? null : microsBetween(dueMs, endedMs);
   return {
     simpleUs: summarize(simple),
-    meteredUs: WINDOWS.map((windowMs) => ({ windowMs, us: summarize(meteredMicros(times, windowMs)) })),
+    // Requests that come at random would never have been evenly spaced.
+    meteredUs: (response === null ? WINDOWS : []).map((windowMs) => ({
+      windowMs,
+      us: summarize(meteredMicros(times, windowMs)),
+    })),
     responseUs: response === null ? null : summarize(response),
     histogram: histogramOf(response ?? meteredMicros(times, null)),
   };

@@ -7,8 +7,9 @@
  *     lbo = cost / min over all modes and heaps of (cost − what of it is the collector's)
  *
  * Two costs: of time, the seconds that the slowest mutator took for the operations, of which the collector's are those that it was
- * stopped, asleep in a fault or out of room; and of processors, their time of the whole run, of which the collector's is that of its
- * threads and the fault threads. A run without any collection is one of those that are compared.
+ * stopped, asleep in a fault or out of room; and of processors, their time of the whole run, start and building included, of which the
+ * collector's is that of its threads and the fault threads: only where collections begin for want of room, since mutators that wait
+ * for the next round spend the time reading. A run without any collection is one of those that are compared.
  */
 import type { Ratio, Run } from '../results.ts';
 import { medianOfMedians, ratioOfMedians, type Samples } from './bootstrap.ts';
@@ -25,7 +26,8 @@ type CostOf = (run: Run) => Cost | null;
 export const COSTS: Readonly<Record<'wall' | 'cpu', CostOf>> = {
   wall({ mutators }) {
     const [slowest] = mutators.toSorted((a, b) => b.seconds - a.seconds);
-    if (slowest?.stoppedMs === undefined) return null;
+    // Where requests come at a rate, the time is what that says.
+    if (slowest?.stoppedMs === undefined || slowest.requests?.responseUs) return null;
     return { total: 1000 * slowest.seconds, collector: slowest.stoppedMs };
   },
   cpu({ mode, cpuMs }) {

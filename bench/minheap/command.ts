@@ -1,7 +1,7 @@
 /** `minorfault minheap`: the smallest heap of each mode that a workload, sized for --heap, fits into. */
 import Table from 'cli-table3';
 import { formatBytes } from '../../heap/errors.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, UsageError } from '../errors.ts';
 import { describeHost } from '../host.ts';
 import { interruption } from '../interrupt.ts';
 import { prepareCall } from '../measure-call.ts';
@@ -18,6 +18,8 @@ import type { MinHeaps } from './schema.ts';
  * @throws UsageError, CheckError where a run fails for another reason than too small a heap, InterruptedError
  */
 export async function minHeapCommand(call: Call): Promise<number> {
+  const { pages } = call.config;
+  if (pages.length > 1) throw new UsageError('--page: minheap searches on pages of one size; name one');
   const surroundings = { signal: interruption(), progress: createProgress(process.stderr, call.quiet) };
   const host = describeHost();
   try {

@@ -17,12 +17,26 @@ export interface Cell {
 }
 
 /** What belongs to a call and not to what is measured, or is said in another way. */
-const NOT_OF_A_CELL = new Set(['mode', 'modes', 'set', 'json', 'log', 'report', 'force', 'trace', 'quiet']);
+const NOT_OF_A_CELL = new Set([
+  'mode',
+  'modes',
+  'set',
+  'json',
+  'log',
+  'report',
+  'force',
+  'trace',
+  'hdr',
+  'quiet',
+]);
 const PARAMETER = 'set.';
 const NAMES = [
   'workload',
   ...OPTIONS.map(([flags]) => nameOf(flags)).filter((name) => !NOT_OF_A_CELL.has(name)),
 ];
+
+/** Those without a value of their own. --verify may have one on the command line; here it is true or false. */
+const FLAGS = new Set(OPTIONS.filter(([flags]) => !flags.includes('<')).map(([flags]) => nameOf(flags)));
 
 /** `--gc-threads <n>`: gcThreads. */
 function nameOf(flags: string): string {
@@ -36,27 +50,36 @@ function nameOf(flags: string): string {
  */
 export function cellsOf(file: string, sweep: Sweep): readonly Cell[] {
   const { matrix, options = {}, exclude = [], modes } = sweep;
-  for (const name of Object.keys(matrix)) requireName(file, `matrix.${name}`, name);
-  for (const name of Object.keys(options)) requireName(file, `options.${name}`, name);
-  const twice = Object.keys(matrix).find((name) => name in options);
+  for (const [name, values] of Object.entries(matrix))
+    for (const [i, value] of values.entries()) requireOption(file, `matrix.${name}[${i}]`, [name, value]);
+  for (const option of Object.entries(options)) requireOption(file, `options.${option[0]}`, option);
+  const twice = Object.keys(matrix).find((name) => Object.hasOwn(options, name));
   if (twice !== undefined)
     throw new UsageError(`${file}: options.${twice} is in the matrix, too; say it in one of them`);
   for (const [i, values] of exclude.entries()) requireKnown(file, `exclude[${i}]`, values, matrix);
   const cells = combinations(matrix).filter((axes) => !exclude.some((values) => hasAll(axes, values)));
   if (cells.length === 0) throw new UsageError(`${file}: exclude leaves no cell; exclude less`);
-  return cells.map((axes) => cellOf(axes, { ...options, ...axes }, modes));
+  const made = cells.map((axes) => cellOf(axes, { ...options, ...axes }, modes));
+  const alike = made.find(({ name }, i) => made.findIndex((other) => other.name === name) < i);
+  if (alike !== undefined)
+    throw new UsageError(`${file}: matrix: ${alike.name} is there twice; name each value once`);
+  return made;
 }
 
-function requireName(file: string, place: string, name: string): void {
-  if (name.startsWith(PARAMETER) || NAMES.includes(name)) return;
-  throw new UsageError(
-    `${file}: ${place}: no such option${suggestion(name, NAMES)}; they are ${NAMES.join(', ')}, and set.<parameter>`,
-  );
+function requireOption(file: string, place: string, [name, value]: readonly [string, SweepValue]): void {
+  if (!name.startsWith(PARAMETER) && !NAMES.includes(name))
+    throw new UsageError(
+      `${file}: ${place}: no such option${suggestion(name, NAMES)}; they are ${NAMES.join(', ')}, and set.<parameter>`,
+    );
+  if (FLAGS.has(name) !== (typeof value === 'boolean'))
+    throw new UsageError(
+      `${file}: ${place} is ${JSON.stringify(value)}, expected ${FLAGS.has(name) ? 'true or false' : 'a text or a number'}`,
+    );
 }
 
 function requireKnown(file: string, place: string, values: Axes, matrix: Sweep['matrix']): void {
   for (const [name, value] of Object.entries(values))
-    if (!matrix[name]?.includes(value))
+    if (!Object.hasOwn(matrix, name) || !matrix[name]?.includes(value))
       throw new UsageError(
         `${file}: ${place}.${name}: ${JSON.stringify(value)} is no value of the matrix; it would exclude nothing`,
       );

@@ -2,15 +2,16 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { loadMode } from '../../gc/modes/index.ts';
-import { describeError, EXIT, InterruptedError, UsageError } from '../errors.ts';
+import { describeError, EXIT, InterruptedError, isUsage, UsageError } from '../errors.ts';
 import { interruption } from '../interrupt.ts';
-import { type CallSurroundings, measureCall } from '../measure-call.ts';
+import { type CallSurroundings, measureCall, requestOf } from '../measure-call.ts';
 import { seededRandom, shuffled } from '../metrics/random.ts';
 import { type Call, modesNamed, resolveOptions } from '../options.ts';
 import { print } from '../output.ts';
 import { createProgress } from '../progress.ts';
 import type { Results } from '../results.ts';
 import { findWorkload } from '../workloads/load.ts';
+import { resolveParameters } from '../workloads/parameters.ts';
 import { type Cell, cellsOf, parseShard, shardOf } from './cells.ts';
 import type { RawSweepOptions } from './options.ts';
 import { readSweep } from './read.ts';
@@ -28,8 +29,8 @@ interface Planned {
 
 /** What is known of all cells while some are measured. */
 interface Sweeping {
-  /** Of this shard. */
-  readonly planned: readonly Planned[];
+  /** Of all shards. */
+  readonly all: readonly Pick<Planned, 'cell' | 'file'>[];
   /** The sweep's name, and how many cells it has in all. */
   readonly of: Pick<NonNullable<Results['cell']>, 'sweep' | 'cells'>;
 }
@@ -56,7 +57,8 @@ export async function sweepCommand(path: string, raw: RawSweepOptions): Promise<
     planned.filter(({ todo }) => todo !== null),
     seededRandom(sweep.seed ?? 1),
   );
-  const sweeping = { planned, of: { sweep: nameOf(path, sweep), cells: cells.length } };
+  const all = cells.map((cell) => ({ cell, file: fileOf(folder, cell) }));
+  const sweeping = { all, of: { sweep: nameOf(path, sweep), cells: cells.length } };
   const failed = await measureAll(left, sweeping, raw.quiet ?? false);
   const counts = `${planned.length} cells: ${planned.length - left.length} there before, ${left.length - failed} measured`;
   print(`${counts}${failed === 0 ? '' : `, ${failed} failed`}; ${advice(folder, failed)}`);
@@ -86,10 +88,11 @@ async function callOf(path: string, cell: Cell): Promise<Call> {
   try {
     for (const mode of modesNamed(cell.options)) await loadMode(mode);
     const call = resolveOptions('compare', cell.workload, cell.options);
-    await findWorkload(call.config.workload);
+    const { parameters } = await findWorkload(call.config.workload);
+    resolveParameters(parameters, requestOf(call));
     return call;
   } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`${path}: cell ${cell.name}: ${error.message}`);
+    if (isUsage(error)) throw new UsageError(`${path}: cell ${cell.name}: ${(error as Error).message}`);
     throw error;
   }
 }
@@ -129,10 +132,10 @@ async function measureAll(left: readonly Planned[], sweeping: Sweeping, quiet: b
 }
 
 /** The smallest heaps that another cell has found, from which this one differs by the factor alone; null if there is none. */
-function knownMinHeaps({ cell, call }: Planned, planned: readonly Planned[]): Call['minHeaps'] {
+function knownMinHeaps({ cell, call }: Planned, all: Sweeping['all']): Call['minHeaps'] {
   if (call.config.heapFactor === undefined) return null;
   const work = ({ workload, options }: Cell) => ({ workload, options: { ...options, heapFactor: '' } });
-  const same = planned.filter((other) => isDeepStrictEqual(work(cell), work(other.cell)));
+  const same = all.filter((other) => isDeepStrictEqual(work(cell), work(other.cell)));
   return firstOf(same, ({ file }) => resultsIn(file)?.config.minHeaps ?? null);
 }
 
@@ -146,16 +149,17 @@ function firstOf<Item, Value>(items: readonly Item[], look: (item: Item) => Valu
 
 async function measureCell(
   one: Planned,
-  { planned, of }: Sweeping,
+  { all, of }: Sweeping,
   surroundings: CallSurroundings,
 ): Promise<Error | null> {
   const { cell, call, file } = one;
-  const minHeaps = call.minHeaps ?? knownMinHeaps(one, planned);
+  const minHeaps = call.minHeaps ?? knownMinHeaps(one, all);
   const measured = await measureCall({ ...call, minHeaps }, surroundings).catch((error: unknown) => {
-    if (error instanceof UsageError) return error; // as a heap that the workload does not fit into
+    // As a heap that the workload does not fit into: another cell's may do.
+    if (error instanceof Error && !(error instanceof InterruptedError)) return error;
     throw error;
   });
-  if (measured instanceof UsageError) return measured;
+  if (measured instanceof Error) return measured;
   const { results, failure } = measured;
   const { name, axes, workload, options } = cell;
   const ofCell = {

@@ -12,7 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { CheckError, isUsage, UsageError } from '../errors.ts';
+import { CheckError, UsageError } from '../errors.ts';
+import { readText } from '../json-file.ts';
+import { isWritable } from '../output.ts';
 import { readResults } from '../read-results.ts';
 import type { Results } from '../results.ts';
 import type { Cell } from './cells.ts';
@@ -30,6 +32,7 @@ export function openFolder(folder: string): void {
     throw new UsageError(`--out ${folder}: cannot be made a folder: ${(error as Error).message}`);
   }
   if (!statSync(folder).isDirectory()) throw new UsageError(`--out ${folder}: is no folder; name one`);
+  if (!isWritable(folder)) throw new UsageError(`--out ${folder}: no permission to write there`);
 }
 
 /** Where a cell's results are. */
@@ -40,28 +43,31 @@ export function fileOf(folder: string, { name }: Cell): string {
 }
 
 /**
- * What is to be done for a cell. A file that is half of one, or of a run that failed, is of no use.
- * @throws UsageError for results of another configuration: they are not overwritten
+ * What is to be done for a cell. A file that ends in the middle, or of a run that failed, is of no use.
+ * @throws UsageError for anything else of that name, as results of another configuration: it is not overwritten
  */
 export function toDo(file: string, cell: Cell): ToDo {
   if (!existsSync(file)) return { again: null };
-  const results = readOr(file, ({ message }) => message);
-  if (typeof results === 'string') return { again: results };
+  const broken = whyNoJson(file);
+  if (broken !== null) return { again: broken };
+  const results = readResults(file);
   requireSame(file, cell, results);
   return results.failure === undefined ? null : { again: `${file}: failed: ${results.failure}` };
 }
 
 /** Results that are whole; null if there are none. */
 export function resultsIn(file: string): Results | null {
-  return existsSync(file) ? readOr(file, () => null) : null;
+  return existsSync(file) && whyNoJson(file) === null ? readResults(file) : null;
 }
 
-function readOr<Else>(file: string, otherwise: (error: Error) => Else): Results | Else {
+/** Null if it is. @throws UsageError for what is no file, or cannot be read */
+function whyNoJson(file: string): string | null {
+  const text = readText(file);
   try {
-    return readResults(file);
+    JSON.parse(text);
+    return null;
   } catch (error) {
-    if (isUsage(error)) return otherwise(error as Error);
-    throw error;
+    return `${file}: is no JSON, or half of it: ${(error as Error).message}`;
   }
 }
 
@@ -83,13 +89,14 @@ function requireSame(file: string, { workload, options }: Cell, { cell }: Result
 
 /**
  * Writes the results beside their place, and puts them there when they are on the disk: whoever is killed meanwhile leaves
- * `.partial` behind, which the next one overwrites.
+ * a `.partial` behind.
  * @throws CheckError if they cannot be written
  */
 export function store(file: string, results: Results): void {
-  const partial = `${file}.partial`;
+  // Of this process alone: another one may be at the same cell.
+  const partial = `${file}.${process.pid}.partial`;
   try {
-    const fd = openSync(partial, 'w');
+    const fd = openSync(partial, 'wx');
     try {
       writeWhole(fd, Buffer.from(`${JSON.stringify(results)}\n`));
       fsyncSync(fd);
@@ -99,7 +106,7 @@ export function store(file: string, results: Results): void {
     renameSync(partial, file);
   } catch (error) {
     throw new CheckError(
-      `${file}: could not be written: ${(error as Error).message}; ${partial} holds a part of it`,
+      `${file}: could not be written: ${(error as Error).message}${existsSync(partial) ? `; ${partial} holds a part of it` : ''}`,
     );
   }
 }

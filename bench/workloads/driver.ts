@@ -78,6 +78,8 @@ export interface DriverResult {
   /** Before these, and by them. */
   readonly builtBytes: number;
   readonly allocatedBytes: number;
+  /** In all, with what allocation buffers left unused. */
+  readonly takenBytes: number;
   /** Number of the newest collection when the rounds began: base + 1 … are those that ran beside operations. */
   readonly base: number;
 }
@@ -133,12 +135,13 @@ function drive<Data, State>(m: Mutator, data: DriverData<Data>, program: Program
   }
   if (asks) idleUntilFinished(m, state, program, base + cycles);
   const allocatedBytes = m.bytesAllocated() - builtBytes;
+  const takenBytes = m.bytesTaken();
   const requests = program.requests?.(state);
   const checksum = program.checksum(m, state);
   return {
     ...{ operations: cycles * operations, seconds: ms / 1000, checksum },
     ...(requests === undefined ? {} : { requests }),
-    ...{ stoppedMs, builtBytes, allocatedBytes, base },
+    ...{ stoppedMs, builtBytes, allocatedBytes, takenBytes, base },
   };
 }
 

@@ -7,7 +7,7 @@ import { driverData } from './driver.ts';
 import { numberOf, OPERATIONS, resolveParameters } from './parameters.ts';
 import { buildRoom, heapForRoom, objectBytes, requireHeap, smallestHeap } from './room.ts';
 import { tableBytes } from './table.ts';
-import type { Workload } from './workload.ts';
+import { UsageError, type Workload } from './workload.ts';
 
 const NAME = 'requests';
 /** Items of a session: 0 to so many, by its number. */
@@ -24,6 +24,8 @@ const MEAN_BYTES =
 const BY_CHANCE = 1.05;
 const FEWEST_SESSIONS = 64;
 const ANSWER_BYTES = 16 * 1024;
+/** The times of each are kept: 24 bytes. */
+const MOST_REQUESTS = 1e7;
 const ROUND_SECONDS = 0.5;
 
 /** What the mutators are told. */
@@ -87,6 +89,10 @@ export const requests: Workload = {
     if (!request.settings.has('sessions')) requireHeap(NAME, request, smallest);
     const parameters = resolveParameters(this.parameters, request);
     const [sessions, operations] = [numberOf(parameters, 'sessions'), numberOf(parameters, 'operations')];
+    if (cycles * operations > MOST_REQUESTS)
+      throw new UsageError(
+        `${NAME}: ${cycles * operations} requests are too many to note the times of; use fewer --cycles or --set operations, at most ${MOST_REQUESTS} in all`,
+      );
     const each = sessions * MEAN_BYTES * BY_CHANCE + tableBytes(sessions) + ANSWER_BYTES;
     const liveBytes = Math.ceil(mutators * each);
     requireHeap(NAME, request, smallestHeap(liveBytes, mutators), ', or fewer --set sessions');

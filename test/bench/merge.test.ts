@@ -100,6 +100,25 @@ it('the same options are one cell, with all runs: of other seeds, too', () => {
   expect(cell?.copyOverContinue.totalMs?.ratio).toBe(2.2);
 });
 
+it('runs of one seed that computed different things are not pooled', () => {
+  const [one, other] = [source({}), source({})];
+  const { mutators, ...run } = other.results.runs[0] as Results['runs'][0];
+  const wrong = { ...run, mutators: mutators.map((mutator) => ({ ...mutator, checksum: 77 })) };
+  const runs = [wrong, ...other.results.runs.slice(1)];
+  expect(() => only([one, { ...other, results: { ...other.results, runs } }])).toThrow(
+    /checksums of mutator 0 differ: 42 after/,
+  );
+});
+
+it('what a heap factor is of may be found a little differently', () => {
+  const of = (bytes: number) => {
+    const { file, results } = source({ raw: { heapFactor: '2' } });
+    const config = { ...results.config, heap: 2 * bytes, maxFree: 2 * bytes, minHeaps: { copy: bytes } };
+    return { file, results: { ...results, config } };
+  };
+  expect(only([of(4 << 20), of((4 << 20) + 65_536)])).toHaveLength(1);
+});
+
 it('cells are named by the options in which they differ', () => {
   const cells = only([
     source({ raw: { heap: '16MiB', mutators: '2' } }),

@@ -36,6 +36,9 @@ it('response counts from when a request was due', () => {
   expect(responseUs).toMatchObject({ count: 6, max: 4000 }); // 2 to 6
   expect(responseUs?.p50).toBeCloseTo(1000 * ((2.5 + 3) / 2), 6); // of 0.5, 0.5, 2.5, 3, 3.5, 4
   expect(simpleUs).toMatchObject({ count: 6, max: 4000, p50: 500 });
+  // What comes at random would not have come evenly.
+  expect(latenciesOf(times(BEGAN, ENDED, [0, 1, 2, 3, 4, 5])).meteredUs).toEqual([]);
+  expect(latenciesOf(times(BEGAN, ENDED)).meteredUs.map(({ windowMs }) => windowMs)).toEqual([100, null]);
 });
 
 it('the histogram is of the response, or else metered over the whole run', () => {

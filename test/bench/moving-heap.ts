@@ -127,6 +127,7 @@ export function createMovingHeap(index: number, roots: number, lookAtLiveEvery =
     allocNonMoving: (shape) => allocObject(shape.references, shape.dataWords),
     allocObjectNonMoving: allocObject,
     bytesAllocated: () => allocated,
+    bytesTaken: () => allocated,
     stoppedMs: () => 0,
     ref: (object, field) => {
       const thing = thingAt(object);

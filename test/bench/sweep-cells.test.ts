@@ -53,9 +53,9 @@ it('exclude leaves out the cells that have all of its values', () => {
 it.each<readonly [Partial<Sweep>, RegExp]>([
   [
     { matrix: { mutator: [1] } },
-    /s\.json: matrix\.mutator: no such option \(did you mean mutators\?\); they are workload, kernel/,
+    /s\.json: matrix\.mutator\[0\]: no such option \(did you mean mutators\?\); they are workload, kernel/,
   ],
-  [{ matrix: { json: ['x'] } }, /matrix\.json: no such option/],
+  [{ matrix: { json: ['x'] } }, /matrix\.json\[0\]: no such option/],
   [
     { matrix: { mutators: [1] }, options: { heaps: '8MiB' } },
     /options\.heaps: no such option \(did you mean heap\?\)/,
@@ -66,6 +66,14 @@ it.each<readonly [Partial<Sweep>, RegExp]>([
     /exclude\[0\]\.mutators: 2 is no value of the matrix/,
   ],
   [{ matrix: { mutators: [1] }, exclude: [{ mutators: 1 }] }, /exclude leaves no cell/],
+  [{ matrix: { mutators: [1] }, exclude: [{ constructor: 1 }] }, /exclude\[0\]\.constructor: 1 is no value/],
+  [{ matrix: { hdr: ['x'] } }, /matrix\.hdr\[0\]: no such option/],
+  [{ matrix: { pin: [true] } }, /matrix\.pin\[0\] is true, expected a text or a number/],
+  [
+    { matrix: { mutators: [1] }, options: { control: 'false' } },
+    /options\.control is "false", expected true or false/,
+  ],
+  [{ matrix: { mutators: [1, '1'] } }, /matrix: mutators=1 is there twice; name each value once/],
 ])('%o', (sweep, message) => {
   expect(() => cellsOf('s.json', sweepOf(sweep))).toThrow(UsageError);
   expect(() => cellsOf('s.json', sweepOf(sweep))).toThrow(message);

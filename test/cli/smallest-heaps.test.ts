@@ -75,13 +75,24 @@ it('requests have their latencies, in the table and the file', async () => {
   const [mutator] = (value as Results).runs[0]?.mutators ?? [];
   const { requests } = mutator ?? {};
   expect(requests?.responseUs?.count).toBe(1600);
-  expect(requests?.meteredUs.map(({ windowMs }) => windowMs)).toEqual([100, null]);
+  expect(requests?.meteredUs).toEqual([]);
   const [simple, response] = [requests?.simpleUs.p99 ?? 0, requests?.responseUs?.p99 ?? 0];
   expect(response).toBeGreaterThanOrEqual(simple);
   // An open loop: 1,600 at 4,000 a second take 0.4 s, or longer.
   expect(mutator?.seconds).toBeGreaterThan(0.3);
   const { stdout } = await minorfault(['run', 'requests', ...args, '--quiet']);
   expect(stdout).toContain('response from when a request was due, p50, µs');
+  const closed = await jsonOf(
+    ['run', 'requests', ...args, '--set', 'skew=0.5', '--quiet'].map((arg) =>
+      arg.replace('rate=4000', 'rate=0'),
+    ),
+  );
+  const latency = (closed.value as Results).runs[0]?.mutators[0]?.requests;
+  expect(latency?.responseUs).toBeNull();
+  expect(latency?.meteredUs.map(({ windowMs, us }) => [windowMs, us.count])).toEqual([
+    [100, 1600],
+    [null, 1600],
+  ]);
 }, 120_000);
 
 it.each<readonly [string, RegExp]>([

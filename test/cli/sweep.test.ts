@@ -107,14 +107,46 @@ it('results of another configuration are not overwritten', async () => {
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
 });
 
+it.each(['{"my":"precious"}', '{"schema":"minorfault/results/2"}'])(
+  'nor is anything else that is whole: %s',
+  async (text) => {
+    const out = mkdtempSync(join(folder, 'foreign-'));
+    const there = join(out, 'heap=2MiB,mutators=1.results.json');
+    writeFileSync(there, text);
+    const { code, stderr } = await minorfault(['sweep', file, '--out', out]);
+    expect(stderr).toMatch(/^minorfault: .*results\.json: i.* schema.*, and this minorfault reads .*\n$/);
+    expect(code).toBe(2);
+    expect(readFileSync(there, 'utf8')).toBe(text);
+  },
+);
+
+it('a cell that fails does not keep the others from being measured', async () => {
+  const some = join(folder, 'some-fail.json');
+  writeFileSync(some, JSON.stringify({ ...sweep, matrix: { heap: ['64KiB', '2MiB'] } }));
+  const out = join(folder, 'some-fail');
+  const { code, stdout, stderr } = await minorfault(['sweep', some, '--out', out, '--quiet']);
+  expect(stderr).toMatch(/^minorfault: heap=64KiB: churn: a heap of 64KiB is too small for 1 mutator; .*\n$/);
+  expect(stdout).toContain('2 cells: 0 there before, 1 measured, 1 failed; the same command measures those');
+  expect(code).toBe(1);
+  expect(resultsIn(out)).toEqual(['heap=2MiB.results.json']);
+}, 60_000);
+
 it('a cell that is wrong is told of before anything is measured', async () => {
   const wrong = join(folder, 'wrong.json');
-  writeFileSync(wrong, JSON.stringify({ ...sweep, matrix: { heap: ['2MiB', '3q'] } }));
   const out = join(folder, 'none');
-  const { code, stderr } = await minorfault(['sweep', wrong, '--out', out]);
-  expect(stderr).toMatch(/^minorfault: .*wrong\.json: cell heap=3q: --heap 3q: not a size; .*\n$/);
-  expect(code).toBe(2);
-  expect(existsSync(out)).toBe(false);
+  for (const [matrix, line] of [
+    [{ heap: ['2MiB', '3q'] }, /^minorfault: .*wrong\.json: cell heap=3q: --heap 3q: not a size; .*\n$/],
+    [{ 'set.skeww': [1] }, /^minorfault: .*: cell set\.skeww=1: --set skeww: no such parameter .*\n$/],
+    [{ workload: ['churm'] }, /^minorfault: .*: cell workload=churm: churm: no such workload .*\n$/],
+  ] as const) {
+    const { workload: _, ...options } = sweep.options;
+    const given = 'workload' in matrix ? options : sweep.options;
+    writeFileSync(wrong, JSON.stringify({ ...sweep, matrix, options: given }));
+    const { code, stderr } = await minorfault(['sweep', wrong, '--out', out]);
+    expect(stderr).toMatch(line);
+    expect(code).toBe(2);
+    expect(existsSync(out)).toBe(false);
+  }
 });
 
 it('parts are of different cells, and all of them', async () => {
@@ -185,6 +217,7 @@ it.runIf(existsSync('/dev/full'))('a full disk is told of, and what cannot be ri
 
 it.each<readonly [(files: readonly string[]) => readonly string[], RegExp]>([
   [([one]) => [one as string, one as string], /holds the same runs as .*; name one of them/],
+  [(all) => [...all, '--json', all[0] as string], /--json .*: is one of the files to merge; name another/],
   [() => ['no-such.json'], /no-such\.json: cannot be read: ENOENT/],
   [() => [file], /its schema is minorfault\/sweep\/1, and this minorfault reads minorfault\/results\/1/],
   [(all) => [...all, '--group-by', 'hots'], /--group-by hots: must be host/],

@@ -26,7 +26,7 @@ const run = (options: Partial<HeapOptions>, program: string, data: object = {}) 
     return { results: outcomes.map(({ result }) => result), cycles: await recordsOf(heap) };
   });
 
-const GRAPH = { small: 2000, large: 24, rounds: 40, collections: 5, seed: 1 };
+const GRAPH = { small: 2000, large: 24, rounds: 20, collections: 5, seed: 1 };
 
 describe.each(MODES_HERE)('%s', (mode) => {
   const options = { mode, heapBytes: 2 * MIB, largeBytes: 2 * MIB, verify: 'phases' } as const;

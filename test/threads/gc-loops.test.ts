@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ModeName } from '../../dist/gc/index.js';
 import { fixture, KERNEL, MIB, MODE_NAMES, withHeap } from './gc-heaps.ts';
 
-const data = { seed: 5, epochs: 2, epochBytes: 2_000_000, collectEvery: 4000 };
+const data = { seed: 5, epochs: 2, epochBytes: 1_000_000, collectEvery: 2000 };
 
 async function results(options: object): Promise<{ loops: string; results: unknown[] }> {
   const opened = { heapBytes: 8 * MIB, mutators: 2, verify: 'phases', ...options } as const;

@@ -44,7 +44,7 @@ function plotCellRatios({ cells }: MergedGroup): Figure {
       Plot.ruleX([1]),
       Plot.ruleY(ratios, { x1: 'low', x2: 'high', y: 'name', fy: 'metric', strokeWidth: 2 }),
       Plot.dot(ratios, {
-        ...{ x: 'ratio', y: 'name', fy: 'metric', r: 4, stroke: 'currentColor' },
+        ...{ x: 'ratio', y: 'name', fy: 'metric', z: null, r: 4, stroke: 'currentColor' },
         fill: (ratio) => (isDifferent(ratio) ? 'currentColor' : 'var(--paper)'),
       }),
     ],
@@ -83,6 +83,7 @@ function plotOverheads({ cells }: MergedGroup): Figure {
         x: 'heap',
         y: 'ratio',
         stroke: 'mode',
+        z: 'mode',
         fy: 'work',
         marker: 'circle',
         sort: 'heap',

@@ -16,7 +16,7 @@ export function plotRatios({ summary }: Results): Figure {
       Plot.ruleX([1]),
       Plot.ruleY(ratios, { x1: 'low', x2: 'high', y: 'metric', strokeWidth: 2 }),
       Plot.dot(ratios, {
-        ...{ x: 'ratio', y: 'metric', r: 4.5, stroke: 'currentColor' },
+        ...{ x: 'ratio', y: 'metric', z: null, r: 4.5, stroke: 'currentColor' },
         fill: (ratio) => (isDifferent(ratio) ? 'currentColor' : 'var(--paper)'),
       }),
     ],

@@ -44,7 +44,7 @@ function plotLonger(
     color: colourScale(shown.map(({ name }) => name)),
     marks: [
       Plot.line(points, {
-        ...{ x: (d) => Math.max(d.us, 0.1), y: 'longer', stroke: 'mode' },
+        ...{ x: (d) => Math.max(d.us, 0.1), y: 'longer', stroke: 'mode', z: 'mode' },
         ...{ curve: 'step-after', strokeWidth: 1.75 },
       }),
     ],

@@ -20,10 +20,11 @@ export function plotUtilization(results: Results): Figure {
         x: 'windowMs',
         y: 'utilization',
         stroke: 'mode',
+        z: 'mode',
         strokeWidth: 1.75,
         marker: 'circle',
       }),
-      Plot.line(points, { x: 'windowMs', y: 'bounded', stroke: 'mode', strokeDasharray: '3 3' }),
+      Plot.line(points, { x: 'windowMs', y: 'bounded', stroke: 'mode', z: 'mode', strokeDasharray: '3 3' }),
     ],
   };
 }

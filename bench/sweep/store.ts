@@ -1,5 +1,5 @@
 /** The folder of a sweep: a file of results for each cell that has been measured, written whole or not at all. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -93,8 +93,8 @@ function requireSame(file: string, { workload, options }: Cell, { cell }: Result
  * @throws CheckError if they cannot be written
  */
 export function store(file: string, results: Results): void {
-  // Of this process alone: another one may be at the same cell.
-  const partial = `${file}.${process.pid}.partial`;
+  // Nobody else's: another process, or host, may be at the same cell.
+  const partial = `${file}.${randomUUID().slice(0, 8)}.partial`;
   try {
     const fd = openSync(partial, 'wx');
     try {

@@ -80,13 +80,16 @@ it('requests have their latencies, in the table and the file', async () => {
     '--set',
     'operations=800',
   ];
-  const { value } = await jsonOf(['run', 'requests', ...args, '--quiet']);
+  const { value } = await jsonOf(['run', 'requests', ...args, '--mode', 'stw', '--quiet']);
   const [mutator] = (value as Results).runs[0]?.mutators ?? [];
   const { requests } = mutator ?? {};
   expect(requests?.responseUs?.count).toBe(1600);
   expect(requests?.meteredUs).toEqual([]);
   const [simple, response] = [requests?.simpleUs.p99 ?? 0, requests?.responseUs?.p99 ?? 0];
   expect(response).toBeGreaterThanOrEqual(simple);
+  // Who sleeps until a request is due, and finds the world stopped, waits for the collector's sake from then on.
+  expect(mutator?.waitsUs.count).toBeGreaterThan(0);
+  expect(mutator?.stoppedMs).toBeGreaterThan(0);
   // An open loop: 1,600 at 4,000 a second take 0.4 s, or longer.
   expect(mutator?.seconds).toBeGreaterThan(0.3);
   const { stdout } = await minorfault(['run', 'requests', ...args, '--quiet']);

@@ -3,24 +3,15 @@ import { formatBytes } from '../heap/errors.ts';
 import { operationsPerSecond } from './metrics/copy-over-continue.ts';
 import { maxOf, medianOf } from './metrics/summary.ts';
 import { worstUtilization } from './metrics/worst-utilization.ts';
-import type { Cycle, MutatorRun, RequestLatency, Run, StallSummary } from './results.ts';
+import { requestRows } from './request-rows.ts';
+import type { Cycle, MutatorRun, Run } from './results.ts';
+import { formatNumber, longestCycle, medianCycle, present, type Row, row } from './rows.ts';
+
+export { formatNumber, type Row };
 
 const PAGE_BYTES = 4096;
 /** The requests that publish a page by copying it. */
 const COPYING_IOCTLS = ['UFFDIO_COPY'];
-
-export interface Row {
-  readonly label: string;
-  /** The figure of the runs of one mode; null if they have none. */
-  readonly value: (runs: readonly Run[]) => number | null;
-  readonly format: (value: number) => string;
-}
-
-/** Three digits or more: 0.0123, 1.23, 12.3, 123, 12,345. */
-export function formatNumber(value: number): string {
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');
-  return `${+value.toPrecision(3)}`;
-}
 
 /** All rows that these runs call for: pauses and ioctls have a row where any mode has them. */
 export function rowsOf(runs: readonly Run[]): readonly Row[] {
@@ -118,19 +109,6 @@ export function phaseCpuRow(name: string): Row {
   );
 }
 
-function row(label: string, value: Row['value'], format: Row['format'] = formatNumber): Row {
-  return { label, value, format };
-}
-
-/** Median over all collections of the runs. A collection may give several values, or none. */
-function medianCycle(extract: (cycle: Cycle) => readonly number[]): Row['value'] {
-  return (runs) => medianOf(runs.flatMap((run) => run.cycles).flatMap(extract));
-}
-
-function longestCycle(extract: (cycle: Cycle) => readonly number[]): Row['value'] {
-  return (runs) => maxOf(runs.flatMap((run) => run.cycles).flatMap(extract));
-}
-
 function pauseRows(name: string): readonly Row[] {
   const pausesOf = (cycle: Cycle) => cycle.pauses.filter((pause) => pause.name === name);
   const ms = (cycle: Cycle) => pausesOf(cycle).map((pause) => pause.ms);
@@ -161,31 +139,6 @@ function stallRows(): readonly Row[] {
     row('  longest, µs', (runs) => maxOf(present(runs.map(worst((mutator) => mutator.waitsUs.max))))),
   ];
 }
-
-/** Latencies of requests, of the mutator that fared worst: nothing where operations are none. */
-function requestRows(runs: readonly Run[]): readonly Row[] {
-  const all = runs.flatMap(({ mutators }) => mutators.flatMap(({ requests }) => requests ?? []));
-  if (all.length === 0) return [];
-  const rows = (label: string, of: (requests: RequestLatency) => StallSummary | null | undefined) =>
-    (['p50', 'p99', 'p999', 'max'] as const).map((at, i) =>
-      row(i === 0 ? `${label}, p50, µs` : `  ${REQUEST_PERCENTILES[at]}`, (shown) => {
-        const worst = ({ mutators }: Run) =>
-          maxOf(present(mutators.map(({ requests }) => (requests && of(requests)?.[at]) ?? null)));
-        return medianOf(present(shown.map(worst)));
-      }),
-    );
-  const isOpen = all.some(({ responseUs }) => responseUs !== null);
-  const simple = rows('request latency, simple', ({ simpleUs }) => simpleUs);
-  if (isOpen)
-    return [...rows('response from when a request was due', ({ responseUs }) => responseUs), ...simple];
-  return [
-    ...simple,
-    ...rows('request latency, metered (100 ms)', ({ meteredUs }) => meteredUs[0]?.us),
-    ...rows('request latency, metered (whole run)', ({ meteredUs }) => meteredUs.at(-1)?.us),
-  ];
-}
-
-const REQUEST_PERCENTILES = { p50: 'p50', p99: 'p99', p999: 'p99.9', max: 'longest' } as const;
 
 /** Minimum mutator utilization, in windows that the runs are long enough for. */
 function utilizationRows(runs: readonly Run[]): readonly Row[] {
@@ -297,8 +250,4 @@ function copiedBytes(cycle: Cycle): number {
 
 function distinct<Value>(values: readonly Value[]): readonly Value[] {
   return [...new Set(values)];
-}
-
-function present(values: readonly (number | null)[]): readonly number[] {
-  return values.filter((value) => value !== null);
 }

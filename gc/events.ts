@@ -86,23 +86,34 @@ export interface EventRing {
   readonly capacity: number;
   /** The heap's zero of time, in ns of CLOCK_MONOTONIC. */
   readonly zeroNs: bigint;
-  /** Whether the events of single pages, calls and stalls are told, of which there are thousands in a collection. */
-  readonly detailed: boolean;
+  readonly details: Details;
 }
 
-/** Those. */
+/**
+ * Whether the events of single pages, calls and stalls are told, of which there are thousands in a collection. 'half': of
+ * two collections in four, so that one heap can tell what they cost; neither odd numbers nor even ones are favoured.
+ */
+export type Details = boolean | 'half';
+/** Whether they are told of collection `cycle`. */
+export function tellsDetails(details: Details, cycle: number): boolean {
+  return details === 'half' ? (cycle & 2) !== 0 : details;
+}
+
+/** Events of single pages, calls and stalls. */
 const DETAILS: ReadonlySet<number> = new Set([
   ...[EVENT.filled, EVENT.published, EVENT.ioctl, EVENT.fault, EVENT.stall, EVENT.wait],
   ...[EVENT.updated, EVENT.publishedNonMoving, EVENT.claimed],
 ]);
 
-export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY, detailed = true): EventRing {
+export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY, details: Details = true): EventRing {
   const shared = new SharedArrayBuffer(CONTROL_BYTES + capacity * RECORD * 8);
-  return { shared, capacity, zeroNs, detailed };
+  return { shared, capacity, zeroNs, details };
 }
 
 /** What a thread writes its events with. */
 export interface EventWriter {
+  /** Whether such an event is told at all of that collection: if not, nothing need be measured for it. */
+  tells(kind: number, cycle: number): boolean;
   /** Records an event of now. */
   emit(kind: number, a: number, cycle: number, b?: number, c?: number, d?: number): void;
   /** Records an event of another moment, in this thread's performance.now(). */
@@ -114,10 +125,23 @@ export function openWriter(ring: EventRing): EventWriter {
   const control: SharedWords = new Int32Array(ring.shared, 0, CONTROL_BYTES / 4);
   const records = new Float64Array(ring.shared, CONTROL_BYTES);
   const offsetMs = clockOffset(ring.zeroNs);
-  const { detailed } = ring;
+  const { details } = ring;
+
+  const tells = (kind: number, cycle: number): boolean => !DETAILS.has(kind) || tellsDetails(details, cycle);
 
   function emitAt(nowMs: number, kind: number, a: number, cycle: number, b = 0, c = 0, d = 0): void {
-    if (!detailed && DETAILS.has(kind)) return;
+    if (tells(kind, cycle)) write(nowMs, kind, a, cycle, b, c, d);
+  }
+
+  function write(
+    nowMs: number,
+    kind: number,
+    a: number,
+    cycle: number,
+    b: number,
+    c: number,
+    d: number,
+  ): void {
     const tail = control[TAIL] as number; // only this thread writes it
     if (tail - loadAcquire(control, HEAD) >= ring.capacity) {
       fetchAdd(control, LOST, 1);
@@ -134,7 +158,13 @@ export function openWriter(ring: EventRing): EventWriter {
     storeRelease(control, TAIL, tail + 1); // publishes the record
   }
 
-  return { emitAt, emit: (kind, a, cycle, b, c, d) => emitAt(performance.now(), kind, a, cycle, b, c, d) };
+  return {
+    tells,
+    emit: (kind, a, cycle, b = 0, c = 0, d = 0) => {
+      if (tells(kind, cycle)) write(performance.now(), kind, a, cycle, b, c, d);
+    },
+    emitAt,
+  };
 }
 
 /** What to add to this thread's performance.now() to get the heap's time. */

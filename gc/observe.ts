@@ -16,8 +16,11 @@ import { CYCLE } from './cycle.ts';
 import { EVENT, type EventWriter } from './events.ts';
 
 export function observed(uffd: Userfaultfd, events: EventWriter, cycle: SharedWords): Userfaultfd {
-  /** `began` is of performance.now(). */
+  /** performance.now() before a call, or NaN where nothing is told of it. */
+  const start = () => (events.tells(EVENT.ioctl, loadAcquire(cycle, CYCLE.number)) ? performance.now() : NaN);
+
   function tell(request: number, bytes: number, began: number): void {
+    if (Number.isNaN(began)) return;
     const ended = performance.now();
     const number = loadAcquire(cycle, CYCLE.number);
     events.emitAt(ended, EVENT.ioctl, request, number, bytes / PAGE_BYTES, (ended - began) * 1000);
@@ -28,28 +31,26 @@ export function observed(uffd: Userfaultfd, events: EventWriter, cycle: SharedWo
   }
   return {
     ...uffd,
-    register(start, length, mode) {
-      const began = performance.now();
-      const ioctls = uffd.register(start, length, mode);
+    register(address, length, mode) {
+      const began = start();
+      const ioctls = uffd.register(address, length, mode);
       tell(UFFDIO_REGISTER, length, began);
       return ioctls;
     },
-    unregister(start, length) {
-      const began = performance.now();
-      uffd.unregister(start, length);
+    unregister(address, length) {
+      const began = start();
+      uffd.unregister(address, length);
       tell(UFFDIO_UNREGISTER, length, began);
     },
-    wake(start, length) {
-      const began = performance.now();
-      uffd.wake(start, length);
+    wake(address, length) {
+      const began = start();
+      uffd.wake(address, length);
       tell(UFFDIO_WAKE, length, began);
     },
-    copy: (to, from, length, mode) => told(UFFDIO_COPY, performance.now(), uffd.copy(to, from, length, mode)),
-    zeropage: (start, length, mode) =>
-      told(UFFDIO_ZEROPAGE, performance.now(), uffd.zeropage(start, length, mode)),
-    continue: (start, length, mode) =>
-      told(UFFDIO_CONTINUE, performance.now(), uffd.continue(start, length, mode)),
-    move: (to, from, length, mode) => told(UFFDIO_MOVE, performance.now(), uffd.move(to, from, length, mode)),
-    poison: (start, length, mode) => told(UFFDIO_POISON, performance.now(), uffd.poison(start, length, mode)),
+    copy: (to, from, length, mode) => told(UFFDIO_COPY, start(), uffd.copy(to, from, length, mode)),
+    zeropage: (address, length, mode) => told(UFFDIO_ZEROPAGE, start(), uffd.zeropage(address, length, mode)),
+    continue: (address, length, mode) => told(UFFDIO_CONTINUE, start(), uffd.continue(address, length, mode)),
+    move: (to, from, length, mode) => told(UFFDIO_MOVE, start(), uffd.move(to, from, length, mode)),
+    poison: (address, length, mode) => told(UFFDIO_POISON, start(), uffd.poison(address, length, mode)),
   };
 }

@@ -2,6 +2,7 @@
 import { LARGE_OBJECT_BYTES } from '../heap/layout.ts';
 import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../uffd/kernel.ts';
 import type { ProfileOptions } from '../uffd/open.ts';
+import type { Details } from './events.ts';
 import { type FellBack, settle } from './fallback.ts';
 import { type ModeName, modeNamed } from './modes/index.ts';
 import type { Refusal } from './refuse.ts';
@@ -94,9 +95,9 @@ export interface HeapOptions {
   readonly populate?: boolean;
   /**
    * Tells of single pages, calls and stalls, of which records have counts (default true). Off, to measure what it costs
-   * (bench/events.ts): these counts are then 0, and no stall is known.
+   * (bench/events.ts): these counts are then 0, and no stall is known. 'half': of two collections in four.
    */
-  readonly detailedEvents?: boolean;
+  readonly detailedEvents?: Details;
   /** Keeps every event of every thread, for `heap.recordings()`: 56 bytes each (default false). */
   readonly record?: boolean;
 }
@@ -188,6 +189,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   requireDense(resolved);
   requireOneOf('loops', resolved.loops, ['auto', 'js']);
   requireOneOf('order', resolved.order, ['down', 'up']);
+  requireOneOf('detailedEvents', resolved.detailedEvents, [true, false, 'half']);
   // Where nobody faults, nobody serves faults.
   return modeNamed(mode, page).concurrent ? resolved : { ...resolved, faultThreads: 0 };
 }
@@ -250,7 +252,11 @@ function requireDense({ densePrefix }: ResolvedOptions): void {
   );
 }
 
-function requireOneOf(name: string, value: string, known: readonly string[]): void {
+function requireOneOf<Value extends string | boolean>(
+  name: string,
+  value: Value,
+  known: readonly Value[],
+): void {
   if (known.includes(value)) return;
   throw new RangeError(`${name}: ${value} is unknown; it takes ${known.join(' or ')}`);
 }

@@ -6,6 +6,9 @@
  * A resample draws invocations with replacement, and within each drawn invocation its values with replacement,
  * for both sides independently; the interval is the 2.5 % and 97.5 % quantiles of the resampled ratios.
  *
+ * Where each invocation has values of both sides (`pairedRatio`), what it does to both of them cancels out: the statistic is
+ * the median over invocations of the ratio within each, and a resample draws invocations once, for both sides.
+ *
  * - `ratio` is null if a side has no value, or the denominator is 0.
  * - `low95` and `high95` are null with it, and where a side has fewer than two values in all: one value says
  *   nothing of how it varies. With one invocation of several collections the interval exists, and tells of the
@@ -39,19 +42,57 @@ export function ratioOfMedians(over: Samples, under: Samples, seed: number): Rat
   if (ratio === null || numerator.flat().length < 2 || denominator.flat().length < 2) {
     return { ratio, low95: null, high95: null };
   }
-  const ratios = resampledRatios(numerator, denominator, seededRandom(seed));
-  if (ratios.length === 0) return { ratio, low95: null, high95: null };
-  return { ratio, low95: quantileSorted(ratios, 0.025), high95: quantileSorted(ratios, 0.975) };
+  const random = seededRandom(seed);
+  return withInterval(
+    ratio,
+    resampled(() =>
+      quotient(medianOfMedians(resample(numerator, random)), medianOfMedians(resample(denominator, random))),
+    ),
+  );
 }
 
-/** Ratios of the resamples, ascending. A resample whose denominator is 0 has no ratio and is left out. */
-function resampledRatios(over: Samples, under: Samples, random: Random): number[] {
-  const ratios: number[] = [];
-  for (let i = 0; i < RESAMPLES; i++) {
-    const ratio = quotient(medianOfMedians(resample(over, random)), medianOfMedians(resample(under, random)));
-    if (ratio !== null) ratios.push(ratio);
+/**
+ * The ratio of two sides that were measured in the same invocations: `over[i]` and `under[i]` are of one, and neither is empty.
+ * @throws RangeError if they are not of as many invocations, or one of them is empty
+ */
+export function pairedRatio(over: Samples, under: Samples, seed: number): Ratio {
+  if (over.length !== under.length) throw new RangeError(`${over.length} invocations beside ${under.length}`);
+  const pairs = over.map((values, i): Pair => [values, under[i] as readonly number[]]);
+  if (pairs.some((sides) => sides.some(({ length }) => length === 0)))
+    throw new RangeError('an invocation has no values of one side');
+  const ratio = medianRatio(pairs);
+  if (ratio === null || over.flat().length < 2 || under.flat().length < 2) {
+    return { ratio, low95: null, high95: null };
   }
-  return ratios.sort((a, b) => a - b);
+  const random = seededRandom(seed);
+  return withInterval(
+    ratio,
+    resampled(() =>
+      medianRatio(drawn(pairs, random).map(([a, b]): Pair => [drawn(a, random), drawn(b, random)])),
+    ),
+  );
+}
+
+type Pair = readonly [over: readonly number[], under: readonly number[]];
+
+function medianRatio(pairs: readonly Pair[]): number | null {
+  const ratios = pairs.map(([over, under]) => quotient(medianOf(over), medianOf(under)));
+  return medianOf(ratios.filter((ratio) => ratio !== null));
+}
+
+/** Ratios of as many resamples, ascending. A resample whose denominator is 0 has no ratio and is left out. */
+function resampled(draw: () => number | null): number[] {
+  const ratios = Array.from({ length: RESAMPLES }, draw);
+  return ratios.filter((ratio) => ratio !== null).sort((a, b) => a - b);
+}
+
+function withInterval(ratio: number, ratios: readonly number[]): Ratio {
+  if (ratios.length === 0) return { ratio, low95: null, high95: null };
+  return {
+    ratio,
+    low95: quantileSorted(ratios as number[], 0.025),
+    high95: quantileSorted(ratios as number[], 0.975),
+  };
 }
 
 function resample(samples: Samples, random: Random): number[][] {

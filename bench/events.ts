@@ -1,12 +1,16 @@
 /**
- * What events cost: collections of `random-graph` with a mutator at work, told in detail and not, turn about within each of
- * several heaps; and one event.
+ * What events cost: collections of `random-graph`, one after the other with a mutator at work, told in detail and not, turn
+ * about within each of several heaps; and one event.
  *
- *     node dist/bench/events.js [--kernel sim|linux] [heap MiB = 256] [heaps = 6] [collections of each = 40]
+ *     node dist/bench/events.js [--kernel sim|linux] [--json FILE] [heap MiB = 256] [heaps = 6] [rounds of each = 10]
+ *
+ * A round is the workload's own; some seven collections of 256 MiB come to one. Collections of one heap differ by a tenth, so
+ * that it takes some two thousand to tell a hundredth. `--json` keeps the figures of each.
  */
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createRing, EVENT, openReader, openWriter, tellsDetails } from '../gc/events.ts';
-import { openHeap } from '../gc/index.ts';
+import { type CycleRecord, openHeap } from '../gc/index.ts';
 import { measure, type Plan } from './measure.ts';
 import { medianOfMedians, pairedRatio } from './metrics/bootstrap.ts';
 import { resolveOptions } from './options.ts';
@@ -16,17 +20,16 @@ import type { Workload } from './workloads/workload.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { kernel: { type: 'string', default: 'sim' } },
+  options: { kernel: { type: 'string', default: 'sim' }, json: { type: 'string' } },
 });
-const [heapMib = 256, heaps = 6, collections = 40] = positionals.map(Number);
+const [heapMib = 256, heaps = 6, rounds = 10] = positionals.map(Number);
 const { config } = resolveOptions('run', 'random-graph', {
-  ...{ kernel: values.kernel, heap: `${heapMib}MiB`, cycles: `${collections}` },
+  ...{ kernel: values.kernel, heap: `${heapMib}MiB`, cycles: `${rounds}`, period: '1' },
 });
 const workload = workloads.get(config.workload) as Workload;
 placeV8Threads(config.v8Threads);
 
-/** Totals of the collections of a heap, in ms: of those told in detail, and of the others. */
-async function totalsOf(invocation: number): Promise<readonly [on: number[], off: number[]]> {
+async function collectionsOf(invocation: number): Promise<readonly CycleRecord[]> {
   const { heap: heapBytes, mutators, live, seed, cycles } = config;
   const request = { heapBytes, mutators, live, seed, cycles, settings: new Map<string, string>() };
   const { data } = await workload.prepare(request);
@@ -39,21 +42,32 @@ async function totalsOf(invocation: number): Promise<readonly [on: number[], off
     signal: new AbortController().signal,
   });
   if (failure !== null) throw failure;
-  const totals = (told: boolean) =>
-    run.cycles.filter(({ number }) => tellsDetails('half', number) === told).map(({ totalMs }) => totalMs);
-  return [totals(true), totals(false)];
+  return run.cycles;
 }
 
-const [on, off]: [number[][], number[][]] = [[], []];
+const isTold = ({ number }: CycleRecord) => tellsDetails('half', number);
+const collections: (readonly CycleRecord[])[] = [];
 for (let invocation = 1; invocation <= heaps; invocation++) {
-  const [told, untold] = await totalsOf(invocation);
-  on.push(told);
-  off.push(untold);
+  collections.push(await collectionsOf(invocation));
+  if (values.json !== undefined) {
+    const figures = collections.map((of) =>
+      of.map((cycle) => ({
+        told: isTold(cycle),
+        totalMs: cycle.totalMs,
+        phasesMs: cycle.phasesMs,
+        phasesCpuMs: cycle.phasesCpuMs,
+      })),
+    );
+    writeFileSync(values.json, JSON.stringify(figures));
+  }
 }
+const totals = (told: boolean) =>
+  collections.map((of) => of.filter((cycle) => isTold(cycle) === told).map(({ totalMs }) => totalMs));
+const [on, off] = [totals(true), totals(false)];
 const { ratio, low95, high95 } = pairedRatio(on, off, config.seed);
 const shown = (value: number | null | undefined, digits: number) => value?.toFixed(digits) ?? '–';
 console.log(
-  `${config.kernel}, random-graph, ${heapMib} MiB, ${heaps} heaps of ${collections} collections: total ` +
+  `${config.kernel}, random-graph, ${heapMib} MiB, ${on.flat().length + off.flat().length} collections of ${heaps} heaps: total ` +
     `${shown(medianOfMedians(off), 1)} ms without events of pages, calls and stalls, ${shown(medianOfMedians(on), 1)} ms with them: ` +
     `${shown(ratio, 4)} (95 %: ${shown(low95, 4)} to ${shown(high95, 4)})`,
 );

@@ -10,11 +10,12 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createRing, EVENT, openReader, openWriter, tellsDetails } from '../gc/events.ts';
-import { type CycleRecord, openHeap } from '../gc/index.ts';
+import { openHeap } from '../gc/index.ts';
 import { measure, type Plan } from './measure.ts';
 import { medianOfMedians, pairedRatio } from './metrics/bootstrap.ts';
 import { resolveOptions } from './options.ts';
 import { placeV8Threads } from './placement.ts';
+import type { Run } from './results.ts';
 import { workloads } from './workloads/index.ts';
 import type { Workload } from './workloads/workload.ts';
 
@@ -29,7 +30,7 @@ const { config } = resolveOptions('run', 'random-graph', {
 const workload = workloads.get(config.workload) as Workload;
 placeV8Threads(config.v8Threads);
 
-async function collectionsOf(invocation: number): Promise<readonly CycleRecord[]> {
+async function collectionsOf(invocation: number): Promise<Run['cycles']> {
   const { heap: heapBytes, mutators, live, seed, cycles } = config;
   const request = { heapBytes, mutators, live, seed, cycles, settings: new Map<string, string>() };
   const { data } = await workload.prepare(request);
@@ -45,8 +46,8 @@ async function collectionsOf(invocation: number): Promise<readonly CycleRecord[]
   return run.cycles;
 }
 
-const isTold = ({ number }: CycleRecord) => tellsDetails('half', number);
-const collections: (readonly CycleRecord[])[] = [];
+const isTold = ({ number }: { readonly number: number }) => tellsDetails('half', number);
+const collections: Run['cycles'][] = [];
 for (let invocation = 1; invocation <= heaps; invocation++) {
   collections.push(await collectionsOf(invocation));
   if (values.json !== undefined) {

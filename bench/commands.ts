@@ -55,11 +55,25 @@ function report(
   if (json !== '-' && runs.length > 0) {
     print(renderResults({ ...results, runs }, wantsColour(process.stdout)));
   }
-  if (json !== null) writeJson('--json', json, results);
-  if (trace !== null) writeTrace(trace, traced, results);
-  if (page !== null) writeReport(page, renderReport(results));
-  if (hdr !== null && stalls !== null) writeWhole('--hdr', hdr, stalls.text());
-  if (!failure) return EXIT.done;
-  process.stderr.write(`minorfault: ${describeError(failure)}\n`);
-  return exitCodeOf(failure);
+  const unwritten = failuresOf([
+    () => json !== null && writeJson('--json', json, results),
+    () => trace !== null && writeTrace(trace, traced, results),
+    () => page !== null && writeReport(page, renderReport(results)),
+    () => hdr !== null && stalls !== null && writeWhole('--hdr', hdr, stalls.text()),
+  ]);
+  const failures = failure ? [...unwritten, failure] : unwritten;
+  for (const one of failures) process.stderr.write(`minorfault: ${describeError(one)}\n`);
+  return failures.length === 0 ? EXIT.done : exitCodeOf(failures.at(-1));
+}
+
+/** Does all of these, also what comes after one that fails. */
+function failuresOf(works: readonly (() => unknown)[]): readonly unknown[] {
+  return works.flatMap((work) => {
+    try {
+      work();
+      return [];
+    } catch (error) {
+      return [error];
+    }
+  });
 }

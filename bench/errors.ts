@@ -31,8 +31,9 @@ export class CheckError extends Error {
 export class InterruptedError extends Error {
   readonly code = 'INTERRUPTED';
   readonly signal: 'SIGINT' | 'SIGTERM';
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super(`interrupted by ${signal}: all threads have ended, no result was written`);
+  /** @param left what becomes of the work */
+  constructor(signal: 'SIGINT' | 'SIGTERM', left = 'no result was written') {
+    super(`interrupted by ${signal}: all threads have ended, ${left}`);
     this.name = 'InterruptedError';
     this.signal = signal;
   }

@@ -8,6 +8,11 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** Text of a file that somebody else may have written, without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n]/gu, '\u{fffd}');
+}
+
 /** Readers that go away (`minorfault … | head`) are no error of ours: what is left to say is dropped. */
 export function tolerateClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {

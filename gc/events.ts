@@ -21,7 +21,7 @@ export const EVENT = {
   filled: 10, // pages, cycle, role of the thread, first page, and pages from there that others may have made some of
   published: 11, // pages, cycle, role of the thread, first page: all from there
   ioctl: 12, // request, cycle, pages, and µs that it took
-  fault: 13, // 1 if minor, cycle, page
+  fault: 13, // 1 if minor, cycle, page, and the kernel's number of the thread that sleeps, if it tells (0: it does not)
   stall: 14, // µs slept in a userfault, cycle, page or NO_PAGE
   wait: 15, // µs, cycle, WAIT
   freed: 16, // pages that the heap has less after the flip, cycle
@@ -43,6 +43,7 @@ export const EVENT = {
   memory: 32, // bytes behind the heap now, cycle, and at their highest so far
   engine: 33, // µs of a collection of V8's own that has ended, 0, its kind (engine.ts)
   cpu: 34, // µs of processor time that this thread has had: told as it ends
+  thread: 35, // the kernel's number of this thread (gettid): told as a mutator starts
 } as const;
 
 /** The page of a stall where the kernel does not say which access has slept: the real one. */

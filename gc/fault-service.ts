@@ -5,7 +5,7 @@
  * A fault thread ends by a last fault of our own on a page set aside for that (ART's termination page). It polls,
  * and reads without blocking, so that the end of the machine can end it too: nothing ends a blocked read.
  */
-import { POLLIN, UFFD_EVENT_PAGEFAULT, UFFD_PAGEFAULT_FLAG_MINOR } from '../uffd/abi.ts';
+import { POLLIN, UFFD_EVENT_PAGEFAULT, UFFD_PAGEFAULT_FLAG_MINOR, type UffdPagefault } from '../uffd/abi.ts';
 import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
 import { fetchAdd, loadAcquire } from '../uffd/sync.ts';
 import type { Userfaultfd } from '../uffd/userfaultfd.ts';
@@ -27,17 +27,13 @@ export interface FaultService {
 
 /** Serves faults until the termination page is touched. */
 export function serveFaults(service: FaultService): void {
-  const { kernel, uffd, heap, terminationPage } = service;
+  const { kernel, uffd, terminationPage } = service;
   for (;;) {
     const message = uffd.read();
     if (message === null) kernel.poll(uffd.fd, POLLIN, -1);
     if (message?.event !== UFFD_EVENT_PAGEFAULT) continue;
     if (message.address === terminationPage) break;
-    serveFault(
-      service,
-      (message.address - heap) / PAGE_BYTES,
-      (message.flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0,
-    );
+    serveFault(service, message);
   }
   passOn(service);
 }
@@ -49,15 +45,17 @@ function passOn({ uffd, terminationPage, maker }: FaultService): void {
   else uffd.zeropage(terminationPage, PAGE_BYTES);
 }
 
-function serveFault(service: FaultService, page: number, minor: boolean): void {
-  const { maker } = service;
+function serveFault(service: FaultService, { address, flags, ptid }: UffdPagefault): void {
+  const { maker, heap } = service;
+  const page = (address - heap) / PAGE_BYTES;
+  const minor = (flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0;
   // The door is closed: the compaction is over, and the collector is about to wake everyone.
   if (!enterWork(maker.cycle)) return;
   try {
     // A message of an earlier collection, read late: its mutator was woken, and here nobody waits.
     if (page >= watchedPages(maker, page).end) return;
     beginCycle(maker);
-    maker.events.emit(EVENT.fault, minor ? 1 : 0, loadAcquire(maker.cycle, CYCLE.number), page);
+    maker.events.emit(EVENT.fault, minor ? 1 : 0, loadAcquire(maker.cycle, CYCLE.number), page, ptid);
     while (!resolve(service, page)) {
       // Another thread moved the page on: look again.
     }

@@ -10,7 +10,16 @@ import {
 import { openNonMoving } from '../heap/non-moving.ts';
 import { fillerHeader, PAGE_GRANULES, recordHeader } from '../heap/object.ts';
 import { setTopPage } from '../heap/spaces.ts';
-import { O_CLOEXEC, O_NONBLOCK, UFFD_USER_MODE_ONLY, UFFDIO_REGISTER_MODE_MISSING } from '../uffd/abi.ts';
+import {
+  O_CLOEXEC,
+  O_NONBLOCK,
+  UFFD_API,
+  UFFD_FEATURE_THREAD_ID,
+  UFFD_USER_MODE_ONLY,
+  UFFDIO_API,
+  UFFDIO_REGISTER_MODE_MISSING,
+  uffdioApi,
+} from '../uffd/abi.ts';
 import { EINVAL } from '../uffd/errno.ts';
 import { type Kernel, PAGE_BYTES } from '../uffd/kernel.ts';
 import { MAX_VIEW_BYTES, openKernel } from '../uffd/open.ts';
@@ -119,10 +128,20 @@ const NO_WATCH = { uffd: -1, terminationPage: 0 };
 
 /** A userfaultfd with what the mode needs, and the page by which fault threads are told to end. */
 function openWatch(kernel: Kernel, { features }: MappingMode): typeof NO_WATCH {
-  const uffd = openUserfaultfd(kernel, { flags: O_CLOEXEC | O_NONBLOCK | userModeOnly(kernel), features });
+  const flags = O_CLOEXEC | O_NONBLOCK | userModeOnly(kernel);
+  const uffd = openUserfaultfd(kernel, { flags, features: features | sleepersNumber(kernel, flags) });
   const terminationPage = mapPrivate(kernel, PAGE_BYTES);
   uffd.register(terminationPage, PAGE_BYTES, UFFDIO_REGISTER_MODE_MISSING);
   return { uffd: uffd.fd, terminationPage };
+}
+
+/** The feature by which a message says who sleeps, for traces alone; Linux has it from 4.14 on, and before refuses it. */
+function sleepersNumber(kernel: Kernel, flags: number): bigint {
+  const fd = kernel.userfaultfd(flags);
+  const asked = uffdioApi.encode({ api: UFFD_API, features: UFFD_FEATURE_THREAD_ID });
+  const known = fd >= 0 && kernel.ioctl(fd, UFFDIO_API, asked) >= 0;
+  if (fd >= 0) kernel.close(fd);
+  return known ? UFFD_FEATURE_THREAD_ID : 0n;
 }
 
 /** The flag, which the unprivileged must give; Linux has it from 5.11 on, and before refuses what it does not know. */

@@ -1,7 +1,7 @@
 /** `minorfault merge FILES`: results of many calls, or of the cells of a sweep, beside each other. */
 import { resolve } from 'node:path';
 import { EXIT, UsageError } from '../errors.ts';
-import { checkWritable, print, writeJson } from '../output.ts';
+import { checkWritable, print, printable, writeJson } from '../output.ts';
 import { readResults } from '../read-results.ts';
 import { checkReport, writeReport } from '../report/file.ts';
 import { renderMergedReport } from './html.ts';
@@ -30,7 +30,7 @@ export async function mergeCommand(files: readonly string[], raw: RawMergeOption
     throw new UsageError(`--report ${report}: is the file of --json, too; name another`);
   const sources = files.map((file) => ({ file, results: readResults(file) }));
   const merged = mergeResults(sources, groupBy ?? null);
-  if (json !== '-') print(renderMerged(merged));
+  if (json !== '-') print(printable(renderMerged(merged)));
   if (json !== undefined) writeJson('--json', json, merged);
   if (report !== undefined) writeReport(report, renderMergedReport(merged));
   const failed = merged.groups.some(({ cells }) => cells.some(({ failures }) => failures.length > 0));

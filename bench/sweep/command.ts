@@ -3,8 +3,10 @@ import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { loadMode } from '../../gc/modes/index.ts';
 import { describeError, EXIT, InterruptedError, isUsage, UsageError } from '../errors.ts';
+import { describeHost } from '../host.ts';
 import { interruption } from '../interrupt.ts';
 import { type CallSurroundings, measureCall, requestOf } from '../measure-call.ts';
+import { differenceOf } from '../merge/hosts.ts';
 import { seededRandom, shuffled } from '../metrics/random.ts';
 import { type Call, modesNamed, resolveOptions } from '../options.ts';
 import { print } from '../output.ts';
@@ -53,6 +55,7 @@ export async function sweepCommand(path: string, raw: RawSweepOptions): Promise<
   const planned = await planAll(path, folder, mine);
   if (raw.list) return list(planned);
   openFolder(folder);
+  warnOfOtherHosts(planned);
   const left = shuffled(
     planned.filter(({ todo }) => todo !== null),
     seededRandom(sweep.seed ?? 1),
@@ -97,6 +100,26 @@ async function callOf(path: string, cell: Cell): Promise<Call> {
   }
 }
 
+/** Of cells that are not measured again although they come from elsewhere: `merge` would refuse to show them as if they did not. */
+function warnOfOtherHosts(planned: readonly Planned[]): void {
+  const here = describeHost();
+  const others = planned.flatMap(({ file, todo }) => {
+    const host = todo === null ? resultsIn(file)?.host : undefined;
+    const fact = host === undefined ? null : differenceOf(host, here);
+    return host === undefined || fact === null ? [] : [{ file, fact, host }];
+  });
+  const [first] = others;
+  if (first === undefined) return;
+  const [was, is] = [first.host, here].map((host) => JSON.stringify((host as Facts)[first.fact]));
+  process.stderr.write(
+    `minorfault: ${others.length} of the cells there before were measured on another host or by another version ` +
+      `(${first.file}: ${first.fact} was ${was}, and is ${is} here): move them away to have them measured again, ` +
+      'or merge with --group-by host\n',
+  );
+}
+
+type Facts = Readonly<Record<string, unknown>>;
+
 function list(planned: readonly Planned[]): number {
   for (const { cell, todo } of planned) print(`${describe(todo)}  ${cell.name}`);
   return EXIT.done;
@@ -123,7 +146,7 @@ async function measureAll(left: readonly Planned[], sweeping: Sweeping, quiet: b
     }
   } catch (error) {
     if (error instanceof InterruptedError)
-      progress.note('the same command goes on with the cells that are left');
+      throw new InterruptedError(error.signal, 'the same command goes on with the cells that are left');
     throw error;
   } finally {
     progress.end();

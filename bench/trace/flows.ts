@@ -2,10 +2,10 @@
  * Flows of a timeline: from each stall through the slice of the thread that read its message to the call that published its
  * page. A stop is at the begin of its slice where that is not before the stall, since DevTools knows the slice by that alone.
  *
- * The real kernel does not say on which page a mutator slept: there a message is of the one stall that was going on when it
- * was read, and of none where two were.
+ * A message says which thread sleeps (UFFD_FEATURE_THREAD_ID), so that it is of the stall of that thread during which it was
+ * read. The real kernel does not say on which page a mutator slept: there the message does.
  */
-import { EVENT, type Event, NO_PAGE } from '../../gc/events.ts';
+import { EVENT, type Event } from '../../gc/events.ts';
 import { eventsOf, type ThreadRecording } from '../../gc/recording.ts';
 import { micros, type Place, STEP_US } from './place.ts';
 import type { TraceFlow } from './schema.ts';
@@ -23,6 +23,8 @@ interface Stop {
   readonly ts: number;
 }
 
+/** The track of a sleeper that is no mutator, or is not known. */
+const NOBODY = 0;
 /** Flows of a run at the most. */
 const MOST_FLOWS = 1e7;
 
@@ -32,12 +34,15 @@ export function* flowsOf(place: Place, threads: readonly ThreadRecording[]): Gen
   const ofKind = (...kinds: number[]) =>
     told.filter(({ event }) => kinds.includes(event.kind)).sort((a, b) => a.event.timeMs - b.event.timeMs);
   const [stalls, faults] = [ofKind(EVENT.stall), ofKind(EVENT.fault)];
-  const readers = readersOf(stalls, faults);
-  const published = byPage(ofKind(EVENT.published, EVENT.publishedNonMoving), ({ a, c }) => [c, a]);
+  const readers = readDuring(stalls, faults, ofKind(EVENT.thread));
+  const published = grouped(ofKind(EVENT.published, EVENT.publishedNonMoving), ({ a: count, c: first }) =>
+    Array.from({ length: count }, (_, i) => first + i),
+  );
   let id = place.pid * MOST_FLOWS;
   for (const stall of stalls) {
     const begin = { tid: stall.tid, ts: micros(place, beganMs(stall.event)) };
-    for (const reader of readers(stall)) {
+    const read = readers.get(stall) ?? [];
+    for (const reader of read.length > 0 ? read : [null]) {
       // A page is published once; and that is told when the mutator may run already.
       const publisher = published.get((reader ?? stall).event.b)?.find((one) => isSince(stall, one));
       const stops = [
@@ -64,38 +69,29 @@ function isSince({ event: stall }: Told, { event }: Told): boolean {
   return event.timeMs >= beganMs(stall) && event.cycle === stall.cycle;
 }
 
-/** Who read the messages of a stall: null where only its page is known. All are in the order of time. */
-function readersOf(
+/** What was read of each stall, in the order of time. A thread's stalls follow each other. */
+function readDuring(
   stalls: readonly Told[],
   faults: readonly Told[],
-): (stall: Told) => readonly (Told | null)[] {
-  const byTime = readDuring(
-    stalls.filter(({ event }) => event.b === NO_PAGE),
-    faults,
+  threads: readonly Told[],
+): ReadonlyMap<Told, readonly Told[]> {
+  const tracks = new Map(threads.map(({ event, tid }) => [event.a, tid]));
+  const bySleeper = grouped(faults, ({ c }) => [tracks.get(c) ?? NOBODY]);
+  for (const of of bySleeper.values()) of.reverse(); // the next one last
+  return new Map(
+    stalls.map((stall) => {
+      const unread = bySleeper.get(stall.tid) ?? [];
+      const before = takeUntil(unread, stall.event.timeMs);
+      return [stall, before.filter((fault) => isSince(stall, fault))];
+    }),
   );
-  const ofPage = byPage(faults, ({ b }) => [b, 1]);
-  return (stall) => {
-    if (stall.event.b === NO_PAGE) return byTime.get(stall) ?? [];
-    const reader = ofPage.get(stall.event.b)?.find((one) => isSince(stall, one));
-    return [reader !== undefined && reader.event.timeMs <= stall.event.timeMs ? reader : null];
-  };
 }
 
-/** The messages that were read while one mutator alone was asleep, by its stall. */
-function readDuring(stalls: readonly Told[], faults: readonly Told[]): ReadonlyMap<Told, readonly Told[]> {
-  const read = new Map<Told, Told[]>();
-  const toBegin = stalls.toSorted((a, b) => beganMs(b.event) - beganMs(a.event)); // the next one last
-  let asleep: readonly Told[] = [];
-  for (const fault of faults) {
-    const { timeMs } = fault.event;
-    const begun: Told[] = [];
-    while (toBegin.length > 0 && beganMs((toBegin.at(-1) as Told).event) <= timeMs)
-      begun.push(toBegin.pop() as Told);
-    asleep = [...asleep, ...begun].filter(({ event }) => event.timeMs >= timeMs);
-    const [stall, other] = asleep;
-    if (stall !== undefined && other === undefined) read.set(stall, [...(read.get(stall) ?? []), fault]);
-  }
-  return read;
+/** Takes those of up to a time from the end. */
+function takeUntil(rest: Told[], timeMs: number): readonly Told[] {
+  const taken: Told[] = [];
+  while (rest.length > 0 && (rest.at(-1) as Told).event.timeMs <= timeMs) taken.push(rest.pop() as Told);
+  return taken;
 }
 
 /**
@@ -120,19 +116,14 @@ function flow(
   }));
 }
 
-/** What concerns each page, in the order of time. */
-function byPage(
-  told: readonly Told[],
-  pagesOf: (event: Event) => readonly [first: number, count: number],
-): ReadonlyMap<number, readonly Told[]> {
+/** All by their keys, of which each may have several, in the order that they have. */
+function grouped(told: readonly Told[], keysOf: (event: Event) => readonly number[]): Map<number, Told[]> {
   const all = new Map<number, Told[]>();
-  for (const one of told) {
-    const [first, count] = pagesOf(one.event);
-    for (let page = first; page < first + count; page++) {
-      const known = all.get(page);
-      if (known === undefined) all.set(page, [one]);
+  for (const one of told)
+    for (const key of keysOf(one.event)) {
+      const known = all.get(key);
+      if (known === undefined) all.set(key, [one]);
       else known.push(one);
     }
-  }
   return all;
 }

@@ -22,6 +22,7 @@ const { kernel, tables, cycle, events, tellWhole, view } = await attaching(links
   return { ...attached, view: attached.kernel.mutatorView(heap.ranges.heap, allBytes(heap.ranges)) };
 });
 const definition = await loadDefinition(links.module);
+events.emit(EVENT.thread, kernel.gettid(), 0);
 let stalledMs = 0;
 view.onStall = (address, began, ended) => {
   stalledMs += ended - began;

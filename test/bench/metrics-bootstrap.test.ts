@@ -1,7 +1,12 @@
 /** The ratio of medians and its interval: exact where that can be computed, null where it says nothing. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { medianOfMedians, ratioOfMedians, type Samples } from '../../dist/bench/metrics/bootstrap.js';
+import {
+  medianOfMedians,
+  pairedRatio,
+  ratioOfMedians,
+  type Samples,
+} from '../../dist/bench/metrics/bootstrap.js';
 
 function slowMedian(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -95,5 +100,43 @@ describe('null', () => {
 
   it('for the interval if a side has a single value', () => {
     expect(ratioOfMedians([[4]], [[2, 2]], 1)).toEqual({ ratio: 2, low95: null, high95: null });
+  });
+});
+
+describe('sides that were measured in the same invocations', () => {
+  it('the statistic is the median of the ratios within each, whatever tells invocations apart', () => {
+    const pairs = fc.array(fc.tuple(positive, positive, positive), { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(pairs, (of) => {
+        const [over, under] = [of.map(([a, , speed]) => [a * speed]), of.map(([, b, speed]) => [b * speed])];
+        const { ratio, low95, high95 } = pairedRatio(over, under, 1);
+        const ratios = of.map(([a, b]) => a / b);
+        expect(ratio).toBeCloseTo(slowMedian(ratios), 9);
+        expect(low95).toBeGreaterThanOrEqual(Math.min(...ratios) * (1 - 1e-9));
+        expect(high95).toBeLessThanOrEqual(Math.max(...ratios) * (1 + 1e-9));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('what all of an invocation has in common does not widen the interval', () => {
+    const speeds = [1, 2, 4, 8];
+    const within = (factor: number) => speeds.map((speed) => [1, 1.01, 1.02].map((x) => x * speed * factor));
+    const { ratio, low95, high95 } = pairedRatio(within(2), within(1), 3);
+    expect(ratio).toBeCloseTo(2, 9);
+    expect([low95, high95].every((bound) => bound !== null && Math.abs(bound - 2) < 0.05)).toBe(true);
+    const apart = ratioOfMedians(within(2), within(1), 3);
+    expect(apart.high95).toBeGreaterThan(3);
+  });
+
+  it('values within an invocation widen it, and one of each has none', () => {
+    const { low95, high95 } = pairedRatio([[1, 2, 3, 4]], [[1, 1, 1, 1]], 3);
+    expect(high95).toBeGreaterThan((low95 ?? NaN) + 1);
+    expect(pairedRatio([[3]], [[2]], 3)).toEqual({ ratio: 1.5, low95: null, high95: null });
+  });
+
+  it('an invocation without one of the sides is refused', () => {
+    expect(() => pairedRatio([[1], []], [[1], [1]], 3)).toThrow('no values of one side');
+    expect(() => pairedRatio([[1]], [[1], [1]], 3)).toThrow('1 invocations beside 2');
   });
 });

@@ -15,16 +15,21 @@ function recorded(thread: string, log: Log) {
 
 /** Each flow as its stops: phase, thread (from 1) and µs. */
 function flows(...logs: readonly Log[]) {
-  const threads = logs.map((log, i) => recorded(`thread ${i + 1}`, log));
+  const started = (i: number) => ({ kind: EVENT.thread, a: sleeper(i + 1), cycle: 0 });
+  const threads = logs.map((log, i) => recorded(`thread ${i + 1}`, [started(i), ...log]));
   const all = [...flowsOf({ pid: 1, openedMs: 0 }, threads)];
   return [...new Set(all.map(({ id }) => id))].map((flow) =>
     all.filter(({ id }) => id === flow).map(({ ph, tid, ts }) => [ph, tid, ts]),
   );
 }
 
+/** The kernel's number of a thread. */
+const sleeper = (tid: number) => 4000 + tid;
 const stall = (fromMs: number, toMs: number, page = NO_PAGE) =>
   ({ timeMs: toMs, kind: EVENT.stall, a: (toMs - fromMs) * 1000, b: page }) as const;
-const read = (timeMs: number, page: number) => ({ timeMs, kind: EVENT.fault, a: 1, b: page }) as const;
+/** Of thread 1, if nothing else is said. */
+const read = (timeMs: number, page: number, tid = 1) =>
+  ({ timeMs, kind: EVENT.fault, a: 1, b: page, c: sleeper(tid) }) as const;
 /** A call, and that it has published 4 pages from `page` on. */
 const publish = (fromMs: number, toMs: number, page: number): Log => [
   { timeMs: toMs, kind: EVENT.ioctl, a: UFFDIO_CONTINUE, b: 4, c: (toMs - fromMs) * 1000 },
@@ -54,11 +59,11 @@ it('a call that was over when the stall began has no part in it', () => {
   expect(flows([stall(10.1, 10.7, 5)], publish(9, 10, 4))).toEqual([]);
 });
 
-it('without a page: a message is of the stall during which it was read', () => {
+it('a message is of the stall of its sleeper during which it was read', () => {
   const served: Log = [
     ...[read(12, 5), ...publish(13, 15, 4)], // the first one's
     read(25, 6), // nobody is asleep
-    ...[read(31, 40), ...publish(32, 33, 40)], // the second one's
+    ...[read(31, 40, 2), ...publish(32, 33, 40)], // the second one's
   ];
   expect(flows([stall(10, 16)], [stall(30, 36)], served)).toEqual([
     [
@@ -74,11 +79,31 @@ it('without a page: a message is of the stall during which it was read', () => {
   ]);
 });
 
-it('without a page, and two asleep: nobody knows whose the message is', () => {
-  expect(flows([stall(10, 16)], [stall(11, 20)], [read(12, 5), ...publish(13, 15, 4)])).toEqual([]);
+it('two asleep at once, on one page and on two: each has its own', () => {
+  const served: Log = [read(12, 5, 2), ...publish(13, 15, 4), read(15.7, 5, 1), read(15.8, 90, 3)];
+  expect(flows([stall(10, 16)], [stall(11, 20)], [stall(11, 30)], served)).toEqual([
+    [
+      ['s', 1, 10_000],
+      ['t', 4, 13_000],
+      ['f', 4, 15_700],
+    ],
+    [
+      ['s', 2, 11_000],
+      ['t', 4, 12_000],
+      ['f', 4, 13_000],
+    ],
+    [
+      ['s', 3, 11_000],
+      ['f', 4, 15_800],
+    ],
+  ]);
 });
 
-it('without a page, two messages in one stall are two flows', () => {
+it("of a sleeper that is not known, or was asleep in another collection, it is nobody's", () => {
+  expect(flows([stall(10, 16)], [read(12, 5, 9), { ...read(13, 5), cycle: 2 }])).toEqual([]);
+});
+
+it('two messages in one stall are two flows', () => {
   expect(flows([stall(10, 16)], [read(11, 5), read(12, 90)])).toEqual([
     [
       ['s', 1, 10_000],

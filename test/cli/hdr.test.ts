@@ -54,3 +54,14 @@ it('a full disk: said, with the file, and the table is shown all the same', asyn
   expect(stderr).toMatch(/^minorfault: --hdr \/dev\/full: could not be written whole: ENOSPC[^\n]*\n$/);
   expect(stdout).toContain('total per collection, ms');
 });
+
+it('what another file has no room for is no reason to leave it out', async () => {
+  const hdr = join(folder, 'all-the-same.hlog');
+  const { code, stderr } = await minorfault([
+    ...['run', 'churn', ...SMALL],
+    ...['--json', '/dev/full', '--trace', '/dev/full', '--hdr', hdr],
+  ]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^minorfault: --json \/dev\/full: .*\nminorfault: --trace \/dev\/full: .*\n$/);
+  expect(readFileSync(hdr, 'utf8')).toContain('HdrHistogram');
+});

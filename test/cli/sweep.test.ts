@@ -1,7 +1,7 @@
 /** A sweep: what is killed goes on, nothing is measured twice or lost, and merged results say what each file says. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { Value } from 'typebox/value';
@@ -78,7 +78,9 @@ it('one that is interrupted says so, keeps what it has, and leaves nothing half'
   const out = join(folder, 'interrupted');
   const { code, stderr } = await minorfault(['sweep', file, '--out', out], endOnceMeasured(out, 'SIGINT'));
   expect(code).toBe(130);
-  expect(stderr).toContain('the same command goes on with the cells that are left');
+  expect(stderr.trim().split('\n').at(-1)).toBe(
+    'minorfault: interrupted by SIGINT: all threads have ended, the same command goes on with the cells that are left',
+  );
   expect(readdirSync(out).every((name) => name.endsWith('.results.json'))).toBe(true);
 }, 120_000);
 
@@ -96,6 +98,21 @@ it('a file that is half of one is measured again, and this is said', async () =>
   expect(code).toBe(0);
   expect(readAs(half).runs).toHaveLength(2);
 }, 120_000);
+
+it('what another host has measured stays, and this is said', async () => {
+  const out = mkdtempSync(join(folder, 'moved-'));
+  for (const [i, path] of files().entries()) {
+    const results = readAs(path);
+    const host = i === 0 ? { ...results.host, node: 'v0.0.1' } : results.host;
+    writeFileSync(join(out, basename(path)), JSON.stringify({ ...results, host }));
+  }
+  const { code, stdout, stderr } = await minorfault(['sweep', file, '--out', out]);
+  expect(stderr).toMatch(
+    /^minorfault: 1 of the cells there before were .*json: node was "v0\.0\.1", and is "v\d.* with --group-by host\n$/,
+  );
+  expect(stdout).toContain('4 cells: 4 there before, 0 measured');
+  expect(code).toBe(0);
+});
 
 it('results of another configuration are not overwritten', async () => {
   const other = join(folder, 'other.json');
@@ -212,6 +229,14 @@ async function inChromium(report: string): Promise<void> {
 it.runIf(existsSync('/dev/full'))('a full disk is told of, and what cannot be right', async () => {
   const { code, stderr } = await minorfault(['merge', ...files(), '--json', '/dev/full']);
   expect(stderr).toMatch(/^minorfault: --json \/dev\/full: could not be written whole: ENOSPC/);
+  expect(code).toBe(1);
+});
+
+it('what a file says went wrong is shown without what a terminal would obey', async () => {
+  const wrong = join(folder, 'wrong-and-red.json');
+  writeFileSync(wrong, JSON.stringify({ ...readAs(files()[0] as string), failure: '\x1b[31mred' }));
+  const { code, stdout } = await minorfault(['merge', wrong]);
+  expect(stdout).toContain(': failed: \ufffd[31mred\n');
   expect(code).toBe(1);
 });
 

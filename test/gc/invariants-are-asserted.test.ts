@@ -116,7 +116,7 @@ type Breaks = { readonly [Boundary in keyof Checker]?: Break } & {
 function collectChecked(mode: ModeName, breaks: Breaks, beside: Break = () => {}, dense = 0): Checked {
   const h = checkedHeap(mode, dense);
   const { kernel, links, tables, cycle, uffd, thread } = h;
-  const events = { emit: () => {}, emitAt: () => {} };
+  const events = { tells: () => false, emit: () => {}, emitAt: () => {} };
   const plain = makeMaker({ mode: MODES[mode], thread, tables, cycle, events, role: 0 });
   const fill = breaks.fill?.(plain.fill, h) ?? plain.fill;
   const maker = { ...plain, fill: assertingFill(fill, plain) };

@@ -92,7 +92,7 @@ export function flippedCollection(mode: ModeName, batch: number, hooks: Hooks): 
         return hooks.publishing?.(first, pages) ?? thread.publish(first, pages, batchFirst);
       },
     };
-    const events = { emit: () => {}, emitAt: () => {} };
+    const events = { tells: () => false, emit: () => {}, emitAt: () => {} };
     const plain = makeMaker({ mode: strategy, thread: hooked, tables, cycle, events, role: 0 });
     return {
       ...plain,

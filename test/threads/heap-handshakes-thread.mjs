@@ -3,7 +3,7 @@
  * handshakes: a snapshot in which the two differ was taken while the mutator ran.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { openTables } from '../../dist/heap/layout.js';
+import { CONTROL, openTables } from '../../dist/heap/layout.js';
 import { attachMutator } from '../../dist/heap/mutator.js';
 import {
   awaitHandshake,
@@ -42,6 +42,16 @@ const roles = {
       else m.safepoint();
     }
     detach();
+  },
+  /** Lets the world, which is stopped, run again 40 ms after somebody has begun to wait for it. */
+  resumer() {
+    parentPort.postMessage('ready');
+    Atomics.wait(words, END, 0);
+    const nobodyWaits = Atomics.load(words, PROGRESS);
+    const until = performance.now() + 5000;
+    while (Atomics.load(tables.control, CONTROL.mutatorLock) === nobodyWaits && performance.now() < until);
+    Atomics.wait(words, END + 1, 0, 40);
+    resumeTheWorld(tables.control);
   },
   collector() {
     for (let round = 0; round < rounds; round++) {

@@ -2,7 +2,13 @@
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
 import { allocateMetadata, CONTROL, openTables } from '../../dist/heap/layout.js';
-import { awaitHandshake, isHandshakeWanted, requestHandshake } from '../../dist/heap/safepoint.js';
+import { attachMutator } from '../../dist/heap/mutator.js';
+import {
+  awaitHandshake,
+  isHandshakeWanted,
+  requestHandshake,
+  stopTheWorld,
+} from '../../dist/heap/safepoint.js';
 import { arrayHeap } from '../heap/array-heap.js';
 import { within } from './stress.js';
 
@@ -72,6 +78,33 @@ it('a mutator that blocks passes by itself: the collector might always come too 
     expect(isHandshakeWanted(tables, 0)).toBe(false);
     expect([...(tables.rootSnapshots[0] as Int32Array).subarray(0, 2)]).toEqual([1, 5]);
   });
+  detach();
+});
+
+it('a world that is stopped when a mutator is done blocking: to wait for it counts, and nothing before', async () => {
+  const shared = shareHeap(1);
+  const tables = openTables(shared.metadata, geometry);
+  const view = { load: () => 0, store() {}, enter() {}, quiesce() {}, leave() {}, onStall: null };
+  const waits: (readonly [why: string, began: number, ended: number])[] = [];
+  const onWait = (...wait: (typeof waits)[number]) => void waits.push(wait);
+  const { mutator: m, detach } = attachMutator(view, tables, { index: 0, roots: 0, onWait });
+  const resumer = start({ ...shared, role: 'resumer' });
+  await within(10_000, 'the resumer starts', resumer.ready);
+  const blockedUntil = m.blocked(() => {
+    stopTheWorld(tables.control);
+    Atomics.store(shared.words, 16, Atomics.load(tables.control, CONTROL.mutatorLock));
+    Atomics.store(shared.words, 0, 1);
+    Atomics.notify(shared.words, 0);
+    return performance.now();
+  });
+  const ranAgain = performance.now();
+  m.blocked(() => {}); // nobody is in its way
+  expect(waits.map(([why]) => why)).toEqual(['safepoint']);
+  const [, began = NaN, ended = NaN] = waits[0] ?? [];
+  expect(began).toBeGreaterThanOrEqual(blockedUntil);
+  expect(ended).toBeLessThanOrEqual(ranAgain);
+  expect(ended - began).toBeGreaterThan(35); // the resumer sleeps longer, once this one waits
+  expect(m.stoppedMs()).toBe(ended - began);
   detach();
 });
 

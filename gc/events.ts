@@ -100,12 +100,17 @@ export function tellsDetails(details: Details, cycle: number): boolean {
   return details === 'half' ? (cycle & 2) !== 0 : details;
 }
 
-/** Events of single pages, calls and stalls. */
-const DETAILS: ReadonlySet<number> = new Set([
+/** Whether an event is of a single page, call or stall, by its kind: a table, since it is asked for every one. */
+const IS_DETAIL: readonly boolean[] = tableOf([
   ...[EVENT.filled, EVENT.published, EVENT.ioctl, EVENT.fault, EVENT.stall, EVENT.wait],
   ...[EVENT.updated, EVENT.publishedNonMoving, EVENT.claimed],
 ]);
 
+function tableOf(kinds: readonly number[]): readonly boolean[] {
+  return Array.from({ length: 1 + Math.max(...Object.values(EVENT)) }, (_, kind) => kinds.includes(kind));
+}
+
+/** @param capacity records that it has room for: a power of two, since both ends count on beyond 2³² */
 export function createRing(zeroNs: bigint, capacity = DEFAULT_CAPACITY, details: Details = true): EventRing {
   const shared = new SharedArrayBuffer(CONTROL_BYTES + capacity * RECORD * 8);
   return { shared, capacity, zeroNs, details };
@@ -126,9 +131,13 @@ export function openWriter(ring: EventRing): EventWriter {
   const control: SharedWords = new Int32Array(ring.shared, 0, CONTROL_BYTES / 4);
   const records = new Float64Array(ring.shared, CONTROL_BYTES);
   const offsetMs = clockOffset(ring.zeroNs);
-  const { details } = ring;
+  const { details, capacity } = ring;
 
-  const tells = (kind: number, cycle: number): boolean => !DETAILS.has(kind) || tellsDetails(details, cycle);
+  /** As far as the reader is known to have come: where that leaves room, it is not looked at again. */
+  let head = loadAcquire(control, HEAD);
+
+  const tells = (kind: number, cycle: number): boolean =>
+    details === true || IS_DETAIL[kind] !== true || tellsDetails(details, cycle);
 
   function emitAt(nowMs: number, kind: number, a: number, cycle: number, b = 0, c = 0, d = 0): void {
     if (tells(kind, cycle)) write(nowMs, kind, a, cycle, b, c, d);
@@ -144,11 +153,12 @@ export function openWriter(ring: EventRing): EventWriter {
     d: number,
   ): void {
     const tail = control[TAIL] as number; // only this thread writes it
-    if (tail - loadAcquire(control, HEAD) >= ring.capacity) {
+    if (((tail - head) | 0) >= capacity) head = loadAcquire(control, HEAD);
+    if (((tail - head) | 0) >= capacity) {
       fetchAdd(control, LOST, 1);
       return;
     }
-    const at = (tail % ring.capacity) * RECORD;
+    const at = (tail & (capacity - 1)) * RECORD;
     records[at] = nowMs + offsetMs;
     records[at + 1] = kind;
     records[at + 2] = a;
@@ -194,7 +204,7 @@ export function openReader(ring: EventRing): EventReader {
   const event = { timeMs: NaN, kind: 0, a: 0, cycle: 0, b: 0, c: 0, d: 0 };
 
   function read(index: number): void {
-    const at = (index % ring.capacity) * RECORD;
+    const at = (index & (ring.capacity - 1)) * RECORD;
     event.timeMs = records[at] as number;
     event.kind = records[at + 1] as number;
     event.a = records[at + 2] as number;
@@ -208,7 +218,7 @@ export function openReader(ring: EventRing): EventReader {
     drain(visit) {
       const head = control[HEAD] as number; // only the reader writes it
       const tail = loadAcquire(control, TAIL);
-      for (let index = head; index < tail; index++) {
+      for (let index = head; index !== tail; index = (index + 1) | 0) {
         read(index);
         visit(event);
       }

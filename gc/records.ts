@@ -94,19 +94,29 @@ export interface RecordKeeper {
   forget(cycle: number): void;
 }
 
-/** Events of which there may be thousands, and which of their values says of what they are: the other one is summed. */
-const COUNTED: ReadonlyMap<number, 'a' | 'b'> = new Map([
-  [EVENT.ioctl, 'a'],
-  [EVENT.fault, 'a'],
-  [EVENT.refused, 'a'],
-  [EVENT.filled, 'b'],
-  [EVENT.updated, 'b'],
-  [EVENT.published, 'b'],
-  [EVENT.publishedNonMoving, 'b'],
-]);
-
-/** Events of which a record says nothing: they are for who looks at one thread after another (recording.ts). */
-const UNTOLD: ReadonlySet<number> = new Set([EVENT.claimed, EVENT.helpBegin, EVENT.helpEnd]);
+/**
+ * What becomes of events that are not kept one by one, by their kind: a table, since there are tens of thousands in a
+ * collection. 'a' or 'b': that value says of what it is, events of each are counted, and the other value is summed.
+ * 'untold': a record says nothing of it; it is for who looks at one thread after another (recording.ts).
+ */
+const COUNTED: readonly ('a' | 'b' | 'untold' | undefined)[] = Object.entries({
+  [EVENT.ioctl]: 'a',
+  [EVENT.fault]: 'a',
+  [EVENT.refused]: 'a',
+  [EVENT.filled]: 'b',
+  [EVENT.updated]: 'b',
+  [EVENT.published]: 'b',
+  [EVENT.publishedNonMoving]: 'b',
+  [EVENT.claimed]: 'untold',
+  [EVENT.helpBegin]: 'untold',
+  [EVENT.helpEnd]: 'untold',
+} as const).reduce<('a' | 'b' | 'untold' | undefined)[]>(
+  (table, [kind, what]) => {
+    table[Number(kind)] = what;
+    return table;
+  },
+  Array(1 + Math.max(...Object.values(EVENT))).fill(undefined),
+);
 
 /** How many events of one kind there were, of one value, and the sum of their other value. */
 interface Count {
@@ -119,18 +129,19 @@ interface Tally {
   /** Those that are not counted. */
   readonly events: Event[];
   /** By kind, and then by value. */
-  readonly counts: ReadonlyMap<number, Map<number, Count>>;
+  readonly counts: readonly Map<number, Count>[];
 }
 
 const openCount = (): Count => ({ count: 0, sum: 0 });
 
 function openTally(): Tally {
-  return { events: [], counts: new Map([...COUNTED.keys()].map((kind) => [kind, new Map()])) };
+  return { events: [], counts: COUNTED.map(() => new Map()) };
 }
 
 function addTo({ events, counts }: Tally, event: Event): void {
-  const by = COUNTED.get(event.kind);
-  const ofKind = counts.get(event.kind);
+  const by = COUNTED[event.kind];
+  const ofKind = counts[event.kind];
+  if (by === 'untold') return;
   if (by === undefined || ofKind === undefined) {
     events.push({ ...event });
     return;
@@ -150,17 +161,26 @@ function getOrAdd<T>(map: Map<number, T>, key: number, make: () => T): T {
 
 export function keepRecords(): RecordKeeper {
   const byCycle = new Map<number, Tally>();
+  let [current, tally] = [0, openTally()]; // of the event before: most are of the same collection
+  const forget = (cycle: number): void => {
+    byCycle.delete(cycle);
+    if (cycle === current) current = 0;
+  };
   return {
     add(event) {
-      if (event.cycle === 0 || UNTOLD.has(event.kind)) return; // 0: before the first
-      addTo(getOrAdd(byCycle, event.cycle, openTally), event);
+      if (event.cycle === 0) return; // before the first
+      if (event.cycle !== current) {
+        current = event.cycle;
+        tally = getOrAdd(byCycle, current, openTally);
+      }
+      addTo(tally, event);
     },
     record: (cycle) => {
       const record = makeRecord(cycle, byCycle.get(cycle) ?? openTally());
-      byCycle.delete(cycle);
+      forget(cycle);
       return record;
     },
-    forget: (cycle) => void byCycle.delete(cycle),
+    forget,
   };
 }
 
@@ -183,7 +203,7 @@ function makeRecord(number: number, { events, counts }: Tally): CycleRecord {
     if (event === undefined) throw new EventsLostError(number, kind);
     return event;
   };
-  const of = (kind: number): ReadonlyMap<number, Count> => counts.get(kind) ?? new Map();
+  const of = (kind: number): ReadonlyMap<number, Count> => counts[kind] ?? new Map();
   const sum = (kind: number, role: number): number => of(kind).get(role)?.sum ?? 0;
   const faults = (minor: 0 | 1): number => of(EVENT.fault).get(minor)?.count ?? 0;
   const [begin, end, marked, planned] = [EVENT.cycleBegin, EVENT.cycleEnd, EVENT.marked, EVENT.planned].map(

@@ -89,8 +89,8 @@ export function attachMutator(
     leaveRunning(tables, index);
   }
 
-  function startRunning(): void {
-    enterRunning(tables, index);
+  /** What comes after `enterRunning`, and is no part of a wait for that: from `view.enter` on a stall may begin. */
+  function lookAround(): void {
     look();
     view.enter();
     checked?.stopped();
@@ -103,20 +103,25 @@ export function attachMutator(
     } finally {
       // Also if it throws: the program may catch that, and go on in the heap. Of a wait of its own choice, what counts as one for the
       // collector's sake is only what it takes to run again.
-      if (isStopRequested(control)) timed('safepoint', startRunning);
-      else startRunning();
+      if (isStopRequested(control)) timed('safepoint', () => enterRunning(tables, index));
+      else enterRunning(tables, index);
+      lookAround();
     }
   }
 
   function waitStopped(why: 'safepoint' | 'allocation', wait: () => void): void {
-    timed(why, () => {
-      stopRunning();
-      try {
-        wait();
-      } finally {
-        startRunning();
-      }
-    });
+    stopRunning(); // not timed: it may tell of a stall, which is over when the wait begins
+    try {
+      timed(why, () => {
+        try {
+          wait();
+        } finally {
+          enterRunning(tables, index);
+        }
+      });
+    } finally {
+      lookAround();
+    }
   }
 
   function timed(why: 'safepoint' | 'allocation', wait: () => void): void {

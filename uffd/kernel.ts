@@ -91,7 +91,10 @@ export interface MutatorView {
   enter(): void;
   quiesce(): void;
   leave(): void;
-  /** The listener for stalls of this view, or null. One at a time. */
+  /**
+   * The listener for stalls of this view, or null; one at a time, set while the thread is not between `enter` and `leave`. The
+   * real kernel's are told at the next `quiesce` or `leave`, as one for all that was slept since the last.
+   */
   onStall: StallListener | null;
 }
 

@@ -103,8 +103,9 @@ it('a flow leads from a stall through who read its message to who published the 
       { timeMs: 14, kind: EVENT.published, a: 8, b: ROLE.collector, c: 0 },
       { timeMs: 50, kind: EVENT.published, a: 1, b: ROLE.collector, c: 6, cycle: 3 },
     ]),
-    recorded('fault 0', [{ timeMs: 12, kind: EVENT.fault, a: 1, b: 5 }]),
+    recorded('fault 0', [{ timeMs: 12, kind: EVENT.fault, a: 1, b: 5, c: 4711 }]),
     recorded('mutator 0', [
+      { kind: EVENT.thread, a: 4711, cycle: 0 },
       { timeMs: 15, kind: EVENT.stall, a: 5000, b: 5 }, // from 10 ms on
       { timeMs: 30, kind: EVENT.stall, a: 5000, b: 6, cycle: 2 }, // nobody's: page 6 is published in another collection
       { timeMs: 40, kind: EVENT.wait, a: 1000, b: WAIT.safepoint },

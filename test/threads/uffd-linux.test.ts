@@ -51,7 +51,7 @@ const asleep = async (k: u.Kernel, fd: number): Promise<void> => {
   while ((k.fdinfo(fd) as u.UffdInfo).total === 0) await new Promise((resolve) => setImmediate(resolve));
 };
 
-it('a thread faults in a bare load, and goes on after CONTINUE; the stall is told at the next safepoint', async () => {
+it('a thread faults in a bare load, and goes on after CONTINUE; the stall is told at the next safepoint, or the end', async () => {
   const k = openLinux();
   const uffd = u.openUserfaultfd(k, { flags: u.O_NONBLOCK | u.UFFD_USER_MODE_ONLY });
   const { heap, alias } = mapFile(k, 4);
@@ -62,19 +62,28 @@ it('a thread faults in a bare load, and goes on after CONTINUE; the stall is tol
     const view = k.mutatorView(heap, 4 * 4096);
     view.onStall = (address, began, ended) => told.push(ended - began > 10);
     view.enter();
+    const first = view.load(1024);
     view.quiesce();
-    const value = view.load(1024);
     view.quiesce();
-    view.quiesce();
-    return [value, ...told];
+    told.push('safepoints');
+    const second = view.load(2048);
+    view.leave();
+    told.push('left');
+    view.enter();
+    view.load(2048);
+    view.leave();
+    return [first, second, ...told];
   }`;
   const done = inThread(k, stalls, { heap });
-  await asleep(k, uffd.fd);
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(k.poll(uffd.fd, u.POLLIN, -1)).toBe(u.POLLIN);
-  expect(uffd.read()).toMatchObject({ address: heap + P, flags: u.UFFD_PAGEFAULT_FLAG_MINOR });
-  expect(uffd.continue(heap + P, P)).toEqual({ done: P, errno: 0 });
-  expect(await done).toEqual([77, true]);
+  k.store32(alias + 2 * P, 78);
+  for (const page of [1, 2]) {
+    await asleep(k, uffd.fd);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(k.poll(uffd.fd, u.POLLIN, -1)).toBe(u.POLLIN);
+    expect(uffd.read()).toMatchObject({ address: heap + page * P, flags: u.UFFD_PAGEFAULT_FLAG_MINOR });
+    expect(uffd.continue(heap + page * P, P)).toEqual({ done: P, errno: 0 });
+  }
+  expect(await done).toEqual([77, 78, true, 'safepoints', true, 'left']);
   expect(k.pagemap(heap + P)).toEqual({ present: true, writeProtected: false, file: true });
 });
 

@@ -78,21 +78,31 @@ export function mutatorView(m: LinuxMachine, libc: Libc, addr: number, length: n
       words[word] = value;
     },
     enter() {
-      stalls.begin();
-      this.quiesce();
+      noteWatch();
+      if (watched) stalls.begin();
     },
     quiesce() {
       // The stall before the range was let go of belongs to the watch: so this first.
-      if (watched && view.onStall !== null) stalls.look(view.onStall);
-      const now = loadRelaxed(state, STATE.watchEpoch);
-      if (now === epoch) return;
-      epoch = now;
-      watched = isWatched(m, addr, addr + length);
-      stalls.begin();
+      tellStall();
+      if (noteWatch() && watched) stalls.begin();
     },
-    leave() {},
+    leave: tellStall,
     onStall: null,
   };
+
+  function tellStall(): void {
+    if (watched && view.onStall !== null) stalls.look(view.onStall);
+  }
+
+  /** Whether it may be another since the last look. */
+  function noteWatch(): boolean {
+    const now = loadRelaxed(state, STATE.watchEpoch);
+    if (now === epoch) return false;
+    epoch = now;
+    watched = isWatched(m, addr, addr + length);
+    return true;
+  }
+
   return view;
 }
 
@@ -104,13 +114,13 @@ const RU_NVCSW = 128; // voluntary context switches, getrusage(2)
 
 /**
  * Tells stalls from long operations: a thread that has slept between two safepoints has given up its CPU of its own
- * will, which the kernel counts. (It sleeps nowhere else between two: waiting at a safepoint begins anew.)
+ * will, which the kernel counts. (It sleeps nowhere else between two: what it waits for at a safepoint is before `begin`.)
  */
 function makeStallWatch(libc: Libc): { begin: () => void; look: (tell: StallListener) => void } {
   const usage = new Uint8Array(RUSAGE_BYTES);
   const counts = new BigInt64Array(usage.buffer, RU_NVCSW, 1);
-  let last = 0; // when the thread was last seen awake; 0: nothing is known
-  let switches = 0n;
+  let last = 0; // when the thread was last seen awake
+  let switches = 0n; // until then
 
   function countSwitches(): bigint {
     libc.getrusage(RUSAGE_THREAD, usage);
@@ -119,13 +129,12 @@ function makeStallWatch(libc: Libc): { begin: () => void; look: (tell: StallList
 
   return {
     begin() {
-      last = 0;
+      switches = countSwitches();
+      last = performance.now();
     },
     look(tell) {
       const now = performance.now();
-      if (last === 0) {
-        switches = countSwitches();
-      } else if (now - last >= SHORTEST_STALL_MS) {
+      if (now - last >= SHORTEST_STALL_MS) {
         const found = countSwitches();
         if (found !== switches) tell(NO_ADDRESS, last, now);
         switches = found;

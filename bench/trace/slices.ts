@@ -92,49 +92,75 @@ const SERVING = 'serve fault';
  * events end is left out, and so is one whose end was lost.
  */
 export function slicesOf(thread: Pick<ThreadRecording, 'values'>): readonly Slice[] {
+  const finders = [findNested(), findWhole, findServing(), findMaking()];
   const slices: Slice[] = [];
-  const open: Open[] = [];
-  let claimed: Event | null = null;
-  let served: { readonly fault: Event; endMs: number } | null = null;
-  const endServing = (byMs = Number.POSITIVE_INFINITY): void => {
-    if (served !== null) slices.push(serving(served.fault, Math.min(served.endMs, byMs)));
-    served = null;
-  };
-  for (const event of eventsOf(thread)) {
-    const { kind, timeMs } = event;
-    const ended = open.findLastIndex(({ endedBy }) => endedBy === kind);
-    if (ended >= 0) {
-      const { name, beginMs, details } = open[ended] as Open;
-      slices.push({ name, beginMs, endMs: timeMs, details });
-      open.length = ended; // what is above it has lost its end
-    }
-    const begin = BEGINS.get(kind);
-    if (begin !== undefined) open.push({ ...begin(event), beginMs: timeMs });
-    const whole = WHOLE.get(kind);
-    if (whole !== undefined) slices.push(whole(event));
-    if (kind === EVENT.fault) {
-      endServing(timeMs);
-      served = { fault: event, endMs: timeMs + LOOK_MS };
-    } else if (served !== null && kind !== EVENT.engine) served.endMs = timeMs; // those are told late
-    if (kind === EVENT.claimed) claimed = event;
-    else if (claimed !== null && (kind === EVENT.filled || kind === EVENT.updated) && claimed.c === event.c) {
-      slices.push(making(claimed, event));
-      claimed = null;
-    }
-  }
-  endServing();
+  for (const event of eventsOf(thread)) for (const find of finders) slices.push(...find(event));
+  slices.push(...finders.flatMap((find) => find(null)));
   // Of two that take the same time the outer one was told last.
   return slices.reverse().sort((a, b) => a.beginMs - b.beginMs || b.endMs - a.endMs);
 }
 
-function making({ timeMs, cycle, a, c: page }: Event, made: Event): Slice {
-  const details = { collection: cycle, page, claimed: a, made: made.a };
-  return { name: MAKING, beginMs: timeMs, endMs: made.timeMs, details };
+/** Takes the events of a thread in their order, and null at their end; answers the slices that are over with each. */
+type FindSlices = (event: Event | null) => readonly Slice[];
+
+/** Those that have an event at their begin and one at their end. */
+function findNested(): FindSlices {
+  const open: Open[] = [];
+  return (event) => {
+    if (event === null) return [];
+    const { kind, timeMs } = event;
+    const ended = open.findLastIndex(({ endedBy }) => endedBy === kind);
+    // What is above the one that ends has lost its end.
+    const [slice] = ended >= 0 ? open.splice(ended) : [];
+    const begin = BEGINS.get(kind);
+    if (begin !== undefined) open.push({ ...begin(event), beginMs: timeMs });
+    if (slice === undefined) return [];
+    const { name, beginMs, details } = slice;
+    return [{ name, beginMs, endMs: timeMs, details }];
+  };
+}
+
+/** Those that one event at their end tells of. */
+const findWhole: FindSlices = (event) => {
+  const whole = event && WHOLE.get(event.kind);
+  return whole ? [whole(event)] : [];
+};
+
+/** From a message that was read to the last that was done before the next one, or before the thread slept. */
+function findServing(): FindSlices {
+  let served: { readonly fault: Event; endMs: number } | null = null;
+  const end = (byMs: number): readonly Slice[] =>
+    served === null ? [] : [serving(served.fault, Math.min(served.endMs, byMs))];
+  return (event) => {
+    if (event === null) return end(Number.POSITIVE_INFINITY);
+    const { kind, timeMs } = event;
+    if (kind === EVENT.fault) {
+      const before = end(timeMs);
+      served = { fault: event, endMs: timeMs + LOOK_MS };
+      return before;
+    }
+    if (served !== null && kind !== EVENT.engine) served.endMs = timeMs; // those are told late
+    return [];
+  };
 }
 
 function serving({ timeMs, cycle, a: minor, b: page }: Event, endMs: number): Slice {
   const details = { collection: cycle, page, kind: minor === 1 ? 'minor' : 'missing' };
   return { name: SERVING, beginMs: timeMs, endMs, details };
+}
+
+/** From pages that a thread has claimed until it tells that they are made. */
+function findMaking(): FindSlices {
+  let claimed: Event | null = null;
+  return (event) => {
+    if (event?.kind === EVENT.claimed) claimed = event;
+    if (event?.kind !== EVENT.filled && event?.kind !== EVENT.updated) return [];
+    if (claimed === null || claimed.c !== event.c) return [];
+    const { timeMs, cycle, a, c: page } = claimed;
+    claimed = null;
+    const details = { collection: cycle, page, claimed: a, made: event.a };
+    return [{ name: MAKING, beginMs: timeMs, endMs: event.timeMs, details }];
+  };
 }
 
 /** Moments: that something was refused. */

@@ -1,27 +1,16 @@
 /** A module that is to be a workload: what it lacks is named, in one line. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { findWorkload } from '../../dist/bench/workloads/load.js';
+import { workloadModules } from './workload-modules.ts';
 import { requestOf } from './workload-runs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-workloads-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function moduleOf(name: string, text: string): string {
-  const path = join(folder, `${name.replaceAll(' ', '-')}.mjs`);
-  writeFileSync(path, text);
-  return path;
-}
-
-function broken(which: string): string {
-  const all = new URL('../fixtures/workloads/broken.mjs', import.meta.url).href;
-  return moduleOf(
-    which,
-    `import { workloads } from '${all}';\nexport const workload = workloads['${which}'];\n`,
-  );
-}
+const { moduleOf, broken } = workloadModules(folder);
 
 async function refusal(name: string): Promise<string> {
   const error = await findWorkload(name)

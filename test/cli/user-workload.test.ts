@@ -1,18 +1,11 @@
 /** A user's own workload: one that works, from a package that is installed, and ones that do not, which are named. */
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Results } from '../../dist/bench/results.js';
+import { workloadModules } from '../bench/workload-modules.ts';
 import { minorfault } from './minorfault.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -27,20 +20,7 @@ copyFileSync(join(root, 'dist/bench/examples/queue-workload.js'), queue);
 
 const SMALL = ['--kernel', 'sim', '--heap', '2MiB', '--cycles', '2', '--quiet'];
 
-/** The path of a module whose text that is. */
-function moduleOf(name: string, text: string): string {
-  const path = join(folder, `${name.replaceAll(' ', '-')}.mjs`);
-  writeFileSync(path, text);
-  return path;
-}
-
-function broken(which: string): string {
-  const all = new URL('../fixtures/workloads/broken.mjs', import.meta.url).href;
-  return moduleOf(
-    which,
-    `import { workloads } from '${all}';\nexport const workload = workloads['${which}'];\n`,
-  );
-}
+const { moduleOf, broken } = workloadModules(folder);
 
 async function refusal(args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await minorfault(args);

@@ -193,6 +193,8 @@ export interface EventReader {
    * threads, which copy them, keep processors from ours: stalls of 10 to 20 ms were seen.)
    */
   drain(visit: (event: Event) => void): void;
+  /** Which part of the ring waits to be drained, from 0 to 1. */
+  waiting(): number;
   /** Events that found the ring full so far. */
   lost(): number;
 }
@@ -224,6 +226,7 @@ export function openReader(ring: EventRing): EventReader {
       }
       storeRelease(control, HEAD, tail);
     },
+    waiting: () => ((loadAcquire(control, TAIL) - (control[HEAD] as number)) | 0) / ring.capacity,
     lost: () => loadAcquire(control, LOST),
   };
 }

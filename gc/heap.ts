@@ -78,7 +78,13 @@ export interface Heap {
   close(): Promise<void>;
 }
 
-const DRAIN_MS = 20;
+/** How often it is looked whether a ring of events must be drained before the end of a collection. */
+const LOOK_MS = 20;
+/**
+ * From this part of a ring on. While collections run there are more threads at work than processors, as a rule: what reads tens of
+ * thousands of events meanwhile takes from them what they cost in all (3 % of a compaction of 64 MiB on two processors).
+ */
+const MOST_WAITING = 0.5;
 /** How long the process's end waits for a thread to start, at the most: one may have died on its way. */
 const START_MS = 2000;
 
@@ -175,7 +181,9 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     start(`fault ${i}`, { maker: 1 + links.helpers + i }),
   );
   const own = [collector, ...helpers, ...faults].map(({ thread }) => thread);
-  const timer = setInterval(drain, DRAIN_MS);
+  const timer = setInterval(() => {
+    if (rings.some(({ reader }) => reader.waiting() >= MOST_WAITING)) drain();
+  }, LOOK_MS);
   timer.unref();
   threads.failure.catch(() => close()); // a thread that dies ends the run: nothing is left waiting for it
 

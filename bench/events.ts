@@ -9,6 +9,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { mean } from 'simple-statistics';
 import { createRing, EVENT, openReader, openWriter, tellsDetails } from '../gc/events.ts';
 import { openHeap } from '../gc/index.ts';
 import { measure, type Plan } from './measure.ts';
@@ -47,31 +48,47 @@ async function collectionsOf(invocation: number): Promise<Run['cycles']> {
 }
 
 const isTold = ({ number }: { readonly number: number }) => tellsDetails('half', number);
-const collections: Run['cycles'][] = [];
-for (let invocation = 1; invocation <= heaps; invocation++) {
-  collections.push(await collectionsOf(invocation));
-  if (values.json !== undefined) {
-    const figures = collections.map((of) =>
-      of.map((cycle) => ({
-        told: isTold(cycle),
-        totalMs: cycle.totalMs,
-        phasesMs: cycle.phasesMs,
-        phasesCpuMs: cycle.phasesCpuMs,
-      })),
-    );
-    writeFileSync(values.json, JSON.stringify(figures));
-  }
+
+/**
+ * Collections in blocks of four: untold, told, told, untold. Whatever slows a machine down for longer than that concerns both
+ * sides of a block alike.
+ */
+function blocksOf(cycles: Run['cycles']): readonly Run['cycles'][] {
+  const first = cycles.findIndex((cycle, i) => !isTold(cycle) && cycles.slice(i + 1, i + 3).every(isTold));
+  const starts = cycles.slice(0, -3).flatMap((_, i) => (i >= first && (i - first) % 4 === 0 ? [i] : []));
+  return starts.map((start) => cycles.slice(start, start + 4));
 }
-const totals = (told: boolean) =>
-  collections.map((of) => of.filter((cycle) => isTold(cycle) === told).map(({ totalMs }) => totalMs));
-const [on, off] = [totals(true), totals(false)];
-const { ratio, low95, high95 } = pairedRatio(on, off, config.seed);
+
+const heapsOfCycles: Run['cycles'][] = [];
+for (let invocation = 1; invocation <= heaps; invocation++) {
+  heapsOfCycles.push(await collectionsOf(invocation));
+  if (values.json === undefined) continue;
+  const figures = heapsOfCycles.map((cycles) =>
+    cycles.map((cycle) => ({
+      ...{ told: isTold(cycle), totalMs: cycle.totalMs },
+      ...{ phasesMs: cycle.phasesMs, phasesCpuMs: cycle.phasesCpuMs },
+    })),
+  );
+  writeFileSync(values.json, JSON.stringify(figures));
+}
+const blocks = heapsOfCycles.flatMap(blocksOf);
 const shown = (value: number | null | undefined, digits: number) => value?.toFixed(digits) ?? '–';
+const side = (told: boolean, msOf: (cycle: Run['cycles'][number]) => number) =>
+  blocks.map((block) => [mean(block.filter((cycle) => isTold(cycle) === told).map(msOf))]);
 console.log(
-  `${config.kernel}, random-graph, ${heapMib} MiB, ${on.flat().length + off.flat().length} collections of ${heaps} heaps: total ` +
-    `${shown(medianOfMedians(off), 1)} ms without events of pages, calls and stalls, ${shown(medianOfMedians(on), 1)} ms with them: ` +
-    `${shown(ratio, 4)} (95 %: ${shown(low95, 4)} to ${shown(high95, 4)})`,
+  `${config.kernel}, random-graph, ${heapMib} MiB, ${blocks.length} times 4 collections, of ${heaps} heaps:`,
 );
+for (const [what, msOf] of [
+  ['a collection', ({ totalMs }) => totalMs],
+  ['compacting', ({ phasesMs }) => phasesMs.compact ?? 0],
+] satisfies [string, (cycle: Run['cycles'][number]) => number][]) {
+  const [on, off] = [side(true, msOf), side(false, msOf)];
+  const { ratio, low95, high95 } = pairedRatio(on, off, config.seed);
+  console.log(
+    `  ${what}: ${shown(medianOfMedians(off), 1)} ms without events of pages, calls and stalls; ` +
+      `with them ${shown(ratio, 4)} times that (95 %: ${shown(low95, 4)} to ${shown(high95, 4)})`,
+  );
+}
 
 const ring = createRing(process.hrtime.bigint());
 const [writer, reader] = [openWriter(ring), openReader(ring)];

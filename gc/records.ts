@@ -146,9 +146,11 @@ function addTo({ events, counts }: Tally, event: Event): void {
     events.push({ ...event });
     return;
   }
-  const count = getOrAdd(ofKind, event[by], openCount);
+  const isByA = by === 'a';
+  // As an integer: in a map of V8's a double takes longer to find.
+  const count = getOrAdd(ofKind, (isByA ? event.a : event.b) | 0, openCount);
   count.count++;
-  count.sum += by === 'a' ? event.b : event.a;
+  count.sum += isByA ? event.b : event.a;
 }
 
 function getOrAdd<T>(map: Map<number, T>, key: number, make: () => T): T {
@@ -310,7 +312,7 @@ function countErrnos(refused: ReadonlyMap<number, Count>): Record<string, number
 
 function countIoctls(ioctls: ReadonlyMap<number, Count>): Record<string, { calls: number; pages: number }> {
   const entries = [...ioctls].map(
-    ([request, { count, sum }]) => [requestName(request), { calls: count, pages: sum }] as const,
+    ([request, { count, sum }]) => [requestName(request >>> 0), { calls: count, pages: sum }] as const,
   );
   return Object.fromEntries(entries);
 }

@@ -162,7 +162,8 @@ describe('the defaults', () => {
 
   it.each([...workloads.keys()])('of %s use heaps of all sizes about as --live says', async (name) => {
     for (const heapBytes of [4 * MIB, 64 * MIB]) {
-      for (const live of [0.2, 0.5, 0.8]) {
+      // The heap of this process, which takes seconds to write, says nothing else at another size.
+      for (const live of name === 'snapshot' ? [0.5] : [0.2, 0.5, 0.8]) {
         const { liveBytes } = await prepare(name, set({}, { heapBytes, live }));
         expect(smallestHeap(liveBytes, 1)).toBeLessThanOrEqual(heapBytes);
         if (name === 'churn' || name === 'random-graph') {

@@ -14,7 +14,7 @@ import { minorfault, WITHOUT_FFI } from './minorfault.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-measured-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const SIZES = ['--heap', '8MiB', '--cycles', '2', '--seed', '7'];
+const SIZES = ['--heap', '4MiB', '--cycles', '2', '--seed', '7'];
 const SMALL = [...SIZES, '--kernel', 'sim'];
 
 it('compare shows a table and writes results that keep the schema', async () => {
@@ -28,7 +28,7 @@ it('compare shows a table and writes results that keep the schema', async () => 
   const results: Results = JSON.parse(readFileSync(file, 'utf8'));
   expect([...Value.Errors(ResultsSchema, results)]).toEqual([]);
   expect(results.runs).toHaveLength(6);
-  expect(results.config).toMatchObject({ workload: 'random-graph', heap: 8 * 1024 ** 2, seed: 7, cycles: 2 });
+  expect(results.config).toMatchObject({ workload: 'random-graph', heap: 4 * 1024 ** 2, seed: 7, cycles: 2 });
   for (const run of results.runs) {
     expect(run.cycles.length).toBeGreaterThanOrEqual(2);
     expect(run.verified).toBe(true);

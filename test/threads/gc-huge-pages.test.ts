@@ -34,7 +34,7 @@ const HUGE = 2 * MIB;
 const HEAP_BYTES = 16 * MIB;
 const HUGE_AND_PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
 const MODES = ['continue', 'continue-warm', 'copy', 'stw'] as const;
-const HEAP = { page: '2MiB', heapBytes: HEAP_BYTES, verify: 'phases' } as const;
+const HEAP = { page: '2MiB', heapBytes: HEAP_BYTES, verify: true } as const;
 const missing = KERNEL === 'linux' ? missingHugePages((2 * HEAP_BYTES) / HUGE) : null;
 const why = missing === null ? '' : `${missing.why}; ${missing.remedy}`;
 if (missing !== null) console.warn(`SKIPPED: heaps of huge pages on the real kernel: ${why}`);
@@ -57,12 +57,8 @@ describe.each(MODES)('%s', (mode) => {
     'leaves what small pages leave: %o',
     async (options) => {
       const data = { ...layers, nodes: 8000 / options.mutators, added: 2500 / options.mutators };
-      const small = await runProgram(
-        'layers',
-        { ...HEAP, mode, ...options, page: '4KiB', verify: true },
-        data,
-      );
-      const huge = await runProgram('layers', { ...HEAP, mode, ...options }, data);
+      const small = await runProgram('layers', { ...HEAP, mode, ...options, page: '4KiB' }, data);
+      const huge = await runProgram('layers', { ...HEAP, mode, ...options, verify: 'phases' }, data);
       expect(huge.results).toEqual(small.results);
       expect(huge.results[0]).toEqual(expect.any(Number));
     },
@@ -74,18 +70,18 @@ describe.each(MODES)('%s', (mode) => {
     ['from the bottom up', { order: 'up' }],
     ['moving all', { densePrefix: null }],
   ] as const)('%s', async (_, options) => {
-    const { results } = await run({ mode, verify: true, ...options });
+    const { results } = await run({ mode, ...options });
     expect(results).toEqual([expect.any(Number)]);
   });
 
   it('new memory is zero, also above what was made in a huge page', async () => {
-    const options = { ...HEAP, mode, verify: true, densePrefix: null };
+    const options = { ...HEAP, mode, densePrefix: null };
     const { results } = await runProgram('fresh', options, { mib: 3, rounds: 5 });
     expect(results).toEqual([0]);
   });
 
   it.runIf(mode !== 'continue-warm')('gives back what collections leave', async () => {
-    await withHeap({ ...HEAP, mode, verify: true }, async (heap) => {
+    await withHeap({ ...HEAP, mode }, async (heap) => {
       await heap.spawn(fixture('programs'), { program: 'garbage', mib: 64 }).done;
       for (const cycle of await recordsOf(heap)) expectEveryPageOnce(cycle, mode);
       expect(heap.memory().bytes).toBeLessThan(4 * HUGE); // copy has a buffer for each thread
@@ -172,7 +168,7 @@ describe('refused', () => {
       mode === 'stw'
         ? ({ call: 'madvise', errno: ENOMEM, times: TRIES_STOPPED } as const)
         : ({ call: 'fallocate', errno: ENOMEM, times: TRIES } as const);
-    await withHeap({ ...HEAP, mode, verify: true, refuse: [refusal] }, async (heap) => {
+    await withHeap({ ...HEAP, mode, refuse: [refusal] }, async (heap) => {
       await heap.spawn(fixture('programs'), { program: 'garbage', mib: 64 }).done;
       await recordsOf(heap);
       expect(heap.cycles.flatMap(({ refused }) => Object.values(refused))).not.toEqual([]);

@@ -1,7 +1,7 @@
 /** The collector's inner loops run compiled or in JavaScript, and a heap cannot tell. */
 import { describe, expect, it } from 'vitest';
 import type { ModeName } from '../../dist/gc/index.js';
-import { fixture, KERNEL, MIB, MODE_NAMES, withHeap } from './gc-heaps.ts';
+import { fixture, KERNEL, MIB, MODES_HERE, withHeap } from './gc-heaps.ts';
 
 const data = { seed: 5, epochs: 2, epochBytes: 1_000_000, collectEvery: 2000 };
 
@@ -18,7 +18,7 @@ it.runIf(KERNEL === 'sim')('in JavaScript, where there is no linear memory', asy
   expect((await results({ mode: 'continue' })).loops).toBe('js');
 });
 
-describe.runIf(KERNEL === 'linux').each(MODE_NAMES)('%s', (mode) => {
+describe.runIf(KERNEL === 'linux').each(MODES_HERE)('%s', (mode) => {
   it.each([1, 2])('%i gc threads', async (gcThreads) => {
     const auto = await results({ mode, gcThreads });
     const plain = await results({ mode, gcThreads, loops: 'js' });
@@ -34,10 +34,9 @@ describe.runIf(KERNEL === 'linux')('a heap that linear memory has no room for, w
   const program = new URL('../../dist/bench/compaction-program.js', import.meta.url);
   const filling = { rounds: 3, fullBytes: 3 * MIB, liveBytes: 1.5 * MIB, seed: 5, granules: [1, 8] };
   const ways: readonly (readonly [ModeName, number | null])[] = [
-    ...MODE_NAMES.map((mode) => [mode, null] as const),
+    ...MODES_HERE.map((mode) => [mode, null] as const),
     // Pages of the prefix stay in their file: the window shows two.
     ['continue', 0.95],
-    ['continue-warm', 0.95],
   ];
   it.each(ways)('%s, dense prefix %s', async (mode, densePrefix) => {
     const options = { mode, heapBytes, nonMovingBytes: MIB, densePrefix, verify: 'phases' } as const;

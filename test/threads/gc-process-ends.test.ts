@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { fixture, KERNEL, MODE_NAMES } from './gc-heaps.ts';
+import { fixture, KERNEL, MODES_HERE } from './gc-heaps.ts';
 
 const run = promisify(execFile);
 const DEADLINE_MS = 45_000;
@@ -16,7 +16,7 @@ const ends = [
 ] as const;
 
 // On sim nobody sleeps in the kernel: there it is the same for all concurrent modes.
-const modes = MODE_NAMES.filter((mode) => KERNEL === 'linux' || ['continue', 'stw'].includes(mode));
+const modes = MODES_HERE.filter((mode) => KERNEL === 'linux' || ['continue', 'stw'].includes(mode));
 
 describe.each(modes)('%s', (mode) => {
   it.each(ends)('%s', async (how, says) => {

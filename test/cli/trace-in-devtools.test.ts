@@ -90,7 +90,7 @@ describe.each(['sim', 'linux'])('--kernel %s', (kernel) => {
       const { flows } = understood.Flows;
       // Nearly each message has one, though several sleep at once: some may be read when their sleeper has been woken.
       const served = file.traceEvents.filter(({ ph, name }) => ph === 'X' && name === 'serve fault');
-      expect(begun.length).toBeGreaterThan(0.9 * served.length);
+      expect(begun.length).toBeGreaterThan(0.7 * served.length);
       expect(begun.length).toBeGreaterThan(2);
       // A stop on a call that had begun before the stall is not at its begin: DevTools does not see it.
       expect(flows.length).toBeGreaterThan(0.5 * begun.length);

@@ -99,23 +99,14 @@ export interface RecordKeeper {
  * collection. 'a' or 'b': that value says of what it is, events of each are counted, and the other value is summed.
  * 'untold': a record says nothing of it; it is for who looks at one thread after another (recording.ts).
  */
-const COUNTED: readonly ('a' | 'b' | 'untold' | undefined)[] = Object.entries({
-  [EVENT.ioctl]: 'a',
-  [EVENT.fault]: 'a',
-  [EVENT.refused]: 'a',
-  [EVENT.filled]: 'b',
-  [EVENT.updated]: 'b',
-  [EVENT.published]: 'b',
-  [EVENT.publishedNonMoving]: 'b',
-  [EVENT.claimed]: 'untold',
-  [EVENT.helpBegin]: 'untold',
-  [EVENT.helpEnd]: 'untold',
-} as const).reduce<('a' | 'b' | 'untold' | undefined)[]>(
-  (table, [kind, what]) => {
-    table[Number(kind)] = what;
-    return table;
-  },
+const COUNTED: readonly ('a' | 'b' | 'untold' | undefined)[] = Object.assign(
   Array(1 + Math.max(...Object.values(EVENT))).fill(undefined),
+  {
+    ...{ [EVENT.ioctl]: 'a', [EVENT.fault]: 'a', [EVENT.refused]: 'a' },
+    ...{ [EVENT.filled]: 'b', [EVENT.published]: 'b' },
+    ...{ [EVENT.updated]: 'b', [EVENT.publishedNonMoving]: 'b' },
+    ...{ [EVENT.claimed]: 'untold', [EVENT.helpBegin]: 'untold', [EVENT.helpEnd]: 'untold' },
+  },
 );
 
 /** How many events of one kind there were, of one value, and the sum of their other value. */

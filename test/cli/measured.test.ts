@@ -38,8 +38,27 @@ it('compare shows a table and writes results that keep the schema', async () => 
 
 it('both sizes of pages side by side: the same work, and fewer faults on huge ones', async () => {
   const file = join(folder, 'pages.json');
-  const args = ['compare', 'random-graph', ...SMALL, '--page', '4KiB,2MiB', '--modes', 'continue,copy'];
-  const { code, stdout } = await minorfault([...args, '--invocations', '1', '--verify', '--json', file]);
+  const args = [
+    'compare',
+    'random-graph',
+    ...SMALL,
+    '--heap',
+    '8MiB',
+    '--cycles',
+    '1',
+    '--page',
+    '4KiB,2MiB',
+  ];
+  const { code, stdout } = await minorfault([
+    ...args,
+    '--modes',
+    'continue,copy',
+    '--invocations',
+    '1',
+    '--verify',
+    '--json',
+    file,
+  ]);
   expect(code).toBe(0);
   expect(stdout).toContain('copy, 2 MiB over 4 KiB, with 95 % intervals (bootstrap):');
   const { runs, config, summary }: Results = JSON.parse(readFileSync(file, 'utf8'));
@@ -113,8 +132,7 @@ it('the real kernel computes what the simulated one does, in every mode', async 
         '--json',
         '-',
         '--quiet',
-        '--invocations',
-        '1',
+        ...['--invocations', '1', '--cycles', '1'],
       ]);
       expect([code, stderr]).toEqual([0, '']);
       const { runs }: Results = JSON.parse(stdout);

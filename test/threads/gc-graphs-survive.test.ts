@@ -1,7 +1,16 @@
 /** Graphs of objects of all sizes come through many collections, in every mode and with any number of threads. */
 import { describe, expect, it } from 'vitest';
 import type { HeapOptions, ModeName } from '../../dist/gc/index.js';
-import { expectEveryPageOnce, fixture, KERNEL, MIB, MODE_NAMES, recordsOf, withHeap } from './gc-heaps.ts';
+import {
+  ALL_MODES,
+  expectEveryPageOnce,
+  fixture,
+  KERNEL,
+  MIB,
+  MODE_NAMES,
+  recordsOf,
+  withHeap,
+} from './gc-heaps.ts';
 
 interface Setting {
   readonly mode: ModeName;
@@ -10,9 +19,8 @@ interface Setting {
   readonly faultThreads: number;
 }
 
-const ALL = process.env.MINORFAULT_MODES === 'all';
 /** Threads with each batch: one kernel tries those that the other does not. */
-const threadsWith = (batch: number) => (ALL ? [1, 2] : [(KERNEL === 'sim') === (batch === 1) ? 1 : 2]);
+const threadsWith = (batch: number) => (ALL_MODES ? [1, 2] : [(KERNEL === 'sim') === (batch === 1) ? 1 : 2]);
 const settings: Setting[] = MODE_NAMES.flatMap((mode) =>
   [0, 1, 16].flatMap((batch) =>
     threadsWith(batch).map((threads) => ({ mode, batch, gcThreads: threads, faultThreads: threads })),

@@ -15,15 +15,14 @@ export const MODE_NAMES: readonly ModeName[] = ['continue', 'continue-warm', 'co
 
 /** The kernel that this project of the tests is about (vitest.config.ts). */
 export const KERNEL = process.env.MINORFAULT_KERNEL === 'linux' ? 'linux' : 'sim';
+/** Whether every test shall try every mode: `npm run test:all`. */
+export const ALL_MODES = process.env.MINORFAULT_MODES === 'all';
 /**
  * For tests in which it does not matter how a page comes to be published, which gc-graphs-survive, gc-refused and gc-stress try
  * in each mode: those that publish in place, by another file's page or not at all, COPY on one kernel and MOVE on the other.
- * `npm run test:all` tries all of them everywhere.
  */
 export const MODES_HERE = MODE_NAMES.filter(
-  (mode) =>
-    process.env.MINORFAULT_MODES === 'all' ||
-    ['continue', KERNEL === 'linux' ? 'copy' : 'move', 'stw'].includes(mode),
+  (mode) => ALL_MODES || ['continue', KERNEL === 'linux' ? 'copy' : 'move', 'stw'].includes(mode),
 );
 /** Whether a flip of the mode moves page tables: on sim two files only change places (Kernel.dropsAtOnce). */
 export const asksForMoves = (mode: string): boolean => KERNEL === 'linux' || !mode.startsWith('continue');

@@ -17,6 +17,7 @@ import { ENOMEM } from '../../dist/uffd/errno.js';
 import { freeHugePages, hugePoolFigure, missingHugePages } from '../../dist/uffd/linux/huge-pool.js';
 import { openKernel } from '../../dist/uffd/open.js';
 import {
+  ALL_MODES,
   expectEveryPageOnce,
   fixture,
   KERNEL,
@@ -33,7 +34,9 @@ const UNIT = 512;
 const HUGE = 2 * MIB;
 const HEAP_BYTES = 16 * MIB;
 const HUGE_AND_PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
-const MODES = ['continue', 'continue-warm', 'copy', 'stw'] as const;
+const MODES = (['continue', 'continue-warm', 'copy', 'stw'] as const).filter(
+  (mode) => ALL_MODES || mode !== 'continue-warm',
+);
 const HEAP = { page: '2MiB', heapBytes: HEAP_BYTES, verify: true } as const;
 const missing = KERNEL === 'linux' ? missingHugePages((2 * HEAP_BYTES) / HUGE) : null;
 const why = missing === null ? '' : `${missing.why}; ${missing.remedy}`;
@@ -139,7 +142,8 @@ describe('refused', () => {
   ] as const;
   const options = { page: '2MiB', heapBytes: 8 * MIB } as const;
 
-  it.each((['continue', 'copy'] as const).flatMap((mode) => AT_FLIP.map((row) => [mode, ...row] as const)))(
+  const modes = (['continue', 'copy'] as const).filter((mode) => ALL_MODES || mode === 'continue');
+  it.each(modes.flatMap((mode) => AT_FLIP.map((row) => [mode, ...row] as const)))(
     '%s: %s after %i: the collection is given up, and the heap goes on',
     async (mode, call, after, times) => {
       const refuse = [{ call, errno: ENOMEM, after, times }];

@@ -19,7 +19,7 @@ export const EVENT = {
   marked: 8, // objects, cycle
   planned: 9, // compacted pages, cycle, slid pages
   filled: 10, // pages, cycle, role of the thread, first page, and pages from there that others may have made some of
-  published: 11, // pages, cycle, role of the thread, first page: all from there
+  published: 11, // pages, cycle, role of the thread, first page: all from there. Of the moment when the call ended that did it
   ioctl: 12, // request, cycle, pages, and µs that it took
   fault: 13, // 1 if minor, cycle, page, and the kernel's number of the thread that sleeps, if it tells (0: it does not)
   stall: 14, // µs slept in a userfault, cycle, page or NO_PAGE
@@ -106,6 +106,9 @@ const IS_DETAIL: readonly boolean[] = tableOf([
   ...[EVENT.updated, EVENT.publishedNonMoving, EVENT.claimed],
 ]);
 
+/** Told of the moment of the call before, where one was told just before: most of what an event costs is to read the clock. */
+const IS_OF_CALL: readonly boolean[] = tableOf([EVENT.published, EVENT.publishedNonMoving]);
+
 function tableOf(kinds: readonly number[]): readonly boolean[] {
   return Array.from({ length: 1 + Math.max(...Object.values(EVENT)) }, (_, kind) => kinds.includes(kind));
 }
@@ -135,6 +138,7 @@ export function openWriter(ring: EventRing): EventWriter {
 
   /** As far as the reader is known to have come: where that leaves room, it is not looked at again. */
   let head = loadAcquire(control, HEAD);
+  let [lastKind, lastMs] = [0, 0];
 
   const tells = (kind: number, cycle: number): boolean =>
     details === true || IS_DETAIL[kind] !== true || tellsDetails(details, cycle);
@@ -152,6 +156,8 @@ export function openWriter(ring: EventRing): EventWriter {
     c: number,
     d: number,
   ): void {
+    lastKind = kind;
+    lastMs = nowMs;
     const tail = control[TAIL] as number; // only this thread writes it
     if (((tail - head) | 0) >= capacity) head = loadAcquire(control, HEAD);
     if (((tail - head) | 0) >= capacity) {
@@ -172,7 +178,9 @@ export function openWriter(ring: EventRing): EventWriter {
   return {
     tells,
     emit: (kind, a, cycle, b = 0, c = 0, d = 0) => {
-      if (tells(kind, cycle)) write(performance.now(), kind, a, cycle, b, c, d);
+      if (!tells(kind, cycle)) return;
+      const now = lastKind === EVENT.ioctl && IS_OF_CALL[kind] === true ? lastMs : performance.now();
+      write(now, kind, a, cycle, b, c, d);
     },
     emitAt,
   };

@@ -26,3 +26,20 @@ it('all is told, or all but that', () => {
   expect(told).toEqual([2, 3, 6, 7]);
   expect(toldWith('half', 4)).toEqual(others);
 });
+
+it('that pages are published is told of the moment when the call ended that did it', () => {
+  const ring = createRing(process.hrtime.bigint(), 64);
+  const writer = openWriter(ring);
+  const later = performance.now() + 1000;
+  writer.emitAt(later, EVENT.ioctl, 1, 1, 4, 10);
+  writer.emit(EVENT.published, 4, 1, 0, 12);
+  writer.emit(EVENT.published, 4, 1, 0, 16); // by no call that was told
+  writer.emitAt(later, EVENT.ioctl, 1, 1, 4, 10);
+  writer.emit(EVENT.filled, 4, 1, 0, 20, 4);
+  const times: number[] = [];
+  openReader(ring).drain(({ timeMs }) => times.push(timeMs));
+  const [call = NaN, published, other = NaN, , filled = NaN] = times;
+  expect(published).toBe(call);
+  expect(other).toBeLessThan(call - 500);
+  expect(filled).toBeLessThan(call - 500);
+});

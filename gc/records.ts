@@ -155,10 +155,6 @@ function getOrAdd<T>(map: Map<number, T>, key: number, make: () => T): T {
 export function keepRecords(): RecordKeeper {
   const byCycle = new Map<number, Tally>();
   let [current, tally] = [0, openTally()]; // of the event before: most are of the same collection
-  const forget = (cycle: number): void => {
-    byCycle.delete(cycle);
-    if (cycle === current) current = 0;
-  };
   return {
     add(event) {
       if (event.cycle === 0) return; // before the first
@@ -170,10 +166,10 @@ export function keepRecords(): RecordKeeper {
     },
     record: (cycle) => {
       const record = makeRecord(cycle, byCycle.get(cycle) ?? openTally());
-      forget(cycle);
+      byCycle.delete(cycle);
       return record;
     },
-    forget,
+    forget: (cycle) => void byCycle.delete(cycle),
   };
 }
 

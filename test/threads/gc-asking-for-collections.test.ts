@@ -4,7 +4,9 @@ import {
   expectEveryPageOnce,
   fixture,
   KERNEL,
+  MIB,
   MODES_HERE,
+  recordsOf,
   rejection,
   sharedWords,
   withHeap,
@@ -127,6 +129,21 @@ describe('what publishing costs', () => {
 });
 
 // Rings are the same on both kernels.
+it.runIf(KERNEL === 'sim')(
+  'more events in one collection than a ring holds: they are read meanwhile',
+  async () => {
+    const program = new URL('../../dist/bench/compaction-program.js', import.meta.url);
+    const data = { rounds: 1, fullBytes: 76 * MIB, liveBytes: 72 * MIB, seed: 1, granules: [200, 250] };
+    await withHeap({ heapBytes: 96 * MIB, verify: false, batch: 1, densePrefix: null }, async (heap) => {
+      await heap.spawn(program, data).done;
+      const [cycle] = await recordsOf(heap);
+      // Four events each: claimed, filled, the call, published.
+      expect(4 * (cycle?.pages.publishedByCollector ?? 0)).toBeGreaterThan(65_536);
+      expect(heap.lostEvents()).toBe(0);
+    });
+  },
+);
+
 it.runIf(KERNEL === 'sim')(
   'more events than a ring holds, while nobody reads them: the run ends and says what was lost',
   async () => {

@@ -4,18 +4,17 @@ import { requestCollection, requestNewCollection } from '../heap/requests.ts';
 import type { MemoryUse } from '../uffd/kernel.ts';
 import { storeRelease } from '../uffd/sync.ts';
 import type { Loops } from './compiled.ts';
-import { UNKNOWN_CPU } from './cpu-clock.ts';
 import { awaitAttached, CYCLE, noteStart, openCycle } from './cycle.ts';
-import { createRing, DEFAULT_CAPACITY, EVENT, type EventReader, openReader, WAIT } from './events.ts';
 import type { FellBack } from './fallback.ts';
 import { layOut } from './lay-out.ts';
 import { loadMode } from './modes/index.ts';
 import { type HeapOptions, resolveOptions } from './options.ts';
-import { makeRecorder, type Recorder, type ThreadRecording } from './recording.ts';
-import { type CycleRecord, keepRecords } from './records.ts';
+import type { ThreadRecording } from './recording.ts';
+import type { CycleRecord } from './records.ts';
 import { type PostedRefusal, type RefusedError, unposted } from './refusals.ts';
-import { makeStallList, type Stall, type StallList } from './stalls.ts';
+import type { Stall } from './stalls.ts';
 import { HeapClosedError, makeThreadGroup, type Thread, type ThreadMessage } from './threads.ts';
+import { type CpuTime, keepTold, type ToldByOne } from './told.ts';
 
 export interface MutatorOutcome {
   /** What `run` returned. */
@@ -32,14 +31,6 @@ export interface MutatorHandle {
   readonly index: number;
   /** Rejects with the run's error if it fails. */
   readonly done: Promise<MutatorOutcome>;
-}
-
-/** In ms, of all threads of a role together. */
-export interface CpuTime {
-  readonly mutators: number;
-  /** The collector and the GC threads beside it. */
-  readonly collectors: number;
-  readonly faults: number;
 }
 
 /** An open heap. All methods are for the thread that opened it. */
@@ -80,11 +71,6 @@ export interface Heap {
 
 /** How often it is looked whether a ring of events must be drained before the end of a collection. */
 const LOOK_MS = 20;
-/**
- * From this part of a ring on. While collections run there are more threads at work than processors, as a rule: what reads tens of
- * thousands of events meanwhile takes from them what they cost in all (3 % of a compaction of 64 MiB on two processors).
- */
-const MOST_WAITING = 0.5;
 /** How long the process's end waits for a thread to start, at the most: one may have died on its way. */
 const START_MS = 2000;
 
@@ -100,13 +86,9 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   const resolved = resolveOptions(options);
   const { kernel, links } = layOut(resolved);
   const threads = makeThreadGroup();
-  const zeroNs = process.hrtime.bigint();
-  const rings: Drained[] = [];
-  const records = keepRecords();
+  const told = keepTold(process.hrtime.bigint(), resolved);
   const cycles: CycleRecord[] = [];
   const givenUp: RefusedError[] = [];
-  const engine = makeStallList();
-  const cpu: CpuOfThread[] = [];
   const waiting = new Map<number, Waiter[]>();
   const { control } = openTables(links.metadata, links.geometry);
   const cycle = openCycle(links.cycle);
@@ -123,40 +105,20 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   };
 
   function start(name: string, data: object, onMessage?: (message: ThreadMessage) => void): Started {
-    const ring = createRing(zeroNs, DEFAULT_CAPACITY, resolved.detailedEvents);
+    const { ring, told: toldByIt } = told.openRing(name);
     const [role = ''] = name.split(' ');
-    const drained: Drained = {
-      role,
-      reader: openReader(ring),
-      recorder: resolved.record ? makeRecorder(name) : null,
-      ...{ stalls: makeStallList(), waits: makeStallList(), outOfRoom: makeStallList() },
-    };
-    rings.push(drained);
     const entry = new URL(`./threads/${role}.js`, import.meta.url);
     noteStart(cycle);
     const placed = { heap: links, ring, cpu: cpuOf[role] ?? null, maker: -1 };
     const thread = threads.start(name, entry, { ...placed, ...data }, onMessage);
-    return { thread, drained };
-  }
-
-  function drain(): void {
-    for (const { role, reader, recorder, stalls, waits, outOfRoom } of rings)
-      reader.drain((event) => {
-        recorder?.add(event);
-        const { kind, a, b, cycle, timeMs } = event;
-        if (kind === EVENT.stall) stalls.add(a, cycle, timeMs);
-        else if (kind === EVENT.engine) engine.add(a, 0, timeMs);
-        else if (kind === EVENT.cpu) cpu.push({ role, us: a });
-        else if (kind === EVENT.wait) (b === WAIT.safepoint ? waits : outOfRoom).add(a, cycle, timeMs);
-        else records.add(event);
-      });
+    return { thread, told: toldByIt };
   }
 
   function heardOfCollection({ kind, number, refusal }: ThreadMessage): void {
     if (kind !== 'collected' && kind !== 'givenUp') return;
     try {
-      drain();
-      if (kind === 'collected') cycles.push(records.record(number as number));
+      told.drain();
+      if (kind === 'collected') cycles.push(told.records.record(number as number));
       else givenUp.push(giveUp(number as number, refusal as PostedRefusal));
       for (const { fulfil, reject } of waiting.get(number as number) ?? []) {
         if (kind === 'collected') fulfil(cycles.at(-1) as CycleRecord);
@@ -169,7 +131,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   }
 
   function giveUp(number: number, refusal: PostedRefusal): RefusedError {
-    records.forget(number);
+    told.records.forget(number);
     return unposted(refusal);
   }
 
@@ -181,9 +143,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     start(`fault ${i}`, { maker: 1 + links.helpers + i }),
   );
   const own = [collector, ...helpers, ...faults].map(({ thread }) => thread);
-  const timer = setInterval(() => {
-    if (rings.some(({ reader }) => reader.waiting() >= MOST_WAITING)) drain();
-  }, LOOK_MS);
+  const timer = setInterval(told.drainInTime, LOOK_MS);
   timer.unref();
   threads.failure.catch(() => close()); // a thread that dies ends the run: nothing is left waiting for it
 
@@ -194,7 +154,7 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
   /** Ends everything at once. */
   async function abandon(): Promise<void> {
     clearInterval(timer);
-    drain();
+    told.drain();
     lastUse = kernel.memory();
     // A mutator asleep in a fault is about to be woken, and finds nothing there: it must not go on with that.
     threads.halt('mutator');
@@ -236,12 +196,12 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
         throw new RangeError(`spawn: the heap was opened for ${spawned} mutators; open it with more`);
       }
       const index = spawned++;
-      const { thread, drained } = start(`mutator ${index}`, { index, module: String(module), data });
+      const { thread, told: toldByIt } = start(`mutator ${index}`, { index, module: String(module), data });
       running.add(thread);
       const done = thread.heard('done').then(({ result }) => {
         running.delete(thread);
-        drain();
-        const { stalls, waits, outOfRoom } = drained;
+        told.drain();
+        const { stalls, waits, outOfRoom } = toldByIt;
         return { result, stalls: stalls.all(), waits: waits.all(), outOfRoom: outOfRoom.all() };
       });
       done.catch(() => {});
@@ -256,10 +216,8 @@ export async function openHeap(options: HeapOptions): Promise<Heap> {
     },
     ...{ kernel: resolved.kernel, mode: resolved.mode, fellBack: resolved.fellBack },
     ...{ cycles, givenUp, loops },
-    lostEvents: () => rings.reduce((lost, { reader }) => lost + reader.lost(), 0),
-    engineCollections: () => engine.all(),
-    cpuMs: () => cpuTime(cpu),
-    recordings: () => rings.flatMap(({ recorder }) => recorder?.recording() ?? []),
+    ...{ lostEvents: told.lostEvents, engineCollections: told.engineCollections },
+    ...{ cpuMs: told.cpuMs, recordings: told.recordings },
     memory: () => lastUse ?? kernel.memory(),
     failure: threads.failure,
     close,
@@ -272,33 +230,9 @@ interface Waiter {
   readonly reject: (error: RefusedError) => void;
 }
 
-/** A ring's reading end, and what was read from it that belongs to one mutator. */
-interface Drained {
-  readonly role: string;
-  readonly reader: EventReader;
-  /** Null: nothing is recorded. */
-  readonly recorder: Recorder | null;
-  readonly stalls: StallList;
-  readonly waits: StallList;
-  readonly outOfRoom: StallList;
-}
-
 interface Started {
   readonly thread: Thread;
-  readonly drained: Drained;
-}
-
-/** What a thread has told of its processor time. */
-interface CpuOfThread {
-  readonly role: string;
-  readonly us: number;
-}
-
-function cpuTime(threads: readonly CpuOfThread[]): CpuTime | null {
-  if (threads.length === 0 || threads.some(({ us }) => us === UNKNOWN_CPU)) return null;
-  const of = (...roles: readonly string[]) =>
-    threads.filter(({ role }) => roles.includes(role)).reduce((ms, { us }) => ms + us / 1000, 0);
-  return { mutators: of('mutator'), collectors: of('collector', 'compactor'), faults: of('fault') };
+  readonly told: ToldByOne;
 }
 
 // A request that no collector fulfils: it wakes the collector, to find that the heap is ending.

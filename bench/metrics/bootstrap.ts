@@ -38,16 +38,12 @@ export function isDifference({ low95, high95 }: Ratio): boolean {
 export function ratioOfMedians(over: Samples, under: Samples, seed: number): Ratio {
   const numerator = over.filter((values) => values.length > 0);
   const denominator = under.filter((values) => values.length > 0);
-  const ratio = quotient(medianOfMedians(numerator), medianOfMedians(denominator));
-  if (ratio === null || numerator.flat().length < 2 || denominator.flat().length < 2) {
-    return { ratio, low95: null, high95: null };
-  }
   const random = seededRandom(seed);
   return withInterval(
-    ratio,
-    resampled(() =>
+    quotient(medianOfMedians(numerator), medianOfMedians(denominator)),
+    [numerator, denominator],
+    () =>
       quotient(medianOfMedians(resample(numerator, random)), medianOfMedians(resample(denominator, random))),
-    ),
   );
 }
 
@@ -60,16 +56,9 @@ export function pairedRatio(over: Samples, under: Samples, seed: number): Ratio 
   const pairs = over.map((values, i): Pair => [values, under[i] as readonly number[]]);
   if (pairs.some((sides) => sides.some(({ length }) => length === 0)))
     throw new RangeError('an invocation has no values of one side');
-  const ratio = medianRatio(pairs);
-  if (ratio === null || over.flat().length < 2 || under.flat().length < 2) {
-    return { ratio, low95: null, high95: null };
-  }
   const random = seededRandom(seed);
-  return withInterval(
-    ratio,
-    resampled(() =>
-      medianRatio(drawn(pairs, random).map(([a, b]): Pair => [drawn(a, random), drawn(b, random)])),
-    ),
+  return withInterval(medianRatio(pairs), [over, under], () =>
+    medianRatio(drawn(pairs, random).map(([a, b]): Pair => [drawn(a, random), drawn(b, random)])),
   );
 }
 
@@ -80,19 +69,14 @@ function medianRatio(pairs: readonly Pair[]): number | null {
   return medianOf(ratios.filter((ratio) => ratio !== null));
 }
 
-/** Ratios of as many resamples, ascending. A resample whose denominator is 0 has no ratio and is left out. */
-function resampled(draw: () => number | null): number[] {
-  const ratios = Array.from({ length: RESAMPLES }, draw);
-  return ratios.filter((ratio) => ratio !== null).sort((a, b) => a - b);
-}
-
-function withInterval(ratio: number, ratios: readonly number[]): Ratio {
-  if (ratios.length === 0) return { ratio, low95: null, high95: null };
-  return {
-    ratio,
-    low95: quantileSorted(ratios as number[], 0.025),
-    high95: quantileSorted(ratios as number[], 0.975),
-  };
+/** With the interval that resamples draw, where there is one. A resample whose denominator is 0 has no ratio and is left out. */
+function withInterval(ratio: number | null, sides: readonly Samples[], draw: () => number | null): Ratio {
+  const none = { ratio, low95: null, high95: null };
+  if (ratio === null || sides.some((side) => side.flat().length < 2)) return none;
+  const ratios = Array.from({ length: RESAMPLES }, draw).filter((one) => one !== null);
+  if (ratios.length === 0) return none;
+  ratios.sort((a, b) => a - b);
+  return { ratio, low95: quantileSorted(ratios, 0.025), high95: quantileSorted(ratios, 0.975) };
 }
 
 function resample(samples: Samples, random: Random): number[][] {

@@ -12,7 +12,7 @@ import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
 import { coverageData, renderCoverage } from './coverage-table.ts';
-import { type Finding, findIn, isFoundIn } from './finding.ts';
+import { type Finding, fillsGap, findIn, isFoundIn } from './finding.ts';
 import { type Lanes, openLanes } from './lanes.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
@@ -28,27 +28,29 @@ export const FUZZ_SCHEMA = 'minorfault/fuzz/1';
 export async function fuzzCommand(call: FuzzCall): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
-  const began = performance.now();
-  let ran = 0;
-  progress.watch(() => `${ran} of ${call.programs} programs, ${rate(ran, began)}`);
+  const ran: Ran = { began: performance.now(), programs: 0, onLinux: 0 };
   let coverage = emptyCoverage(false);
+  progress.watch(() => `${ran.programs} of ${call.programs} programs${howFast(call, ran)}`);
   const lanes = openLanes(call.jobs, async (kernels, program, number) => {
+    ran.programs++;
+    if (call.gapsOnly && !(await fillsGap(kernels, program, coverage))) return;
+    ran.onLinux++;
     const first = await findIn(kernels, program, coverage);
     if (first?.died) progress.note(`program ${number}: ${first.text}`);
     // Once more: a difference of threads that raced is none of the kernels.
     const again = first === null ? null : await findIn(kernels, program);
     if (again !== null) throw new Difference(program, number, again);
-    ran++;
   });
   try {
     await unlessInterrupted(signal, replayCorpus(lanes.first));
     const huge = await canBeHuge(lanes.first, progress);
     coverage = emptyCoverage(huge);
     const generated = programs(call.steps, { huge, forks: call.forks });
-    const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal));
+    const isOver = () => call.gapsOnly && gapsOf(coverage).missed.length === 0;
+    const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal, isOver));
     if (found === null) {
       progress.end();
-      return report(call, coverage, rate(ran, began));
+      return report(call, coverage, ran);
     }
     save(call, found.program);
     throw await unlessInterrupted(signal, tell(call, generated, lanes.first, found, progress));
@@ -58,15 +60,18 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   }
 }
 
-/** Runs all programs, or up to the first that tells the kernels apart. */
+/** Runs all programs, or up to the first that tells the kernels apart, or until it is over. */
 async function firstDifference(
   { programs, seed }: FuzzCall,
   generated: Arbitrary<Program>,
   lanes: Lanes,
   signal: AbortSignal,
+  isOver: () => boolean,
 ): Promise<Difference | null> {
+  const over = new Error('no program more is wanted');
   const property = fc.asyncProperty(generated, (program) => {
     signal.throwIfAborted();
+    if (isOver()) throw over;
     return lanes.run(program);
   });
   const { errorInstance } = await fc.check(property, { numRuns: programs, seed, endOnFailure: true });
@@ -76,7 +81,7 @@ async function firstDifference(
     if (error instanceof Difference) return error;
     throw error;
   }
-  if (errorInstance) throw errorInstance;
+  if (errorInstance && errorInstance !== over) throw errorInstance;
   return null;
 }
 
@@ -161,21 +166,35 @@ async function tell(
   );
 }
 
+/** What has been run since when. */
+interface Ran {
+  readonly began: number;
+  programs: number;
+  /** Of these on both kernels: all but with --gaps-only. */
+  onLinux: number;
+}
+
+function howFast({ gapsOnly }: FuzzCall, { began, programs, onLinux }: Ran): string {
+  const rate = ((programs / (performance.now() - began)) * 1000).toFixed(0);
+  return `, ${rate} a second${gapsOnly ? `, ${onLinux} of them on linux, too` : ''}`;
+}
+
 /** @returns the exit code. @throws CheckError if a rule is wrong */
-function report({ json, programs, steps, seed }: FuzzCall, coverage: Coverage, rate: string): number {
+function report(call: FuzzCall, coverage: Coverage, ran: Ran): number {
+  const { json, steps, seed } = call;
+  const { programs, onLinux } = ran;
   if (json !== '-') print(renderCoverage(coverage));
   if (json !== null)
-    writeJson('--json', json, { schema: FUZZ_SCHEMA, programs, steps, seed, ...coverageData(coverage) });
+    writeJson('--json', json, {
+      ...{ schema: FUZZ_SCHEMA, programs, onLinux, steps, seed },
+      ...coverageData(coverage),
+    });
   const { wrong } = gapsOf(coverage);
   if (wrong.length > 0)
     throw new CheckError(
       `the kernel has answered what it cannot by bench/fuzz/*-rules.ts: mend the rule of ${wrong.join('; ')}`,
     );
   if (json !== '-')
-    print(`${programs} programs of up to ${steps} steps (seed ${seed}), ${rate}: no difference`);
+    print(`${programs} programs of up to ${steps} steps (seed ${seed})${howFast(call, ran)}: no difference`);
   return EXIT.done;
-}
-
-function rate(ran: number, began: number): string {
-  return `${((ran / (performance.now() - began)) * 1000).toFixed(0)} a second`;
 }

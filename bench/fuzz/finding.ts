@@ -29,6 +29,17 @@ export async function findIn(
   return { text: describeDifference(program, difference), died: false, hung: false };
 }
 
+/** Whether the simulated kernel says that it hits a cell that was not hit yet; or dies of it. */
+export async function fillsGap(
+  kernels: Kernels,
+  program: Program,
+  { cells, hits }: Coverage,
+): Promise<boolean> {
+  const foreseen = await kernels.foresee(program);
+  if ('died' in foreseen) return true;
+  return foreseen.cells.flat().some((key) => cells.has(key) && !hits.has(key));
+}
+
 /** Whether it shows something in one of two runs: of a difference that threads race for not every run tells. */
 export async function isFoundIn(kernels: Kernels, program: Program): Promise<boolean> {
   return (await findIn(kernels, program)) !== null || (await findIn(kernels, program)) !== null;

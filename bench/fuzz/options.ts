@@ -9,6 +9,7 @@ export interface RawFuzzOptions {
   readonly steps?: string;
   readonly seed?: string;
   readonly forks?: string;
+  readonly gapsOnly?: true;
   readonly jobs?: string;
   readonly save?: string;
   readonly json?: string;
@@ -21,6 +22,10 @@ export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] =
   ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
   ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
   ['--forks <n>', 'one program in so many has a second process (default: 0, none)'],
+  [
+    '--gaps-only',
+    'run on linux what fills, by the simulated kernel, a cell that is empty; ends when none is (default: run all there)',
+  ],
   ['--jobs <n>', 'how many programs run side by side (default: as many as there are processors, up to 4)'],
   ['--save <file>', 'where a program goes that tells the kernels apart (default: found-<seed>.litmus.json)'],
   ['--json <file>', 'write what was reached as JSON; - is standard output'],
@@ -36,6 +41,8 @@ export interface FuzzCall {
   readonly steps: number;
   readonly seed: number;
   readonly forks: number;
+  /** Programs by which no empty cell is filled run on the simulated kernel alone. */
+  readonly gapsOnly: boolean;
   /** Programs that run side by side. */
   readonly jobs: number;
   readonly save: string;
@@ -52,6 +59,7 @@ export function resolveFuzzOptions(raw: RawFuzzOptions): FuzzCall {
     steps: integer('--steps', raw.steps ?? '40', [1, 200]),
     seed,
     forks: integer('--forks', raw.forks ?? '0', [0, 1000]),
+    gapsOnly: raw.gapsOnly ?? false,
     jobs: integer('--jobs', raw.jobs ?? String(Math.min(availableParallelism(), MOST_JOBS)), [1, 64]),
     save: raw.save ?? `found-${seed}.litmus.json`,
     json: raw.json ?? null,

@@ -2,7 +2,7 @@
 import { type CellObserver, observe } from '../fuzz/observer.ts';
 import type { GivenProfile } from '../profile.ts';
 import { endingOf, foreseeInStep } from './foresee.ts';
-import type { KernelName, Reply, Request } from './kernels.ts';
+import type { Compared, KernelName, Reply, Request } from './kernels.ts';
 import { hasHugePages, type Program } from './program.ts';
 import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
@@ -31,19 +31,26 @@ async function answer(request: Request): Promise<Reply> {
   if (request.what === 'claim huge pages') return { claimed: await claimHugePages() };
   const { program } = request;
   if (request.what === 'end') return { ending: endingOf((await stageOf('linux')).run(program)) }; // claimed for it already
+  if (request.what === 'foresee') return { cells: (await observed(program)).cells };
   const usesLinux = request.what === 'compare' || request.kernel === 'linux';
   const missing = usesLinux && hasHugePages(program) ? await claimHugePages() : null;
   if (missing !== null) return { skipped: missing };
   if (request.what === 'compare') {
-    const stage = await stageOf('sim');
-    observer ??= observe(stage.handle);
-    const sim = stage.run(program, undefined, observer);
+    const { sim, cells } = await observed(program);
     const linux = (await stageOf('linux')).run(program, foreseeInStep(sim));
-    return { traces: [sim, linux], cells: observer.cells() };
+    return { traces: [sim, linux], cells };
   }
   const { kernel, runs, seed } = request;
   const foreseen = kernel === 'linux' && program.race === undefined ? await simulated(program) : null;
   return { repeated: repeat(await stageOf(kernel), program, { runs, seed, foreseen }) };
+}
+
+/** The program on the simulated kernel, and the cells that its steps hit there. */
+async function observed(program: Program): Promise<{ sim: Trace; cells: Compared['cells'] }> {
+  const stage = await stageOf('sim');
+  observer ??= observe(stage.handle);
+  const sim = stage.run(program, undefined, observer);
+  return { sim, cells: observer.cells() };
 }
 
 async function simulated(program: Program): Promise<Trace> {

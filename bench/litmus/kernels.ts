@@ -16,6 +16,7 @@ export type Request =
   | { readonly what: 'claim huge pages' }
   | ({ readonly program: Program } & (
       | { readonly what: 'compare' }
+      | { readonly what: 'foresee' }
       | { readonly what: 'end' }
       | {
           readonly what: 'repeat';
@@ -39,6 +40,7 @@ export interface Compared {
 
 export type Reply =
   | Compared
+  | Pick<Compared, 'cells'>
   | { readonly repeated: Repeated }
   | { readonly ending: Ending | null }
   | { readonly claimed: string | null }
@@ -57,6 +59,8 @@ export interface Died {
 export interface Kernels {
   /** In lock step on both, without its race. */
   readonly compare: (program: Program) => Promise<Compared | Skipped | Died>;
+  /** On the simulated kernel alone. */
+  readonly foresee: (program: Program) => Promise<Pick<Compared, 'cells'> | Died>;
   readonly repeat: (
     program: Program,
     kernel: KernelName,
@@ -91,6 +95,7 @@ export function openKernels(profile: GivenProfile = {}): Kernels {
   }
   return {
     compare: (program) => ask({ what: 'compare', program }) as ReturnType<Kernels['compare']>,
+    foresee: (program) => ask({ what: 'foresee', program }) as ReturnType<Kernels['foresee']>,
     async repeat(program, kernel, { runs, seed }) {
       const parts: Repeated[] = [];
       for (let done = 0; done < runs; done += RUNS_AT_ONCE) {
@@ -145,7 +150,8 @@ function exchange(child: ChildProcess, request: Request): Promise<Reply | Died> 
     };
     const dead = (how: string, signal: string | null = null, hung = false): void =>
       end({ died: `${running}: ${how} ${told.trim()}`.trim(), signal, hung });
-    const silenceMs = request.what === 'compare' ? COMPARE_SILENCE_MS : SILENCE_MS;
+    const isOneRun = request.what === 'compare' || request.what === 'foresee';
+    const silenceMs = isOneRun ? COMPARE_SILENCE_MS : SILENCE_MS;
     const silence = `silent for ${silenceMs / 1000} s`;
     const timer = setTimeout(() => dead(`${silence}, ${whereThreadsAre(child.pid)}`, null, true), silenceMs);
     child.on('message', (note: Note) => {

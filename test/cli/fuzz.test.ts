@@ -32,16 +32,19 @@ it.skipIf(kernel !== 'linux')(
   180_000,
 );
 
-it.skipIf(kernel !== 'linux')(`--json - writes that alone${here}`, async () => {
-  const { code, stdout } = await minorfault([
-    'fuzz',
-    '--programs',
-    '5',
-    '--seed',
-    '3',
-    '--json',
-    '-',
-    ...save,
-  ]);
-  expect({ code, told: JSON.parse(stdout) }).toMatchObject({ code: 0, told: { programs: 5 } });
-});
+const cellsHit = ({ cells }: { cells: { hits: number }[] }) =>
+  cells.filter(({ hits }) => hits > 0).map(({ hits, ...cell }) => JSON.stringify(cell));
+
+it.skipIf(kernel !== 'linux')(
+  `--gaps-only hits what all of them hit, with a part of them on linux; --json - writes that alone${here}`,
+  async () => {
+    const args = ['fuzz', '--programs', '200', '--seed', '5', '--jobs', '1', '--json', '-', ...save];
+    const [all, some] = [await minorfault(args), await minorfault([...args, '--gaps-only'])];
+    const told = [all, some].map(({ stdout }) => JSON.parse(stdout));
+    expect(told).toMatchObject([{ programs: 200, onLinux: 200 }, { programs: 200 }]);
+    expect(told[1].onLinux).toBeGreaterThan(1);
+    expect(told[1].onLinux).toBeLessThan(200);
+    expect(cellsHit(told[1]).sort()).toEqual(cellsHit(told[0]).sort());
+    expect([all.code, some.code]).toEqual([0, 0]);
+  },
+);

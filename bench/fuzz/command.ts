@@ -7,7 +7,7 @@ import { CheckError, EXIT } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
-import type { Program } from '../litmus/program.ts';
+import { hasHugePages, type Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
@@ -31,10 +31,11 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   const ran: Ran = { began: performance.now(), programs: 0, onLinux: 0 };
   let coverage = emptyCoverage(false);
   progress.watch(() => `${ran.programs} of ${call.programs} programs${howFast(call, ran)}`);
-  const lanes = openLanes(call.jobs, async (kernels, program, number) => {
+  const lanes = openLanes(call.jobs, async (own, program, number) => {
     ran.programs++;
-    if (call.gapsOnly && !(await fillsGap(kernels, program, coverage))) return;
+    if (call.gapsOnly && !(await fillsGap(own, program, coverage))) return;
     ran.onLinux++;
+    const kernels = hasHugePages(program) ? lanes.first : own;
     const first = await findIn(kernels, program, coverage);
     if (first?.died) progress.note(`program ${number}: ${first.text}`);
     // Once more: a difference of threads that raced is none of the kernels.
@@ -43,9 +44,9 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
   });
   try {
     await unlessInterrupted(signal, replayCorpus(lanes.first));
-    const huge = await canBeHuge(lanes.first, progress);
-    coverage = emptyCoverage(huge);
-    const generated = programs(call.steps, { huge, forks: call.forks });
+    const isHuge = call.huge > 0 && (await canBeHuge(lanes.first, progress));
+    coverage = emptyCoverage(isHuge);
+    const generated = programs(call.steps, { huge: isHuge ? call.huge : 0, forks: call.forks });
     const isOver = () => call.gapsOnly && gapsOf(coverage).missed.length === 0;
     const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal, isOver));
     if (found === null) {

@@ -1,9 +1,9 @@
 /** Programs side by side: each lane has both kernels in a process of its own. */
 import { type Kernels, openKernels } from '../litmus/kernels.ts';
-import { hasHugePages, type Program } from '../litmus/program.ts';
+import type { Program } from '../litmus/program.ts';
 
 export interface Lanes {
-  /** The lane that has the huge pages, of which one process has all. */
+  /** Of the first lane: those that have the huge pages, of which one process has all. */
   readonly first: Kernels;
   /** Runs the program as soon as a lane is free: settles once it has begun. Rejects if one that ran before it has thrown. */
   readonly run: (program: Program) => Promise<void>;
@@ -38,7 +38,6 @@ export function openLanes(
   return {
     first: first.kernels,
     async run(program) {
-      if (hasHugePages(program)) return begin(first, program);
       const free = await Promise.race(lanes.map((lane) => lane.turn.then(() => lane)));
       return begin(free, program);
     },

@@ -8,6 +8,7 @@ export interface RawFuzzOptions {
   readonly programs?: string;
   readonly steps?: string;
   readonly seed?: string;
+  readonly huge?: string;
   readonly forks?: string;
   readonly gapsOnly?: true;
   readonly jobs?: string;
@@ -21,6 +22,7 @@ export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] =
   ['--programs <n>', 'how many programs (default: 1000)'],
   ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
   ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
+  ['--huge <n>', 'one program in so many has huge pages, where there is a pool of them (default: 4; 0: none)'],
   ['--forks <n>', 'one program in so many has a second process (default: 0, none)'],
   [
     '--gaps-only',
@@ -40,6 +42,7 @@ export interface FuzzCall {
   readonly programs: number;
   readonly steps: number;
   readonly seed: number;
+  readonly huge: number;
   readonly forks: number;
   /** Programs by which no empty cell is filled run on the simulated kernel alone. */
   readonly gapsOnly: boolean;
@@ -58,6 +61,7 @@ export function resolveFuzzOptions(raw: RawFuzzOptions): FuzzCall {
     programs: integer('--programs', raw.programs ?? '1000', [1, 100_000_000]),
     steps: integer('--steps', raw.steps ?? '40', [1, 200]),
     seed,
+    huge: integer('--huge', raw.huge ?? '4', [0, 1000]),
     forks: integer('--forks', raw.forks ?? '0', [0, 1000]),
     gapsOnly: raw.gapsOnly ?? false,
     jobs: integer('--jobs', raw.jobs ?? String(Math.min(availableParallelism(), MOST_JOBS)), [1, 64]),

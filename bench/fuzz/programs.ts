@@ -162,15 +162,15 @@ const phrase = weighted<Step[]>(
   [1, oneOf('u', 'v', 'w').chain(openUffd)],
 );
 
-/** What some programs have: huge pages, and one in so many (0: none) a second process. */
+/** What one program in so many (0: none) has: huge pages, or else a second process. */
 export interface Kinds {
-  readonly huge: boolean;
+  readonly huge: number;
   readonly forks: number;
 }
 
 /** Programs of up to so many steps beside those that open them. */
 export function programs(maxSteps: number, { huge, forks }: Kinds): fc.Arbitrary<Program> {
-  const isHuge = huge ? oneOf(false, false, false, true) : fc.constant(false);
+  const isHuge = huge === 0 ? fc.constant(false) : seldom(huge);
   const rest = fc.array(phrase, { minLength: 1, maxLength: maxSteps, size: 'max' });
   // Weights are what is wanted: no bias to the smallest and the largest of everything.
   const fork = forks === 0 ? fc.constant(null) : forking(forks, maxSteps);

@@ -56,6 +56,7 @@ export interface Died {
   readonly hung: boolean;
 }
 
+/** One request at a time: others wait for their turn. */
 export interface Kernels {
   /** In lock step on both, without its race. */
   readonly compare: (program: Program) => Promise<Compared | Skipped | Died>;
@@ -83,13 +84,21 @@ const COMPARE_SILENCE_MS = 20_000;
 /** @param profile which simulated kernel */
 export function openKernels(profile: GivenProfile = {}): Kernels {
   let child: ChildProcess | null = null;
-  async function ask(request: Request): Promise<Reply | Died> {
-    child ??= startChild(profile);
-    const reply = await exchange(child, request);
-    if ('died' in reply) close();
+  let isOpen = true;
+  let turn: Promise<Reply | Died | null> = Promise.resolve(null);
+  function ask(request: Request): Promise<Reply | Died> {
+    const reply = turn.then(async () => {
+      if (!isOpen) return { died: 'closed', signal: null, hung: false };
+      child ??= startChild(profile);
+      const reply = await exchange(child, request);
+      if ('died' in reply) end();
+      return reply;
+    });
+    turn = reply;
     return reply;
   }
-  function close(): void {
+  /** The next request gets a new process. */
+  function end(): void {
     child?.kill('SIGKILL'); // a thread of it may be asleep in a fault for good
     child = null;
   }
@@ -117,7 +126,10 @@ export function openKernels(profile: GivenProfile = {}): Kernels {
       return ('ending' in reply && reply.ending?.signal) || 'nothing: it survives';
     },
     claimHugePages: () => ask({ what: 'claim huge pages' }) as ReturnType<Kernels['claimHugePages']>,
-    close,
+    close() {
+      isOpen = false;
+      end();
+    },
   };
 }
 

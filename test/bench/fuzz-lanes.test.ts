@@ -1,4 +1,4 @@
-/** Lanes of the fuzzer: programs run side by side, huge pages are the first lane's, and what goes wrong ends all of it. */
+/** Lanes of the fuzzer: programs run side by side, and what goes wrong ends all of it. */
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { openLanes } from '../../dist/bench/fuzz/lanes.js';
@@ -6,7 +6,6 @@ import type { Kernels } from '../../dist/bench/litmus/kernels.js';
 import type { Program } from '../../dist/bench/litmus/program.js';
 
 const program = (name: string): Program => ({ name, steps: [{ call: 'load', at: 0 }] });
-const huge: Program = { name: 'huge', steps: [{ call: 'mmap', at: 512, pages: 512, huge: true }] };
 
 /** Programs that run until they are told to end. */
 function running() {
@@ -37,19 +36,6 @@ it('as many run at once as there are lanes, in the order in which they come', as
   expect(new Set(seen.map(([, , kernels]) => kernels)).size).toBe(2);
   await end('a');
   await end('c');
-  await lanes.idle();
-});
-
-it('a program with huge pages waits for the first lane', async () => {
-  const { lanes, seen, names, end } = running();
-  await lanes.run(program('a'));
-  const second = lanes.run(huge);
-  await setImmediate();
-  expect(names()).toEqual(['0 a']);
-  await end('a');
-  await second;
-  expect(seen.map(([, , kernels]) => kernels)).toEqual([lanes.first, lanes.first]);
-  await end('huge');
   await lanes.idle();
 });
 

@@ -9,7 +9,7 @@ import { CoverageReport } from 'monocart-coverage-reports';
 
 const DIST = 'coverage/dist';
 const COUNTS = 'coverage/counts';
-/** As many as test/cli/fuzz.test.ts runs on both kernels, so that Linux says the same of each. */
+/** `minorfault fuzz --seed 3 --forks 5` runs them on both kernels. */
 const PROGRAMS = 500;
 /** Of each race. */
 const RUNS = 50;

@@ -22,7 +22,10 @@ export const FUZZ_OPTIONS: readonly (readonly [flags: string, help: string])[] =
   ['--programs <n>', 'how many programs (default: 1000)'],
   ['--steps <n>', 'the most steps of a program, beside those that open it (default: 40)'],
   ['--seed <n>', 'the same seed gives the same programs (default: one that is told)'],
-  ['--huge <n>', 'one program in so many has huge pages, where there is a pool of them (default: 4; 0: none)'],
+  [
+    '--huge <n>',
+    'one program in so many has huge pages, where there is a pool of them (default: 4; 0: none)',
+  ],
   ['--forks <n>', 'one program in so many has a second process (default: 0, none)'],
   [
     '--gaps-only',

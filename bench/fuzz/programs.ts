@@ -21,6 +21,7 @@ import {
   prot,
   ROOM_PAGES,
   ROOMS,
+  seldom,
   sleeper,
   some,
   step,

@@ -52,7 +52,10 @@ for (const program of bundledPrograms()) {
 // Not before: most mutants are dead by now.
 const { default: fc } = await import('fast-check');
 const { programs } = await import(`${bench}/fuzz/programs.js`);
-const random = fc.sample(programs(40, { huge: 4, forks: 5 }), { numRuns: Number(given.programs), seed: SEED });
+const random = fc.sample(programs(40, { huge: 4, forks: 5 }), {
+  numRuns: Number(given.programs),
+  seed: SEED,
+});
 const before = existsSync(given.traces ?? '') ? JSON.parse(readFileSync(given.traces, 'utf8')) : null;
 const traces = [...bundledPrograms(new URL(`${bench}/fuzz/corpus/`)), ...random].map((program, i) => {
   const trace = stage.run(program);

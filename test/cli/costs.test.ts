@@ -1,11 +1,16 @@
 /** `costs` from the command line: JSON or tables, and a wrong call is told in one line. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Value from 'typebox/value';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { OPERATIONS } from '../../dist/bench/costs/operations.js';
 import { type Costs, CostsSchema } from '../../dist/bench/costs/schema.js';
 import { probeLinux } from '../../dist/uffd/linux/probe.js';
 import { minorfault, WITHOUT_FFI } from './minorfault.ts';
 
+const folder = mkdtempSync(join(tmpdir(), 'minorfault-costs-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 const { missing } = probeLinux();
 if (missing) console.warn(`SKIPPED: minorfault costs --kernel linux: ${missing.why}`);
 const SHORT = ['--rounds', '1', '--batches', '64,512'];
@@ -16,41 +21,28 @@ function parsed(stdout: string): Costs {
   return costs;
 }
 
-it('sim: JSON on standard output, and nothing besides', async () => {
-  const { code, stdout, stderr } = await minorfault([
-    'costs',
-    '--kernel',
-    'sim',
-    ...SHORT,
-    '--json',
-    '-',
-    '--quiet',
-  ]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  const costs = parsed(stdout);
-  expect(costs.config).toMatchObject({ kernels: ['sim'], batches: [64, 512], rounds: 1, seed: 1 });
-  expect(new Set(costs.rows.map(({ kernel }) => kernel))).toEqual(new Set(['sim']));
-});
-
-it.skipIf(missing !== undefined)(`linux has sim beside it${missing ? ` (${missing.why})` : ''}`, async () => {
-  const { code, stdout, stderr } = await minorfault([
-    'costs',
-    '--kernel',
-    'linux',
-    ...SHORT,
-    '--json',
-    '-',
-    '--quiet',
-  ]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  const costs = parsed(stdout);
-  const kernels = (rows: readonly { readonly kernel: string }[]) => [
-    ...new Set(rows.map((row) => row.kernel)),
-  ];
-  expect(kernels(costs.rows)).toEqual(['linux', 'sim']);
-  expect(kernels(costs.wholePages)).toEqual(['linux', 'sim']);
-  expect(kernels(costs.roundTrips)).toEqual(['linux', 'sim']);
-});
+it.skipIf(missing !== undefined)(
+  `--json - is JSON and nothing else; linux has sim beside it${missing ? ` (${missing.why})` : ''}`,
+  async () => {
+    const { code, stdout, stderr } = await minorfault([
+      'costs',
+      '--kernel',
+      'linux',
+      ...SHORT,
+      '--json',
+      '-',
+      '--quiet',
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const costs = parsed(stdout);
+    const kernels = (rows: readonly { readonly kernel: string }[]) => [
+      ...new Set(rows.map((row) => row.kernel)),
+    ];
+    expect(kernels(costs.rows)).toEqual(['linux', 'sim']);
+    expect(kernels(costs.wholePages)).toEqual(['linux', 'sim']);
+    expect(kernels(costs.roundTrips)).toEqual(['linux', 'sim']);
+  },
+);
 
 it('tables, with what was simulated marked as simulated', async () => {
   const { code, stdout, stderr } = await minorfault(['costs', '--kernel', 'sim', ...SHORT]);
@@ -72,10 +64,15 @@ it('tables, with what was simulated marked as simulated', async () => {
   expect(stdout).not.toContain('linux kernel');
 });
 
-it('auto says what it picked, and why', async () => {
-  const { code, stderr } = await minorfault(['costs', ...SHORT, '--json', '-'], { env: WITHOUT_FFI });
+it('auto says what it picked, and why; a file of the same keeps the schema', async () => {
+  const file = join(folder, 'costs.json');
+  const args = ['costs', ...SHORT, '--json', file];
+  const { code, stderr } = await minorfault(args, { env: WITHOUT_FFI });
   expect(code).toBe(0);
   expect(stderr).toMatch(/^kernel: sim, since the FFI package koffi .*\n/);
+  const costs = parsed(readFileSync(file, 'utf8'));
+  expect(costs.config).toMatchObject({ kernels: ['sim'], batches: [64, 512], rounds: 1, seed: 1 });
+  expect(new Set(costs.rows.map(({ kernel }) => kernel))).toEqual(new Set(['sim']));
 });
 
 it('--kernel linux where it is not to be had: exit 3', async () => {

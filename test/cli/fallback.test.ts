@@ -31,10 +31,8 @@ describe.skipIf(kernel !== 'linux')('on the real kernel', () => {
 
   it.each([
     [UFFD_FEATURE_MINOR_SHMEM, 'continue', 'copy', 'userfaultfd lacks UFFD_FEATURE_MINOR_SHMEM'],
-    [UFFD_FEATURE_MINOR_SHMEM, 'continue-warm', 'copy', 'userfaultfd lacks UFFD_FEATURE_MINOR_SHMEM'],
     [UFFD_FEATURE_MOVE, 'move', 'copy', 'userfaultfd lacks UFFD_FEATURE_MOVE'],
     ['userfaultfd', 'continue', 'stw', 'there is no userfaultfd'],
-    ['userfaultfd', 'copy', 'stw', 'there is no userfaultfd'],
   ] as const)('without %s, %s falls back to %s', async (lacks, from, to, reason) => {
     const call = `run churn --kernel linux --mode ${from} --fallback --verify=phases --json -`;
     const { code, stdout, stderr } = await onKernelWithout(lacks, call);

@@ -139,7 +139,7 @@ it.each(['{"my":"precious"}', '{"schema":"minorfault/results/2"}'])(
 
 it('a cell that fails does not keep the others from being measured', async () => {
   const some = join(folder, 'some-fail.json');
-  writeFileSync(some, JSON.stringify({ ...sweep, matrix: { heap: ['64KiB', '2MiB'] } }));
+  writeFileSync(some, JSON.stringify({ ...sweep, modes: ['continue'], matrix: { heap: ['64KiB', '2MiB'] } }));
   const out = join(folder, 'some-fail');
   const { code, stdout, stderr } = await minorfault(['sweep', some, '--out', out, '--quiet']);
   expect(stderr).toMatch(/^minorfault: heap=64KiB: churn: a heap of 64KiB is too small for 1 mutator; .*\n$/);

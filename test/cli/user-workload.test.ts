@@ -31,16 +31,15 @@ async function refusal(args: readonly string[]): Promise<string> {
 describe('the example: a queue', () => {
   it('computes the same in all modes, each run in a process of its own', async () => {
     const file = join(folder, 'out.json');
-    const modes = ['--modes', 'stw,copy,continue', '--invocations', '1', '--mutators', '2', '--verify'];
+    const modes = ['--modes', 'stw,continue', '--invocations', '1', '--mutators', '2', '--verify'];
     const { code, stderr } = await minorfault(['compare', queue, ...SMALL, ...modes, '--json', file]);
     expect([code, stderr]).toEqual([0, '']);
     const { config, runs }: Results = JSON.parse(readFileSync(file, 'utf8'));
     expect(config.workload).toBe(queue);
     expect(config.parameters).toMatchObject({ words: 14, messages: expect.any(Number) });
-    expect(runs.map(({ verified }) => verified)).toEqual([true, true, true]);
+    expect(runs.map(({ verified }) => verified)).toEqual([true, true]);
     const sums = runs.map(({ mutators }) => mutators.map(({ checksum }) => checksum));
     expect(sums[1]).toEqual(sums[0]);
-    expect(sums[2]).toEqual(sums[0]);
     expect(sums[0]?.[0]).not.toBe(sums[0]?.[1]);
   });
 

@@ -1,6 +1,6 @@
 /** The collector, a compactor or a fault thread dies: the run ends with an error that names it, and nothing hangs. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { fixture, MODES_HERE, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+import { fixture, MODES_HERE, rejection, sharedWords, turnAbout, withHeap } from './gc-heaps.ts';
 import { workerNamed, workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
@@ -9,7 +9,7 @@ afterEach(() => expect(workersLeft()).toBe(0));
 const DAMAGES = ['header', 'wildReference', 'negativeReference', 'middleReference', 'root', 'arraySize'];
 
 describe.each(MODES_HERE)('%s: a mutator damages the heap', (mode) => {
-  it.each(DAMAGES)('%s', async (kind) => {
+  it.each(turnAbout(DAMAGES))('%s', async (kind) => {
     await withHeap({ mode, mutators: 2 }, async (heap) => {
       const words = sharedWords();
       const others = heap.spawn(fixture('programs'), { program: 'forever' });

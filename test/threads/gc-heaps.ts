@@ -17,20 +17,28 @@ export const MODE_NAMES: readonly ModeName[] = ['continue', 'continue-warm', 'co
 export const KERNEL = process.env.MINORFAULT_KERNEL === 'linux' ? 'linux' : 'sim';
 /** Whether every test shall try every mode: `npm run test:all`. */
 export const ALL_MODES = process.env.MINORFAULT_MODES === 'all';
+const { kernel: available, why } = chooseKernel('auto', MODES.move.features);
 /**
- * For tests in which it does not matter how a page comes to be published, which gc-graphs-survive, gc-refused and gc-stress try
- * in each mode: those that publish in place, by another file's page or not at all, COPY on one kernel and MOVE on the other.
+ * For tests in which it does not matter how a page comes to be published, which gc-graphs-survive and gc-stress try in
+ * each mode on each kernel: in place and by another file's page on the real one, where that is, by MOVE and not at all on the
+ * simulated. What names no mode is in CONTINUE, on both.
  */
-export const MODES_HERE = MODE_NAMES.filter(
-  (mode) => ALL_MODES || ['continue', KERNEL === 'linux' ? 'copy' : 'move', 'stw'].includes(mode),
-);
+const HERE: readonly ModeName[] = KERNEL === 'linux' ? ['continue', 'copy'] : ['move', 'stw'];
+const alone: readonly ModeName[] = available === 'sim' ? ['continue', 'copy'] : [];
+export const MODES_HERE = MODE_NAMES.filter((mode) => ALL_MODES || [...HERE, ...alone].includes(mode));
+/**
+ * Rows that differ in what is above the kernel alone: each is tried on one, turn about, where both are, and on both by
+ * `npm run test:all`.
+ */
+export const turnAbout = <Row>(rows: readonly Row[]): readonly Row[] =>
+  rows.filter((_, i) => ALL_MODES || available === 'sim' || (i % 2 === 0) === (KERNEL === 'linux'));
 /** Whether a flip of the mode moves page tables: on sim two files only change places (Kernel.dropsAtOnce). */
 export const asksForMoves = (mode: string): boolean => KERNEL === 'linux' || !mode.startsWith('continue');
-const { kernel: available, why } = chooseKernel(KERNEL === 'linux' ? 'auto' : 'sim', MODES.move.features);
-if (available !== KERNEL) console.warn(`SKIPPED: the collector's tests on the real kernel: ${why}`);
+const isHere = KERNEL === 'sim' || available === 'linux';
+if (!isHere) console.warn(`SKIPPED: the collector's tests on the real kernel: ${why}`);
 
 beforeEach((context) => {
-  context.skip(available !== KERNEL, why);
+  context.skip(!isHere, why);
 });
 
 export const fixture = (name: string) => new URL(`../fixtures/${name}.mjs`, import.meta.url);

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { fixture, KERNEL, MODES_HERE } from './gc-heaps.ts';
+import { fixture, MODES_HERE } from './gc-heaps.ts';
 
 const run = promisify(execFile);
 const DEADLINE_MS = 45_000;
@@ -15,10 +15,7 @@ const ends = [
   ['collectorDies', 'collector'],
 ] as const;
 
-// On sim nobody sleeps in the kernel: there it is the same for all concurrent modes.
-const modes = MODES_HERE.filter((mode) => KERNEL === 'linux' || ['continue', 'stw'].includes(mode));
-
-describe.each(modes)('%s', (mode) => {
+describe.each(MODES_HERE)('%s', (mode) => {
   it.each(ends)('%s', async (how, says) => {
     const script = fileURLToPath(fixture('whole-run'));
     const { stdout, stderr } = await run(process.execPath, [script, how, mode], { timeout: DEADLINE_MS });

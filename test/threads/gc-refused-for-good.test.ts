@@ -7,7 +7,7 @@ import type { ModeName, Refusal } from '../../dist/gc/index.js';
 import { TRIES, TRIES_STOPPED } from '../../dist/gc/patience.js';
 import { REHEARSALS_BEFORE_PAUSE } from '../../dist/gc/rehearsal.js';
 import { ENOMEM } from '../../dist/uffd/errno.js';
-import { expectEveryPageOnce, fixture, KERNEL, MIB, rejection } from './gc-heaps.ts';
+import { expectEveryPageOnce, fixture, KERNEL, MIB, rejection, turnAbout } from './gc-heaps.ts';
 import { PAUSED, RESTING, until, walkOn, withWitnesses } from './gc-witnesses.ts';
 import { workersLeft } from './worker-watch.ts';
 
@@ -117,7 +117,7 @@ const NEEDED: readonly (readonly [ModeName, Refusal['call'], number])[] = [
 ];
 
 describe('what is needed after the flip is refused for good', () => {
-  it.each(NEEDED)(
+  it.each(turnAbout(NEEDED))(
     '%s: %s, after %i: the run ends, and nobody reads a page that is not there',
     async (mode, call, after) => {
       const refuse = [{ call, errno: ENOMEM, after } as const];

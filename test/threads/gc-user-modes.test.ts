@@ -12,6 +12,7 @@ import {
   recordsOf,
   rejection,
   runProgram,
+  turnAbout,
   withHeap,
 } from './gc-heaps.ts';
 import { workersLeft } from './worker-watch.ts';
@@ -144,20 +145,25 @@ describe('what a module lacks is named before anything is mapped', () => {
 });
 
 describe('what a mode does wrong ends the run with an error that says it', () => {
-  it.each([
-    ['without publish', /publish\(\) of what attach\(\) answers is missing, and must be a function/],
-    ['attach gives nothing', /livingSpace\(\) of what attach\(\) answers is missing/],
-    [
-      'makes pages nowhere',
-      /mode .*: slot\(\d+, \d+, (true|false)\) answered undefined, and must answer an index/,
-    ],
-    ['publishes nothing', /publish\(\d+, \d+\) answered \{"done":0,"errno":0\}, and must \{ done, errno \}/],
-    ['publishes half a page', /publish\(\d+, \d+\) answered \{"done":2048/],
-    ['answers nothing', /publish\(\d+, \d+\) answered undefined/],
-    ['lies', /publish\(\) said that it had mapped page \d+, and mutators do not see it/],
-    ['lies and wakes', /publish\(\) said that it had mapped page \d+, and mutators do not see it/],
-    ['throws', /not today/],
-  ])('%s', async (which, says) => {
+  it.each(
+    turnAbout([
+      ['without publish', /publish\(\) of what attach\(\) answers is missing, and must be a function/],
+      ['attach gives nothing', /livingSpace\(\) of what attach\(\) answers is missing/],
+      [
+        'makes pages nowhere',
+        /mode .*: slot\(\d+, \d+, (true|false)\) answered undefined, and must answer an index/,
+      ],
+      [
+        'publishes nothing',
+        /publish\(\d+, \d+\) answered \{"done":0,"errno":0\}, and must \{ done, errno \}/,
+      ],
+      ['publishes half a page', /publish\(\d+, \d+\) answered \{"done":2048/],
+      ['answers nothing', /publish\(\d+, \d+\) answered undefined/],
+      ['lies', /publish\(\) said that it had mapped page \d+, and mutators do not see it/],
+      ['lies and wakes', /publish\(\) said that it had mapped page \d+, and mutators do not see it/],
+      ['throws', /not today/],
+    ]),
+  )('%s', async (which, says) => {
     const error = await rejection(
       withHeap({ mode: broken(which), verify: false }, async (heap) => {
         await heap.spawn(fixture('programs'), { program: 'list', length: 3000, collections: 3 }).done;

@@ -13,21 +13,21 @@ const here = kernel === 'linux' ? '' : ` (skipped: ${why})`;
 const save = ['--quiet', '--save', join(folder, 'found.json')];
 
 it.skipIf(kernel !== 'linux')(
-  `250 programs, and those of the past, tell no difference${here}`,
+  `150 programs, and those of the past, tell no difference${here}`,
   async () => {
     const json = join(folder, 'coverage.json');
-    const args = ['fuzz', '--programs', '250', '--seed', '3', '--json', json, ...save];
+    const args = ['fuzz', '--programs', '150', '--seed', '3', '--json', json, ...save];
     const { code, stdout, stderr } = await minorfault(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/250 programs of up to 40 steps \(seed 3\), \d+ a second: no difference/);
+    expect(stdout).toMatch(/150 programs of up to 40 steps \(seed 3\), \d+ a second: no difference/);
     for (const call of ['copy', 'continue', 'move', 'poison', 'writeprotect', 'zeropage'])
       expect(stdout).toMatch(new RegExp(`^${call} +anonymous +.*\\d+/\\d+`, 'm'));
     const told = JSON.parse(readFileSync(json, 'utf8'));
-    expect(told).toMatchObject({ schema: 'minorfault/fuzz/1', programs: 250, seed: 3, unreachable: [] });
+    expect(told).toMatchObject({ schema: 'minorfault/fuzz/1', programs: 150, seed: 3, unreachable: [] });
     expect(told.cells).toHaveLength(told.reachable);
     expect(told.cells.filter(({ hits }: { hits: number }) => hits > 0)).toHaveLength(told.hit);
     expect(stdout).toContain(`${told.hit} of ${told.reachable} cells were hit`);
-    expect(told.hit / told.reachable).toBeGreaterThan(0.5);
+    expect(told.hit / told.reachable).toBeGreaterThan(0.4);
   },
   180_000,
 );

@@ -23,7 +23,7 @@ async function jsonOf(
 }
 
 it('the smallest heap of each mode, by what it has tried', async () => {
-  const { value } = await jsonOf(['minheap', ...WORK, '--heap', '2MiB', '--modes', 'continue', '--quiet']);
+  const { value } = await jsonOf(['minheap', ...WORK, '--heap', '1MiB', '--modes', 'continue', '--quiet']);
   expect([...Value.Errors(MinHeapSchema, value)]).toEqual([]);
   const { modes, config } = value as MinHeaps;
   expect(modes.map(({ mode }) => mode)).toEqual(['continue']);

@@ -1,6 +1,6 @@
 /** A mutator that dies ends the run with its error, whatever the others do, and leaves nothing running. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { fixture, MODES_HERE, rejection, sharedWords, withHeap } from './gc-heaps.ts';
+import { ALL_MODES, fixture, KERNEL, MODES_HERE, rejection, sharedWords, withHeap } from './gc-heaps.ts';
 import { workersLeft } from './worker-watch.ts';
 
 afterEach(() => expect(workersLeft()).toBe(0));
@@ -58,7 +58,8 @@ describe('a mutator that calls process.exit', () => {
   });
 });
 
-describe('a module', () => {
+// Of the kernel nothing is asked before it is loaded.
+describe.runIf(ALL_MODES || KERNEL === 'sim')('a module', () => {
   it('that throws when it is loaded', async () => {
     const error = await errorOf('throws-at-import', {});
     expect(error.message).toBe('mutator 0 failed: this module cannot be loaded');

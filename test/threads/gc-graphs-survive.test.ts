@@ -9,6 +9,7 @@ import {
   MIB,
   MODE_NAMES,
   recordsOf,
+  turnAbout,
   withHeap,
 } from './gc-heaps.ts';
 
@@ -27,20 +28,23 @@ const settings: Setting[] = MODE_NAMES.flatMap((mode) =>
   ),
 );
 
-describe.each(settings)('$mode, batch $batch, $gcThreads gc and $faultThreads fault threads', (setting) => {
-  it('two mutators', async () => {
-    const options: HeapOptions = { ...setting, heapBytes: 2 * MIB, mutators: 2, verify: true };
-    const seed = settings.indexOf(setting) + 1;
-    await withHeap(options, async (heap) => {
-      const data = { seed, epochs: 2, epochBytes: 300_000, collectEvery: 60 };
-      const done = [0, 1].map(() => heap.spawn(fixture('graph'), data).done);
-      for (const { result } of await Promise.all(done)) {
-        expect((result as { checks: number }).checks).toBeGreaterThan(1000);
-      }
-      const cycles = await recordsOf(heap);
-      for (const cycle of cycles) expectEveryPageOnce(cycle, setting.mode);
-      expect(cycles.length).toBeGreaterThan(4);
-      expect(heap.lostEvents()).toBe(0);
+describe.each(turnAbout(settings))(
+  '$mode, batch $batch, $gcThreads gc and $faultThreads fault threads',
+  (setting) => {
+    it('two mutators', async () => {
+      const options: HeapOptions = { ...setting, heapBytes: 2 * MIB, mutators: 2, verify: true };
+      const seed = settings.indexOf(setting) + 1;
+      await withHeap(options, async (heap) => {
+        const data = { seed, epochs: 2, epochBytes: 300_000, collectEvery: 60 };
+        const done = [0, 1].map(() => heap.spawn(fixture('graph'), data).done);
+        for (const { result } of await Promise.all(done)) {
+          expect((result as { checks: number }).checks).toBeGreaterThan(1000);
+        }
+        const cycles = await recordsOf(heap);
+        for (const cycle of cycles) expectEveryPageOnce(cycle, setting.mode);
+        expect(cycles.length).toBeGreaterThan(4);
+        expect(heap.lostEvents()).toBe(0);
+      });
     });
-  });
-});
+  },
+);

@@ -3,9 +3,10 @@ import { defineConfig } from 'vitest/config';
 // The collector's tests run on each kernel; where the real one cannot be had, they are skipped and say why.
 const COLLECTOR = 'test/threads/gc-*.test.ts';
 
-// Tests of single modules leave their process as they found it: many files run in one, one after the other. All others have
-// a process of their own, since threads are what is tested; or since a heap's shapes are so many to a thread, and for good.
-const UNITS = 'test/{bench,gc,uffd}/**/*.test.ts';
+// Tests of single modules, and of the command, which is a process of its own, leave theirs as they found it: many files run in
+// one, one after the other. All others have one each, since threads are what is tested; or since a heap's shapes are so many
+// to a thread, and for good.
+const UNITS = 'test/{bench,cli,gc,uffd}/**/*.test.ts';
 
 // Tests import what ships (dist/), which `npm test` has compiled just before: worker entries must be
 // JavaScript on Node 20.

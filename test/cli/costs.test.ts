@@ -28,7 +28,7 @@ it.skipIf(missing !== undefined)(
       'costs',
       '--kernel',
       'linux',
-      ...SHORT,
+      ...['--rounds', '1', '--batches', '512'],
       '--json',
       '-',
       '--quiet',

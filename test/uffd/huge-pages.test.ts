@@ -155,3 +155,45 @@ it('a mapping is placed at a multiple of 2 MiB, at the next one of a hint', () =
   const places = [0, 8 * H, 8 * H + P, 8 * H].map((hint) => k.mmap(hint, H, RW, HUGE_ANON, -1, 0) / H);
   expect(places).toEqual([1, 8, 9, 2]);
 });
+
+it('what a mapping does not permit is a SIGSEGV, and EFAULT to a system call, whatever is there', () => {
+  const k = openHugeMachine(2);
+  const fd = hugeFile(k, 2);
+  const alias = mapHuge(k, fd, 2);
+  k.store32(alias, 7); // the second page is not there
+  const [readable, closed] = [mapHuge(k, fd, 2, 0, u.PROT_READ), mapHuge(k, fd, 2, 0, u.PROT_NONE)];
+  expect(k.load32(readable)).toBe(7);
+  for (const at of [0, H]) {
+    expect(accessed(() => k.store32(readable + at, 1))).toBe('SIGSEGV');
+    expect(accessed(() => k.load32(closed + at))).toBe('SIGSEGV');
+    expect(k.pread(fd, readable + at, P, 0)).toBe(-u.EFAULT);
+  }
+  expect([k.load32(alias), k.pread(fd, alias + P, P, 0)]).toEqual([7, P]);
+});
+
+it('a forked process has its private huge pages to itself', () => {
+  const k = openHugeMachine(3);
+  const own = ok(k.mmap(0, 2 * H, RW, HUGE_ANON | u.MAP_NORESERVE, -1, 0));
+  for (const at of [0, H - 4]) k.store32(own + at, 5);
+  const child = k.fork() as u.Kernel;
+  expect(presence(child, own, 512)).toBe(ALL);
+  k.store32(own, 6);
+  child.store32(own + H - 4, 7);
+  expect([k.load32(own), k.load32(own + H - 4)]).toEqual([6, 5]);
+  expect([child.load32(own), child.load32(own + H - 4)]).toEqual([5, 7]);
+  // One is left for the two of them.
+  k.store32(own + H, 8);
+  expect(accessed(() => child.store32(own + H, 9))).toBe('SIGBUS');
+  child.dispose();
+  k.dispose();
+});
+
+it('a write to a private mapping for whose copy nothing is left is a SIGBUS, and EFAULT to a system call', () => {
+  const k = openHugeMachine(1);
+  const fd = hugeFile(k, 1);
+  k.store32(mapHuge(k, fd, 1), 3);
+  const own = mapHuge(k, fd, 1, 0, RW, u.MAP_PRIVATE | u.MAP_NORESERVE);
+  expect(accessed(() => k.store32(own, 1))).toBe('SIGBUS');
+  expect(k.pread(fd, own, P, 0)).toBe(-u.EFAULT);
+  expect(k.load32(own)).toBe(3);
+});

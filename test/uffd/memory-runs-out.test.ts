@@ -84,3 +84,19 @@ it('system calls have their own words: ENOMEM of MADV_POPULATE, ENOSPC of a writ
   const mapped = ok(k.mmap(0, P, RW, u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_POPULATE, -1, 0));
   expect(k.pagemap(mapped).present).toBe(false);
 });
+
+it('the index of a file is given back with it, however far apart its pages are', () => {
+  const { k } = machineWith(8);
+  for (let round = 0; round < 50; round++) {
+    const fd = ok(k.memfd_create('sparse', 0));
+    ok(k.ftruncate(fd, 2000 * P));
+    // Each needs an index of its own, and the two one above them.
+    for (const page of [0, 1999]) ok(k.fallocate(fd, 0, page * P, P));
+    expect(k.memory().bytes).toBe(3 * P);
+    ok(k.close(fd));
+  }
+  const fd = ok(k.memfd_create('full', 0));
+  ok(k.ftruncate(fd, 20 * P));
+  expect(k.fallocate(fd, 0, 0, 20 * P)).toBe(-u.ENOSPC);
+  expect(k.memory().bytes).toBe(P);
+});

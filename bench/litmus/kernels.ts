@@ -85,7 +85,7 @@ const COMPARE_SILENCE_MS = 20_000;
 export function openKernels(profile: GivenProfile = {}): Kernels {
   let child: ChildProcess | null = null;
   let isOpen = true;
-  let turn: Promise<Reply | Died | null> = Promise.resolve(null);
+  let turn: Promise<unknown> = Promise.resolve();
   function ask(request: Request): Promise<Reply | Died> {
     const reply = turn.then(async () => {
       if (!isOpen) return { died: 'closed', signal: null, hung: false };
@@ -94,7 +94,7 @@ export function openKernels(profile: GivenProfile = {}): Kernels {
       if ('died' in reply) end();
       return reply;
     });
-    turn = reply;
+    turn = reply.catch(() => {}); // told to whoever asked
     return reply;
   }
   /** The next request gets a new process. */

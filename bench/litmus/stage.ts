@@ -79,9 +79,14 @@ export interface Stage {
 const BASE = { sim: HUGE * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
 /** From the area on, as far as the calls of a program may reach. */
 const REACHED_BYTES = (1 + HUGE_ROOM + 4) * u.HUGE_PAGE_BYTES;
+/**
+ * Small pages of one huge program, at the most: 3,072 of a file, and as many again of each room and of what is copied from, if
+ * they are private.
+ */
+const SMALL_PAGES = 12_288;
 /** A machine on which a program that is no longer than ours runs out of nothing but huge pages. */
 const SIM = {
-  memoryBytes: 4096 * u.PAGE_BYTES + HUGE_POOL * u.HUGE_PAGE_BYTES,
+  memoryBytes: SMALL_PAGES * u.PAGE_BYTES + HUGE_POOL * u.HUGE_PAGE_BYTES,
   addressBytes: BASE.sim + REACHED_BYTES + 1024 * u.PAGE_BYTES,
   hugePages: HUGE_POOL,
 };

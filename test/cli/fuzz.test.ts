@@ -60,4 +60,5 @@ it.skipIf(kernel !== 'linux')(
     expect(cellsHit(told[1]).sort()).toEqual(cellsHit(told[0]).sort());
     expect([all.code, some.code]).toEqual([0, 0]);
   },
+  180_000,
 );

@@ -110,9 +110,13 @@ describe('in Chromium', () => {
     const results: Results = JSON.parse(readFileSync(json, 'utf8'));
     const map = results.runs.find(({ mode, pageMap }) => mode === 'continue' && pageMap)?.pageMap;
     const pages = (map?.moving ?? 0) + (map?.nonMoving ?? 0);
-    expect(await text()).toMatch(
-      new RegExp(`^0.00 ms after the flip: ${pages} not made yet, 0 being made, 0 made`),
-    );
+    // On a busy machine mutators have faulted before the collector tells that it has flipped.
+    const [, ...counts] =
+      /^0.00 ms after the flip: (\d+) not made yet, (\d+) being made, (\d+) made, (\d+) .*, (\d+) .*$/
+        .exec((await text()) ?? '')
+        ?.map(Number) ?? [];
+    expect(counts[0]).toBeGreaterThan(pages / 2);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(pages);
     await page.keyboard.press('ArrowRight');
     expect(await text()).not.toMatch(/^0.00 ms/);
     await page.keyboard.press('End');

@@ -3,22 +3,20 @@
  * those that did so in the past.
  */
 import fc, { type Arbitrary } from 'fast-check';
-import { CheckError, EXIT } from '../errors.ts';
+import { CheckError } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
 import { hasHugePages, type Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
-import { type Coverage, emptyCoverage, gapsOf } from './coverage.ts';
-import { coverageData, renderCoverage } from './coverage-table.ts';
+import { emptyCoverage, gapsOf } from './coverage.ts';
 import { type Finding, fillsGap, findIn, isFoundIn } from './finding.ts';
 import { type Lanes, openLanes } from './lanes.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
 import { reduce } from './reduce.ts';
-
-export const FUZZ_SCHEMA = 'minorfault/fuzz/1';
+import { howFast, type Ran, report } from './report.ts';
 
 /**
  * @returns the exit code
@@ -165,37 +163,4 @@ async function tell(
   return new CheckError(
     `the kernels differ (seed ${call.seed}): run it again with minorfault litmus ${file}`,
   );
-}
-
-/** What has been run since when. */
-interface Ran {
-  readonly began: number;
-  programs: number;
-  /** Of these on both kernels: all but with --gaps-only. */
-  onLinux: number;
-}
-
-function howFast({ gapsOnly }: FuzzCall, { began, programs, onLinux }: Ran): string {
-  const rate = ((programs / (performance.now() - began)) * 1000).toFixed(0);
-  return `, ${rate} a second${gapsOnly ? `, ${onLinux} of them on linux, too` : ''}`;
-}
-
-/** @returns the exit code. @throws CheckError if a rule is wrong */
-function report(call: FuzzCall, coverage: Coverage, ran: Ran): number {
-  const { json, steps, seed } = call;
-  const { programs, onLinux } = ran;
-  if (json !== '-') print(renderCoverage(coverage));
-  if (json !== null)
-    writeJson('--json', json, {
-      ...{ schema: FUZZ_SCHEMA, programs, onLinux, steps, seed },
-      ...coverageData(coverage),
-    });
-  const { wrong } = gapsOf(coverage);
-  if (wrong.length > 0)
-    throw new CheckError(
-      `the kernel has answered what it cannot by bench/fuzz/*-rules.ts: mend the rule of ${wrong.join('; ')}`,
-    );
-  if (json !== '-')
-    print(`${programs} programs of up to ${steps} steps (seed ${seed})${howFast(call, ran)}: no difference`);
-  return EXIT.done;
 }

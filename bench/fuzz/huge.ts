@@ -16,7 +16,7 @@ const MOST = 3;
 
 /**
  * The file `f` becomes one of huge pages, and the room for those is where things happen. A page becomes a huge one, and the last
- * of each region a small one of it, off by one; half a page becomes half a huge one.
+ * of each region a small one of it, off by one; half a page becomes half a huge one, so that a range cuts one.
  *
  * Two things are kept from Linux 6.18, which does not survive them. Protection is never left behind by a registration without
  * it, so all registrations of a program have WP, as its first, or none: a thread that writes to such a huge page faults for
@@ -51,9 +51,9 @@ function scale({ call }: Step, key: string, value: unknown): unknown {
   if (typeof value !== 'number') return value;
   if (key === 'at' || key === 'from' || key === 'to') return placeOf(value);
   if (key === 'page') return Math.min(value, MOST) * HUGE;
-  const isWhole = key === 'pages' && value % 1 === 0 && value <= REGION_PAGES;
+  const isPages = key === 'pages' && value <= REGION_PAGES;
   // A file is read and written by small pages: that takes no longer here than anywhere.
-  return isWhole && call !== 'pread' && call !== 'pwrite' ? Math.min(value, MOST) * HUGE : value;
+  return isPages && call !== 'pread' && call !== 'pwrite' ? Math.min(value, MOST) * HUGE : value;
 }
 
 function placeOf(at: number): number {

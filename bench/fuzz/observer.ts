@@ -11,7 +11,7 @@ import { sharing } from '../../uffd/sim/mm-lock.ts';
 import { findVma, type Vma, vmasIn } from '../../uffd/sim/vmas.ts';
 import { modeBits, type Names } from '../litmus/perform.ts';
 import type { Step, StepOf } from '../litmus/program.ts';
-import type { Moment, Observer } from '../litmus/stage.ts';
+import type { Effect, Observer } from '../litmus/stage.ts';
 import { ACCESS_AREA, type AccessPlace, FAULT_MODE, FEATURES } from './access-rules.ts';
 import {
   FOREIGN,
@@ -71,13 +71,13 @@ export function observe(handle: KernelHandle): CellObserver {
       if (hasForked) return;
       before = sharing(m, () => lookBefore(m, step, names, sleepers.all()));
     },
-    after(step, names, moment) {
+    after(step, names, effect) {
       if (hasForked) {
         cells.push([]);
         return;
       }
       sharing(m, () => sleepers.look(names));
-      cells.push(NOT_MADE.has(moment.is) ? [] : hitCells(before, step, sleepers.all(), moment));
+      cells.push(NOT_MADE.has(effect.is) ? [] : hitCells(before, step, sleepers.all(), effect));
     },
   };
 }
@@ -98,7 +98,7 @@ function hitCells(
   { place, met }: Before,
   step: Step,
   sleepers: readonly Sleeper[],
-  { is }: Moment,
+  { is }: Effect,
 ): string[] {
   // Exhausted memory is nobody's rule.
   if (place === null || is === 'ENOMEM') return [];

@@ -129,6 +129,11 @@ function wide(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
   return fc.tuple(step, fc.integer({ min: 2, max: 4 })).map(([step, pages]) => ({ ...step, pages }) as Step);
 }
 
+/** The step, of part of a page at its end: of huge memory that is a range which cuts a huge page. */
+function cut(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
+  return fc.tuple(step, oneOf(0.5, 1.5)).map(([step, pages]) => ({ ...step, pages }) as Step);
+}
+
 /** A page is made to be something, and then moved to where nothing is. */
 const moving: fc.Arbitrary<Step[]> = fc
   .tuple(at, oneOf(1, 2), weighted([2, poisons], [1, protecting], [2, zeroes], [2, stores]), drops, moves)
@@ -142,6 +147,8 @@ const moving: fc.Arbitrary<Step[]> = fc
   });
 
 const resolves = weighted([6, fills], [2, protects], [1, wake], [1, unregisters], [1, registers]);
+
+const nearMisses = cut(weighted([4, registers], [1, unregisters], [2, protects], [3, fills]));
 
 /** Steps that follow one another. */
 const phrase = weighted<Step[]>(
@@ -160,6 +167,7 @@ const phrase = weighted<Step[]>(
   [3, throughout(registers)],
   [1, throughout(unregisters, registers)],
   [3, throughout(resolves)],
+  [3, nearMisses.map((each) => [each])],
   [1, oneOf('u', 'v', 'w').chain(openUffd)],
 );
 

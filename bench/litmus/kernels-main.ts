@@ -31,7 +31,7 @@ async function answer(request: Request): Promise<Reply> {
   if (request.what === 'claim huge pages') return { claimed: await claimHugePages() };
   const { program } = request;
   if (request.what === 'end') return { ending: endingOf((await stageOf('linux')).run(program)) }; // claimed for it already
-  if (request.what === 'foresee') return { cells: (await observed(program)).cells };
+  if (request.what === 'foresee') return { cells: await watched(program) };
   const usesLinux = request.what === 'compare' || request.kernel === 'linux';
   const missing = usesLinux && hasHugePages(program) ? await claimHugePages() : null;
   if (missing !== null) return { skipped: missing };
@@ -47,10 +47,22 @@ async function answer(request: Request): Promise<Reply> {
 
 /** The program on the simulated kernel, and the cells that its steps hit there. */
 async function observed(program: Program): Promise<{ sim: Trace; cells: Compared['cells'] }> {
-  const stage = await stageOf('sim');
-  observer ??= observe(stage.handle);
+  const { stage, observer } = await simulator();
   const sim = stage.run(program, undefined, observer);
   return { sim, cells: observer.cells() };
+}
+
+/** The cells alone. */
+async function watched(program: Program): Promise<Compared['cells']> {
+  const { stage, observer } = await simulator();
+  stage.watch(program, observer);
+  return observer.cells();
+}
+
+async function simulator(): Promise<{ stage: Stage; observer: CellObserver }> {
+  const stage = await stageOf('sim');
+  observer ??= observe(stage.handle);
+  return { stage, observer };
 }
 
 async function simulated(program: Program): Promise<Trace> {

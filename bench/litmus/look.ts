@@ -82,15 +82,21 @@ function hugeAreaState(kernel: u.Kernel, scratch: Scratch, base: number, marks: 
   const there = kernel.presence(base + HUGE * P, HUGE_ROOM * HUGE);
   const states: string[] = [];
   for (let i = 0; i < HUGE_ROOM; i++) {
-    const present = [...there.subarray(i * HUGE, (i + 1) * HUGE).entries()].filter(([, is]) => is === 1);
+    const present = presentOf(there.subarray(i * HUGE, (i + 1) * HUGE));
     const isWhole = present.length === HUGE || (present.length === 0 && marks);
-    const within = isWhole ? SAMPLES : present.slice(0, MOST_SMALL).map(([page]) => page);
+    const within = isWhole ? SAMPLES : present.slice(0, MOST_SMALL);
     const found = within
       .map((page) => (i + 1) * HUGE + page)
       .flatMap((page) => pageState(kernel, scratch, base, page, kernel.pagemap(base + page * P)));
     if (found.length > 0) states.push(`[${present.length}: ${found.join(' ')}]`);
   }
   return states.join(' ');
+}
+
+function presentOf(there: Uint8Array): number[] {
+  const present: number[] = [];
+  for (let page = there.indexOf(1); page >= 0; page = there.indexOf(1, page + 1)) present.push(page);
+  return present;
 }
 
 function hugeFileState(kernel: u.Kernel, scratch: Scratch, fd: number): string {

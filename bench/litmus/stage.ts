@@ -26,13 +26,17 @@ import { type Machine, type Running, settle, sleepersOf } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
 import { watchSleep } from './waiting.ts';
 
-/** What one step came to. */
-export interface Moment extends Answer {
+/** What one step came to, as far as threads say it. */
+export interface Effect extends Answer {
   /** Threads that were asleep and have answered now, in the order of their names. */
   readonly woke?: Readonly<Record<string, Answer>>;
   /** It may have woken two threads at once: what they do then, and in which order, is not the kernel's to say. */
   readonly race?: true;
-  /** What there is now (look.ts). */
+}
+
+/** And what there is now. */
+export interface Moment extends Effect {
+  /** Of memory, files and userfaultfds (look.ts). */
   readonly state: string;
 }
 
@@ -61,13 +65,15 @@ export interface Observer {
   begin(): void;
   /** Nobody is at anything, but for those who sleep. */
   before(step: Step, names: Names): void;
-  after(step: Step, names: Names, moment: Moment): void;
+  after(step: Step, names: Names, effect: Effect): void;
 }
 
 export interface Stage {
   /** Of the kernel that it runs on. */
   readonly handle: u.KernelHandle;
   readonly run: (program: Program, foreseen?: Foreseen, observer?: Observer) => Trace;
+  /** The same, where nothing but the observer looks on: what takes most of a run's time is left out. */
+  readonly watch: (program: Program, observer: Observer) => void;
   /** The same with its race, `turns` saying how far threads are held up at random: what all of it came to. */
   readonly race: (program: Program, turns: () => number) => Raced;
   /** Readies the pool of huge pages: null, or why it cannot be had. */
@@ -105,6 +111,7 @@ export async function openStage(kind: 'sim' | 'linux', profile: u.ProfileOptions
   return {
     handle: kernel.handle(),
     run: (program, foreseen, observer) => runProgram(machine, program, foreseen, observer),
+    watch: (program, observer) => watchProgram(machine, program, observer),
     race: (program, turns) => raceProgram(machine, program, turns),
     claimHugePool: async () => (kind === 'sim' ? null : claimHugePool(kernel)),
     async close() {
@@ -133,6 +140,16 @@ function runProgram(
       if (!isSo(i, found)) break;
     }
     return trace;
+  });
+}
+
+function watchProgram(machine: Machine, program: Program, observer: Observer): void {
+  observer.begin();
+  onCleanStage(machine, program, (running) => {
+    for (const step of program.steps) {
+      observer.before(step, running.names);
+      observer.after(step, running.names, effect(running, step, undefined));
+    }
   });
 }
 
@@ -183,7 +200,15 @@ function onCleanStage<Result>(
 }
 
 function moment(running: Running, step: Step, signal: string | undefined): Moment {
-  const { kernel, names, scratch, busy } = running;
+  const { kernel, names, scratch } = running;
+  const found = effect(running, step, signal);
+  const child = stateOfChild(running);
+  const state = look(kernel, scratch, names, running) + (child === null ? '' : ` | child ${child}`);
+  return { ...found, state };
+}
+
+function effect(running: Running, step: Step, signal: string | undefined): Effect {
+  const { kernel, busy } = running;
   const asking = threadOf(step, running.hasEvents);
   const wasBusy = new Set(busy.keys());
   const races = mayWakeTwo(busy, step);
@@ -195,13 +220,10 @@ function moment(running: Running, step: Step, signal: string | undefined): Momen
     else woke[thread] = answered;
   }
   if ([...busy.values()].some(({ call }) => call === 'madvise')) forgetTranslations(kernel);
-  const child = stateOfChild(running);
-  const state = look(kernel, scratch, names, running) + (child === null ? '' : ` | child ${child}`);
   return {
     ...answer,
     ...(Object.keys(woke).length === 0 ? {} : { woke }),
     ...(races ? { race: true } : {}),
-    state,
   };
 }
 

@@ -34,7 +34,7 @@ import {
 } from './tasks.ts';
 import * as uffd from './uffd-file.ts';
 import * as views from './views.ts';
-import { findVma } from './vmas.ts';
+import { findVma, vmasIn } from './vmas.ts';
 
 /** A method of the kernel. */
 type Method = <A extends unknown[], R>(call: (...args: A) => R) => (...args: A) => R;
@@ -86,7 +86,14 @@ function pageState(m: Machine, page: number): PageState {
 }
 
 function presence(m: Machine, addr: number, pages: number): Uint8Array {
-  return Uint8Array.from(pagemaps(m, addr, pages), ({ present }) => Number(present));
+  const first = pageOf(addr);
+  const all = new Uint8Array(pages);
+  sharing(m, () => {
+    for (const { start, end } of vmasIn(m, first, first + pages))
+      for (let page = Math.max(start, first); page < Math.min(end, first + pages); page++)
+        all[page - first] = Number(isPresent(loadPte(m, page)));
+  });
+  return all;
 }
 
 function memory(m: Machine): MemoryUse {

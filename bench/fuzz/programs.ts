@@ -36,6 +36,7 @@ import { opening, openUffd } from './openings.ts';
 const loads = step('load', { at, thread: sleeper });
 const stores = step('store', { at, value, thread: sleeper });
 const access = weighted([1, loads], [1, stores]);
+const preads = step('pread', { file, page: filePage, at, pages, thread: caller });
 const wakes = some({ DONTWAKE: 3 });
 const fillMode = oneOf<('DONTWAKE' | 'WP')[]>([], ['DONTWAKE'], ['WP'], ['DONTWAKE', 'WP'], [], ['WP']);
 const copies = step('copy', { uffd, at, from, pages, mode: fillMode, bits, thread: caller });
@@ -83,6 +84,8 @@ const populates = step('madvise', {
   advice: oneOf('POPULATE_READ', 'POPULATE_WRITE'),
   thread: caller,
 });
+/** By a thread, which dies of a page that cannot be had, or by a system call, which says so. */
+const writes = weighted([3, stores], [1, preads], [1, populates]);
 const allocates = step('fallocate', { file, page: fc.constant(0), pages: fc.constant(FILE_PAGES) });
 
 /** What the generator uses of both kernels: what the simulator has. */
@@ -100,7 +103,7 @@ const single = weighted(
   [4, step('fallocate', { file, page: filePage, pages, punch: flag })],
   [1, allocates],
   [1, step('ftruncate', { file, pages: fc.integer({ min: 0, max: FILE_PAGES }) })],
-  [3, step('pread', { file, page: filePage, at, pages, thread: caller })],
+  [3, preads],
   [3, step('pwrite', { file, page: filePage, at, pages, thread: caller })],
   [1, maps],
   [1, step('munmap', { at, pages, thread: caller })],
@@ -155,8 +158,8 @@ const phrase = weighted<Step[]>(
   [50, single.map((each) => [each])],
   [4, about(drops, fills)],
   [4, about(wide(fills), drops, wide(fills))],
-  [4, about(protecting, stores, resolves)],
-  [4, about(protecting, stores, drops, fills)],
+  [4, about(protecting, writes, resolves)],
+  [4, about(protecting, writes, drops, weighted([2, fills], [1, poisons]))],
   [2, about(access, resolves)],
   [3, about(access, reads, resolves)],
   [2, about(access, reads, wide(fills))],

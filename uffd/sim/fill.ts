@@ -18,13 +18,19 @@ import {
   uffdioZeropage,
 } from '../abi.ts';
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ESRCH } from '../errno.ts';
-import { PAGE_BYTES, PAGE_WORDS } from '../kernel.ts';
-import { readableWord } from './access.ts';
+import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
+import {
+  fillFrom,
+  isReadable,
+  type PageCopy,
+  readFaulting,
+  SOURCE_ABSENT,
+  type Source,
+} from './copy-source.ts';
 import { isChanging } from './events.ts';
-import { faultIn } from './fault.ts';
 import { answer, finish, take } from './fill-answer.ts';
 import { allocateDirtyFrame, NO_FRAME, releaseFrame } from './frames.ts';
-import { type Caller, continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
+import { continueHuge, copyHuge, inHugeVma, poisonHuge } from './huge-fill.ts';
 import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { sharing } from './mm-lock.ts';
 import { cachedFrame, cacheFrame, cacheZeroes, filePages, useFrame } from './page-cache.ts';
@@ -40,11 +46,17 @@ import {
   protectedPte,
   withProtection,
 } from './page-table.ts';
-import { isPageRange, isSourceRange, pageOf, pieces } from './ranges.ts';
+import { isPageRange, isSourceRange, pageOf } from './ranges.ts';
 import { isAlive } from './spaces.ts';
 import { findVma, takeOwner, type Vma } from './vmas.ts';
 
-export function copy(m: Machine, context: number, caller: Caller, arg: Uint8Array): number {
+/** @param caller who has the bytes that are copied */
+export function copy(
+  m: Machine,
+  context: number,
+  caller: Pick<Source, 'm' | 'task'>,
+  arg: Uint8Array,
+): number {
   const { fields } = uffdioCopy;
   const [dst, src, len] = [take(arg, fields.dst), take(arg, fields.src), take(arg, fields.len)];
   const mode = take(arg, fields.mode);
@@ -56,11 +68,12 @@ export function copy(m: Machine, context: number, caller: Caller, arg: Uint8Arra
   let stopped = 0;
   let step = 1;
   for (; page < end; page += step) {
-    const call = { page, end, caller, source: src + (page - first) * PAGE_BYTES, mode };
-    stopped = step === 1 ? copyOnce(m, context, call) : IS_HUGE;
+    const address = src + (page - first) * PAGE_BYTES;
+    const from = (bytes: number): PageCopy => ({ page, end, source: { ...caller, address, bytes }, mode });
+    stopped = step === 1 ? copyOnce(m, context, from(PAGE_BYTES)) : IS_HUGE;
     if (stopped === IS_HUGE) {
       step = PAGES_PER_HUGE;
-      stopped = copyHuge(m, context, call);
+      stopped = copyHuge(m, context, from(HUGE_PAGE_BYTES));
     }
     if (stopped !== 0) break;
   }
@@ -68,44 +81,25 @@ export function copy(m: Machine, context: number, caller: Caller, arg: Uint8Arra
   return answer(arg, fields.copy, out, len);
 }
 
-/** One page of a COPY: what is left of the range is [page, end). */
-interface PageCopy {
-  readonly page: number;
-  readonly end: number;
-  /** Who has the page's bytes, and their address there. */
-  readonly caller: Caller;
-  readonly source: number;
-  readonly mode: number;
-}
-
 /** What a step on small pages answers where the mapping is one of huge pages: no errno. */
 const IS_HUGE = 1;
 
-/** Copies one page: 0, or −errno, or IS_HUGE. The source may have to be faulted in, which cannot be done under the lock. */
+/** Copies one page: 0, or −errno, or IS_HUGE. */
 function copyOnce(m: Machine, context: number, call: PageCopy): number {
-  const { page, end, caller, source, mode } = call;
+  const { page, end, source, mode } = call;
+  let read: Uint8Array | null = null;
   for (;;) {
-    let absent = -1;
     const errno = inVma(m, context, page, end, (vma) => {
       if (vma.huge) return IS_HUGE;
       const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
       if (protect && !isWatchedForWrites(vma)) return -EINVAL;
-      absent = absentSource(caller.m, source);
-      return absent < 0 ? copyPage(m, vma, call, protect && m.profile.protects) : 0;
+      if (read === null && !isReadable(source)) return SOURCE_ABSENT;
+      return copyPage(m, vma, call, read, protect && m.profile.protects);
     });
-    if (absent < 0) return errno;
-    // All of it, before the mapping is looked at again.
-    for (const { page, within } of pieces(source, PAGE_BYTES))
-      if (faultIn(caller.m, caller.task, page, false, within) !== 'ok') return -EFAULT;
+    if (errno !== SOURCE_ABSENT) return errno;
+    read = readFaulting(source);
+    if (read === null) return -EFAULT;
   }
-}
-
-/** The first page that cannot be read of the 4096 bytes from `source` on, or −1. */
-function absentSource(m: Machine, source: number): number {
-  const first = pageOf(source);
-  if (readableWord(m, first) < 0) return first;
-  const last = pageOf(source + PAGE_BYTES - 1);
-  return readableWord(m, last) < 0 ? last : -1;
 }
 
 export function zeropage(m: Machine, context: number, arg: Uint8Array): number {
@@ -212,33 +206,25 @@ function filePage(vma: Vma, page: number): number {
   return vma.filePage + page - vma.start;
 }
 
-function copyPage(m: Machine, vma: Vma, { page, caller, source }: PageCopy, protect: boolean): number {
+/** @param read the source, if it was waited for */
+function copyPage(
+  m: Machine,
+  vma: Vma,
+  { page, source }: PageCopy,
+  read: Uint8Array | null,
+  protect: boolean,
+): number {
   if (isPresent(loadPte(m, page))) return -EEXIST;
   if (vma.file >= 0 && isPastEnd(m, vma, page)) return -EFAULT;
   if (vma.shared && cachedFrame(m, vma.file, filePage(vma, page)) !== NO_FRAME) return -EEXIST;
   const frame = allocateDirtyFrame(m);
   if (frame === NO_FRAME) return -ENOMEM;
-  copyBytes(caller.m, frame, source);
+  fillFrom(source, read, frame);
   const errno = vma.shared
     ? installCached(m, vma, page, frame, protect)
     : installAnonymous(m, vma, page, frame, protect);
   if (errno !== 0) releaseFrame(m, frame, 'data');
   return errno;
-}
-
-/** Fills a frame with the 4096 bytes at `source`, which are readable and stay so under the lock. */
-function copyBytes(m: Machine, frame: number, source: number): void {
-  const page = pageOf(source);
-  const within = source - page * PAGE_BYTES;
-  const from = readableWord(m, page);
-  if (within === 0) {
-    m.frames.copyWithin(frame * PAGE_WORDS, from, from + PAGE_WORDS);
-    return;
-  }
-  const to = frame * PAGE_BYTES;
-  m.bytes.copyWithin(to, from * 4 + within, from * 4 + PAGE_BYTES);
-  const next = readableWord(m, page + 1) * 4;
-  m.bytes.copyWithin(to + PAGE_BYTES - within, next, next + within);
 }
 
 function installAnonymous(m: Machine, vma: Vma, page: number, frame: number, protect: boolean): number {

@@ -6,10 +6,8 @@
  */
 import { UFFDIO_COPY_MODE_WP, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ESRCH } from '../errno.ts';
-import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
-import { readableWord } from './access.ts';
+import { fillFrom, isReadable, type PageCopy, readFaulting, SOURCE_ABSENT } from './copy-source.ts';
 import { isChanging } from './events.ts';
-import { faultIn } from './fault.ts';
 import { isWatched } from './fault-step.ts';
 import { NO_FRAME } from './frames.ts';
 import { cachedAt, hugeIndexOf, installHuge, isHugeAligned, loadHuge, markHuge } from './huge-entries.ts';
@@ -27,7 +25,6 @@ import {
   protectedPte,
   withProtection,
 } from './page-table.ts';
-import { pieces } from './ranges.ts';
 import { isAlive } from './spaces.ts';
 import { findVma, type Vma } from './vmas.ts';
 
@@ -74,76 +71,41 @@ function mapHuge(m: Machine, page: number, pte: number, protect: boolean): void 
   installHuge(m, page, protect ? protectedPte(pte) : pte);
 }
 
-/** Who makes a call, and in which process. */
-export interface Caller {
-  readonly m: Machine;
-  readonly task: number;
-}
-
-/** One huge page of a COPY: what is left of its range is [page, end). */
-export interface HugeCopy {
-  readonly page: number;
-  readonly end: number;
-  /** Who has the page's bytes, and their address there. */
-  readonly caller: Caller;
-  readonly source: number;
-  readonly mode: number;
-}
-
-/** Not all of the source can be read as it stands. */
-const SOURCE_ABSENT = 1;
-
 /**
  * Copies one huge page: 0, or −errno. While it waits for its source it holds a page of the pool if it can, to read into, as Linux
  * does: so the last one may turn out to be gone, which is −ENOMEM then.
  */
-export function copyHuge(m: Machine, context: number, call: HugeCopy): number {
+export function copyHuge(m: Machine, context: number, call: PageCopy): number {
+  let read: Uint8Array | null = null;
   let holds = false;
-  for (let waited = false; ; waited = true) {
-    const errno = inHugeVma(m, context, call.page, call.end, (vma) => copyReadable(m, vma, call, waited));
+  for (;;) {
+    const errno = inHugeVma(m, context, call.page, call.end, (vma) => copyPage(m, vma, call, read));
     if (errno === SOURCE_ABSENT) {
-      if (!waited) holds = exclusively(m, () => holdHuge(m));
-      if (faultInSource(call)) continue;
+      holds = exclusively(m, () => holdHuge(m));
+      read = readFaulting(call.source);
+      if (read !== null) continue;
     }
     if (holds) exclusively(m, () => letHugeGo(m));
     return errno === SOURCE_ABSENT ? -EFAULT : errno;
   }
 }
 
-function faultInSource({ caller: { m, task }, source }: HugeCopy): boolean {
-  for (const { page, within } of pieces(source, HUGE_PAGE_BYTES))
-    if (faultIn(m, task, page, false, within) !== 'ok') return false;
-  return true;
-}
-
-function isReadable({ caller: { m }, source }: HugeCopy): boolean {
-  for (const { page } of pieces(source, HUGE_PAGE_BYTES)) if (readableWord(m, page) < 0) return false;
-  return true;
-}
-
-function copyReadable(m: Machine, vma: Vma, call: HugeCopy, waited: boolean): number {
-  const { page, mode } = call;
+/** @param read the source, if it was waited for */
+function copyPage(m: Machine, vma: Vma, call: PageCopy, read: Uint8Array | null): number {
+  const { page, source, mode } = call;
   const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
   if (protect && !isWatched(vma, UFFDIO_REGISTER_MODE_WP)) return -EINVAL;
   if (isPresent(loadHuge(m, page))) return -EEXIST;
   if (vma.shared && cachedAt(m, vma, page) !== NO_FRAME) return -EEXIST;
   const index = hugeIndexOf(vma, page);
   const isLeft = vma.shared ? canCacheHuge(m, vma.file, index) : canTakeHuge(m, vma.reserves);
-  if (!isLeft) return waited ? -ENOMEM : -EEXIST;
-  if (!isReadable(call)) return SOURCE_ABSENT;
+  if (!isLeft) return read === null ? -EEXIST : -ENOMEM;
+  if (read === null && !isReadable(source)) return SOURCE_ABSENT;
   if (vma.shared && index >= hugeFilePages(m, vma.file)) return -EFAULT;
   const frame = vma.shared ? cacheHuge(m, vma.file, index, false) : takeHuge(m, vma.reserves, false);
   if (frame === NO_FRAME) return -ENOMEM; // for the file's index
-  copyBytes(frame, call);
+  fillFrom(source, read, frame);
   const pte = vma.shared ? cachedPte(vma, frame) : withProtection(makePte(frame, ANON), vma);
   mapHuge(m, page, pte, protect && m.profile.protects);
   return 0;
-}
-
-/** Fills a huge page from the source, which can be read and stays so under the lock. */
-function copyBytes(frame: number, { caller: { m }, source }: HugeCopy): void {
-  for (const { page, within, at, n } of pieces(source, HUGE_PAGE_BYTES)) {
-    const from = readableWord(m, page) * 4 + within;
-    m.bytes.copyWithin(frame * PAGE_BYTES + at, from, from + n);
-  }
 }

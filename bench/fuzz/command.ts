@@ -7,49 +7,42 @@ import { CheckError } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
-import { hasHugePages, type Program } from '../litmus/program.ts';
+import type { Program } from '../litmus/program.ts';
 import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
-import { emptyCoverage, gapsOf } from './coverage.ts';
-import { type Finding, fillsGap, findIn, isFoundIn } from './finding.ts';
-import { type Lanes, openLanes } from './lanes.ts';
+import { emptyCoverage } from './coverage.ts';
+import { findIn, isFoundIn } from './finding.ts';
+import { openLanes } from './lanes.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
 import { reduce } from './reduce.ts';
 import { howFast, type Ran, report } from './report.ts';
+import { type Difference, firstDifference, runOne, type Search } from './search.ts';
 
 /**
  * @returns the exit code
- * @throws InterruptedError; CheckError if the kernels differ (the program is as small as it gets, and has been saved), or
- * if they answer what the rules of the coverage call impossible
+ * @throws InterruptedError, when what has run by then is told; CheckError if the kernels differ (the program is as small as it
+ * gets, and has been saved), or if they answer what the rules of the coverage call impossible
  */
 export async function fuzzCommand(call: FuzzCall): Promise<number> {
   const signal = interruption();
   const progress = createProgress(process.stderr, call.quiet);
   const ran: Ran = { began: performance.now(), programs: 0, onLinux: 0 };
-  let coverage = emptyCoverage(false);
+  const search: Search = { call, progress, ran, coverage: emptyCoverage(false) };
   progress.watch(() => `${ran.programs} of ${call.programs} programs${howFast(call, ran)}`);
   const lanes = openLanes(call.jobs, async (own, program, number) => {
+    if (await runOne(search, own, lanes.first, program, number)) ran.onLinux++;
     ran.programs++;
-    if (call.gapsOnly && !(await fillsGap(own, program, coverage))) return;
-    ran.onLinux++;
-    const kernels = hasHugePages(program) ? lanes.first : own;
-    const first = await findIn(kernels, program, coverage);
-    if (first?.died) progress.note(`program ${number}: ${first.text}`);
-    // Once more: a difference of threads that raced is none of the kernels.
-    const again = first === null ? null : await findIn(kernels, program);
-    if (again !== null) throw new Difference(program, number, again);
   });
   try {
     await unlessInterrupted(signal, replayCorpus(lanes.first));
     const isHuge = call.huge > 0 && (await canBeHuge(lanes.first, progress));
-    coverage = emptyCoverage(isHuge);
+    search.coverage = emptyCoverage(isHuge);
     const generated = programs(call.steps, { huge: isHuge ? call.huge : 0, forks: call.forks });
-    const isOver = () => call.gapsOnly && gapsOf(coverage).missed.length === 0;
-    const found = await unlessInterrupted(signal, firstDifference(call, generated, lanes, signal, isOver));
+    const found = await firstDifference(search, generated, lanes, signal);
     if (found === null) {
       progress.end();
-      return report(call, coverage, ran);
+      return report(call, search.coverage, ran);
     }
     save(call, found.program);
     throw await unlessInterrupted(signal, tell(call, generated, lanes.first, found, progress));
@@ -57,31 +50,6 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
     lanes.close();
     progress.end();
   }
-}
-
-/** Runs all programs, or up to the first that tells the kernels apart, or until it is over. */
-async function firstDifference(
-  { programs, seed }: FuzzCall,
-  generated: Arbitrary<Program>,
-  lanes: Lanes,
-  signal: AbortSignal,
-  isOver: () => boolean,
-): Promise<Difference | null> {
-  const over = new Error('no program more is wanted');
-  const property = fc.asyncProperty(generated, (program) => {
-    signal.throwIfAborted();
-    if (isOver()) throw over;
-    return lanes.run(program);
-  });
-  const { errorInstance } = await fc.check(property, { numRuns: programs, seed, endOnFailure: true });
-  try {
-    await lanes.idle();
-  } catch (error) {
-    if (error instanceof Difference) return error;
-    throw error;
-  }
-  if (errorInstance && errorInstance !== over) throw errorInstance;
-  return null;
 }
 
 /** The program as fast-check shrinks it; itself if it does not tell the kernels apart once more. */
@@ -113,21 +81,6 @@ async function replayCorpus(kernels: Kernels): Promise<void> {
   for (const program of bundledPrograms(CORPUS)) {
     const wrong = await findIn(kernels, program);
     if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong.text}`);
-  }
-}
-
-/** A program that tells the kernels apart. */
-class Difference extends Error {
-  readonly program: Program;
-  /** From 0. */
-  readonly number: number;
-  readonly finding: Finding;
-
-  constructor(program: Program, number: number, finding: Finding) {
-    super('the kernels differ');
-    this.program = program;
-    this.number = number;
-    this.finding = finding;
   }
 }
 

@@ -1,12 +1,14 @@
 /**
- * The last step of `npm run build`: joins what has been compiled, and adds the files that it reads.
+ * The second step of `npm run build`, after tsc: compiles the inner loops to WebAssembly, joins the modules that threads load, and
+ * adds the files that are read.
  *
  * A thread of a heap would load a hundred modules, which takes longer than to start the thread. So the code of uffd, heap
  * and gc is joined into a few files, of which a thread loads one for the heap and one for its kernel. Each module keeps
  * its own file, which names its part of them: a class is the same one for whoever imports it, from wherever.
  */
-import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { main as asc } from 'assemblyscript/asc';
 import { rolldown } from 'rolldown';
 
 const ROOMS = ['uffd', 'heap', 'gc'];
@@ -45,6 +47,23 @@ function modulesOf(room) {
     .filter((file) => /(?<!\.d)\.ts$/.test(file) && !file.startsWith('gc/wasm/'));
 }
 
+function changedAt(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** The inner loops, which take longest to compile: only if they, or the compiler, are newer than what there is. */
+async function compileLoops() {
+  const sources = readdirSync('gc/wasm').map((file) => join('gc/wasm', file));
+  const built = changedAt('dist/gc/collector.wasm');
+  if ([...sources, 'package-lock.json'].every((file) => changedAt(file) < built)) return;
+  const { error } = await asc(['--config', 'gc/wasm/asconfig.json'], {
+    stdout: process.stdout,
+    stderr: process.stderr,
+  });
+  if (error) throw error;
+}
+
+await compileLoops();
 const modules = ROOMS.flatMap(modulesOf);
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((module) => [module.replace(/\.ts$/, ''), module])),

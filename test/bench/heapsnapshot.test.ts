@@ -10,7 +10,7 @@ import {
 } from '../../dist/bench/dumps/tiny-snapshot.js';
 import { createDumpMemory } from '../../dist/bench/workloads/dump-memory.js';
 import { readHeapSnapshot } from '../../dist/bench/workloads/heapsnapshot.js';
-import { ownSnapshot } from './workload-runs.ts';
+import { nodeSnapshot } from './workload-runs.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const read = (text: string) => readHeapSnapshot([bytesOf(text)], 'the file');
@@ -49,9 +49,9 @@ describe('a good snapshot', () => {
     await expectTiny(Array.from(bytes, (_, i) => bytes.subarray(i, i + 1)));
   });
 
-  it('of this process has as many nodes and edges as it says, and its strong edges are those of JSON.parse', async () => {
-    const bytes = await ownSnapshot();
-    const graph = await readHeapSnapshot([bytes], 'this process');
+  it('of a process has as many nodes and edges as it says, and its strong edges are those of JSON.parse', async () => {
+    const bytes = await nodeSnapshot();
+    const graph = await readHeapSnapshot([bytes], 'a process');
     const { snapshot, nodes, edges } = JSON.parse(bytes.toString('utf8'));
     const fields = snapshot.meta.node_fields.length;
     const weak = snapshot.meta.edge_types[0].indexOf('weak');

@@ -1,5 +1,6 @@
 /** Runs a workload's mutator without a collector: on the moving double, or in a plain array. */
-import { getHeapSnapshot } from 'node:v8';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { DriverResult } from '../../dist/bench/workloads/driver.js';
 import type { PreparedWorkload, WorkloadRequest } from '../../dist/bench/workloads/index.js';
 import { workloads } from '../../dist/bench/workloads/index.js';
@@ -64,9 +65,10 @@ export async function runInArray(
   return result;
 }
 
-/** A snapshot of this process, whole. */
-export async function ownSnapshot(): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of getHeapSnapshot()) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
+/** A snapshot of a process of Node's, whole; not of this one, which has the modules and results of many tests. */
+export async function nodeSnapshot(): Promise<Buffer> {
+  const program = "require('node:v8').getHeapSnapshot().pipe(process.stdout)";
+  const options = { encoding: 'buffer', maxBuffer: 64 * MIB } as const;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], options);
+  return stdout;
 }

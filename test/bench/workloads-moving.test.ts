@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedWorkload } from '../../dist/bench/workloads/index.js';
 import { createMovingHeap } from './moving-heap.ts';
-import { definitionOf, ownSnapshot, prepare, requestOf, runInArray, runMoving } from './workload-runs.ts';
+import { definitionOf, nodeSnapshot, prepare, requestOf, runInArray, runMoving } from './workload-runs.ts';
 
 const NAMES = ['random-graph', 'gcbench', 'churn', 'snapshot', 'graph-mutator', 'arrays', 'requests'];
 const folder = mkdtempSync(join(tmpdir(), 'minorfault-workloads-'));
-const file = join(folder, 'own.heapsnapshot');
+const file = join(folder, 'node.heapsnapshot');
 
 /** What is not left as it is: snapshot reads the same file each time, and requests come when the one before is done. */
 const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -22,7 +22,7 @@ function requestFor(name: string, change = {}) {
   return requestOf({ settings, ...change });
 }
 
-beforeAll(async () => writeFileSync(file, await ownSnapshot()));
+beforeAll(async () => writeFileSync(file, await nodeSnapshot()));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('the moving heap refuses a reference that was kept across a safepoint', () => {

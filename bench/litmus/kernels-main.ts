@@ -3,12 +3,15 @@ import { type CellObserver, observe } from '../fuzz/observer.ts';
 import type { GivenProfile } from '../profile.ts';
 import { endingOf, foreseeInStep } from './foresee.ts';
 import type { Compared, KernelName, Reply, Request } from './kernels.ts';
+import { likeHost } from './like-host.ts';
 import { hasHugePages, type Program } from './program.ts';
 import { repeat } from './repeat.ts';
 import { openStage, type Stage, type Trace } from './stage.ts';
 
 const stages = new Map<KernelName, Stage>();
-const profile = JSON.parse(process.argv[2] ?? '{}') as GivenProfile;
+const given = JSON.parse(process.argv[2] ?? '{}') as GivenProfile;
+/** Which simulated kernel: one that can be compared with the host's, if none was asked for. */
+const profile = Object.keys(given).length === 0 ? likeHost() : given;
 let observer: CellObserver | null = null;
 
 async function stageOf(kernel: KernelName): Promise<Stage> {

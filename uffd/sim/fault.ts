@@ -162,7 +162,8 @@ function copyOfFrame(m: Machine, from: number): number {
 
 function anonymousFault(m: Machine, vma: Vma, access: Access, marker: number): Step {
   if (isWatched(vma, UFFDIO_REGISTER_MODE_MISSING)) return userfault(m, vma, access, 0);
-  if (!access.write) return unlessLost(install(m, vma, access.page, marker, makePte(0, 0)));
+  if (!access.write && m.profile.zeroPage)
+    return unlessLost(install(m, vma, access.page, marker, makePte(0, 0)));
   return installOwn(m, vma, access.page, marker, allocateZeroedFrame(m, 'data'));
 }
 

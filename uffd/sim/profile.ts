@@ -13,6 +13,12 @@ export interface ProfileOptions {
   /** Word size of the kernel. */
   readonly bits?: 32 | 64 | undefined;
   readonly arch?: string | undefined;
+  /**
+   * Whether reading private memory where nothing is maps the page of zeros: so the mainline does, and so it is where nothing is
+   * said. If false it gets a page of its own, as with hosts of virtual machines that start their kernels with
+   * pvm_no_zero_page=1. Programs can tell by a protection that outlives its registration: it stays when that page is written to.
+   */
+  readonly zeroPage?: boolean | undefined;
 }
 
 /** A kernel, as far as programs can tell it from others. */
@@ -29,6 +35,8 @@ export interface Profile {
   readonly modes: number;
   /** Whether protecting a page against writes has an effect; where not, older releases accepted it all the same. */
   readonly protects: boolean;
+  /** Whether reading private memory maps the page of zeros. */
+  readonly zeroPage: boolean;
   /** Numbers of the requests that it knows. */
   readonly requests: ReadonlySet<number>;
 }
@@ -89,7 +97,7 @@ export const LINUX_KNOWN = `from 4.3 to ${NEWEST}, and ${Object.keys(BACKPORTS).
  * @throws RangeError, which begins with the option's name, for what there is not
  */
 export function profileOf(options: ProfileOptions): Profile {
-  const { linux = NEWEST, bits = 64, arch = 'x86_64' } = options;
+  const { linux = NEWEST, bits = 64, arch = 'x86_64', zeroPage = true } = options;
   if (!LINUX_NAMES.includes(linux))
     throw new RangeError(`linux: ${linux} is unknown; the versions are ${LINUX_KNOWN}`);
   if (!isArchitecture(arch))
@@ -100,7 +108,7 @@ export function profileOf(options: ProfileOptions): Profile {
     throw new RangeError(`bits: ${arch} has no 32-bit kernel; use 64 bits, or another arch`);
   if (isBefore(releaseOf(linux), architecture.since ?? '4.3'))
     throw new RangeError(`arch: Linux ${linux} has no ${arch}; use ${architecture.since} or later`);
-  return derive(linux, bits, arch);
+  return { ...derive(linux, bits, arch), zeroPage };
 }
 
 function isArchitecture(name: string): name is ArchitectureName {
@@ -123,6 +131,7 @@ function derive(linux: string, bits: 32 | 64, arch: ArchitectureName): Profile {
     accepted: has.offeredFeaturesOnly ? features : unite(rows.map(({ feature }) => feature)),
     modes: offered.reduce((all, { mode = 0 }) => all | mode, 0),
     protects: can('wp'),
+    zeroPage: true,
     requests: new Set(rows.flatMap(({ requests = [] }) => requests.map((of) => numberOf(of, linux)))),
   };
 }
@@ -186,13 +195,18 @@ export function firstWith(
   return LINUX_NAMES.find((linux) => !(linux in BACKPORTS) && isEnough(linux)) ?? null;
 }
 
+/** Bits of that word below the architecture and the release. */
+const PACKED = { narrow: 1, noZeroPage: 2 } as const;
+
 /** What a machine keeps of its profile: one word. */
-export function packProfile({ linux, bits, arch }: Profile): number {
-  const narrow = bits === 32 ? 1 : 0;
-  return (LINUX_NAMES.indexOf(linux) << 8) | (ARCHITECTURE_NAMES.indexOf(arch) << 1) | narrow;
+export function packProfile({ linux, bits, arch, zeroPage }: Profile): number {
+  const flags = (bits === 32 ? PACKED.narrow : 0) | (zeroPage ? 0 : PACKED.noZeroPage);
+  return (LINUX_NAMES.indexOf(linux) << 8) | (ARCHITECTURE_NAMES.indexOf(arch) << 2) | flags;
 }
 
 export function unpackProfile(word: number): Profile {
   const linux = LINUX_NAMES[word >>> 8] as string;
-  return derive(linux, word & 1 ? 32 : 64, ARCHITECTURE_NAMES[(word >>> 1) & 0x7f] as ArchitectureName);
+  const arch = ARCHITECTURE_NAMES[(word >>> 2) & 0x3f] as ArchitectureName;
+  const bits = (word & PACKED.narrow) === 0 ? 64 : 32;
+  return { ...derive(linux, bits, arch), zeroPage: (word & PACKED.noZeroPage) === 0 };
 }

@@ -170,7 +170,7 @@ function anonymousFault(m: Machine, vma: Vma, access: Access, marker: number): S
 /** Maps a frame that is nobody else's. */
 function installOwn(m: Machine, vma: Vma, page: number, marker: number, frame: number): FaultOutcome {
   if (frame === NO_FRAME) return 'nomem';
-  const outcome = install(m, vma, page, marker, makePte(frame, WRITABLE | ANON));
+  const outcome = install(m, vma, page, marker, withProtection(makePte(frame, ANON), vma));
   if (outcome === 'lost') releaseFrame(m, frame, 'data');
   return unlessLost(outcome);
 }

@@ -50,9 +50,12 @@ function prepare(m: Machine, prepared: Prepared): Prepared {
   return prepared;
 }
 
-/** Pages [start, end) are about to be unmapped by one call: an event for each context that watches a part of them. */
-export function prepareUnmap(m: Machine, start: number, end: number): Prepared[] {
-  const contexts = new Set(vmasIn(m, start, end).map(({ context }) => context));
+/**
+ * Pages [start, end) are about to be unmapped by one call: an event for each context that watches a part of them; of those below
+ * `reached` if the call ends there with an error, which it tells all the same.
+ */
+export function prepareUnmap(m: Machine, start: number, end: number, reached = end): Prepared[] {
+  const contexts = new Set(vmasIn(m, start, reached).map(({ context }) => context));
   return [...contexts]
     .filter((context) => context >= 0 && hasFeature(m, context, FEATURE.eventUnmap))
     .map((context) => prepare(m, { context, kind: UFFD_EVENT_UNMAP, first: start, second: end, third: 0 }));

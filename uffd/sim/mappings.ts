@@ -34,7 +34,7 @@ import {
 } from './page-cache.ts';
 import { isPresent, loadPte, storePte, withProtection } from './page-table.ts';
 import { isAligned, isHugeSize, isUserRange, pageOf, pagesOf, TASK_SIZE } from './ranges.ts';
-import { unmapPages } from './unmap.ts';
+import { canUnmap, unmapPages } from './unmap.ts';
 import {
   clip,
   cutsHugePage,
@@ -136,12 +136,11 @@ function mapPages(m: Machine, call: MapCall, opened: number | null, events: Prep
   const start = choosePlace(m, call, pages, 1);
   if (start < 0) return start;
   if (!hasRoom(m, 2)) return -ENOMEM;
-  if (cutsHugePage(m, start, start + pages)) return -EINVAL;
+  if (!canUnmap(m, start, start + pages, events)) return -EINVAL;
   const shared = (call.flags & MAP_TYPE) === MAP_SHARED;
   const made = opened === null && shared ? newSharedMemory(m, pages) : -1;
   if (opened === null && shared && made < 0) return -ENOMEM;
   const file = opened ?? made;
-  events.push(...prepareUnmap(m, start, start + pages));
   unmapPages(m, start, start + pages);
   const filePage = file < 0 ? start : opened === null ? 0 : call.offset / PAGE_BYTES;
   const prot = call.prot & PROT_ALL;
@@ -243,8 +242,7 @@ export function munmap(m: Machine, task: number, addr: number, length: number): 
   const [start, end] = [pageOf(addr), pageOf(addr) + pagesOf(length)];
   return tellingOf(m, task, (events) => {
     if (splitsMapping(m, start, end) && !hasRoom(m, 1)) return -ENOMEM;
-    if (cutsHugePage(m, start, end)) return -EINVAL;
-    events.push(...prepareUnmap(m, start, end));
+    if (!canUnmap(m, start, end, events)) return -EINVAL;
     unmapPages(m, start, end);
     return 0;
   });

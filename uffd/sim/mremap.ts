@@ -14,7 +14,7 @@ import { type Machine, PAGES_PER_HUGE } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { movePtes } from './page-table.ts';
 import { isAligned, isUserRange, pageOf, pagesOf } from './ranges.ts';
-import { unmapPages } from './unmap.ts';
+import { canUnmap, unmapPages } from './unmap.ts';
 import {
   clip,
   cutsHugePage,
@@ -190,7 +190,7 @@ function moveAway(m: Machine, vma: Vma, move: Move): number {
   const { from, pages, newPages } = move;
   const to = move.fixed ? move.to : findHole(m, newPages, move.to);
   if (to < 0) return -ENOMEM;
-  if (cutsHugePage(m, to, to + newPages)) return -EINVAL;
+  if (!canUnmap(m, to, to + newPages, move.events.target)) return -EINVAL;
   dropTail(m, move);
   const moved = clip(vma, from, from + Math.min(pages, newPages));
   moveEntries(m, moved, to, move);
@@ -213,7 +213,6 @@ function isAll(vma: Vma | null, { start, end }: Vma): boolean {
  * protection may be older than that. (Before Linux 5.0 it was registered in any case.)
  */
 function moveEntries(m: Machine, vma: Vma, to: number, { newPages, events }: Move): void {
-  events.target.push(...prepareUnmap(m, to, to + newPages));
   unmapPages(m, to, to + newPages);
   const isTold = isToldOfMoves(m, vma);
   if (isTold) events.moves.push(prepareRemap(m, vma, to, vma.end - vma.start));

@@ -47,7 +47,7 @@ import type { Machine } from './machine.ts';
 import { exclusively } from './mm-lock.ts';
 import { isPageRange, pageOf } from './ranges.ts';
 import { isAlive } from './spaces.ts';
-import { clip, hasRoom, replaceRange, splitHuge, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
+import { clip, hasRoom, replaceRange, split, UNREGISTERED, type Vma, vmasIn } from './vmas.ts';
 import { unprotectPages } from './write-protect.ts';
 
 /** What this kernel has. The rest of the UAPI is answered as by a kernel that was built without it. */
@@ -222,7 +222,7 @@ function wakeMissing(m: Machine, { modes, context, start, end }: Vma): void {
 function refuseToCut(m: Machine, part: Vma): number {
   if ((part.modes & UFFDIO_REGISTER_MODE_WP) !== 0) unprotectPages(m, { ...part, end: hugeEndOf(part.end) });
   wakeMissing(m, part);
-  splitHuge(m, part.start);
+  split(m, part.start);
   return -EINVAL;
 }
 

@@ -1,5 +1,6 @@
 /** Taking pages out of the address space. Everything here is called with the mm lock held exclusively. */
 import { UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
+import { type Prepared, prepareUnmap } from './events.ts';
 import { endShootdown, retireFrame } from './frames.ts';
 import { reserve, retireHuge, unreserve } from './huge-pool.ts';
 import { type Machine, PAGES_PER_HUGE } from './machine.ts';
@@ -16,7 +17,18 @@ import {
   PROTECTED_MARKER,
 } from './page-table.ts';
 import { allSpaces } from './spaces.ts';
-import { clip, replaceRange, type Vma, vmasIn } from './vmas.ts';
+import { clip, cutsHugePage, findVma, isWithinHuge, replaceRange, type Vma, vmasIn } from './vmas.ts';
+
+/**
+ * Whether [start, end), which is to be unmapped or mapped over, cuts no huge page; and what is to be told of it. As on Linux, if it
+ * is the end that cuts one: what is mapped at the start is cut by then, and what lies below that mapping is told of all the same.
+ */
+export function canUnmap(m: Machine, start: number, end: number, events: Prepared[]): boolean {
+  if (isWithinHuge(m, start)) return false;
+  const isCut = cutsHugePage(m, start, end);
+  events.push(...prepareUnmap(m, start, end, isCut ? findVma(m, end)?.start : end));
+  return !isCut;
+}
 
 /** Takes pages [start, end), which cut no huge page, out of the address space. Sleepers in it are not woken, as on Linux. */
 export function unmapPages(m: Machine, start: number, end: number): void {

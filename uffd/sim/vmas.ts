@@ -138,24 +138,26 @@ export function clip(vma: Vma, start: number, end: number): Vma {
 
 /**
  * Whether an end of [start, end) lies within a huge page that is mapped: no mapping of huge pages can be cut there. As Linux
- * does, the mapping is cut at the start first, and stays so where it is the end that cannot be.
+ * does, what is mapped at the start is cut there first, and stays so where it is the end that cannot be.
  */
 export function cutsHugePage(m: Machine, start: number, end: number): boolean {
   if (isWithinHuge(m, start)) return true;
   if (!isWithinHuge(m, end)) return false;
-  splitHuge(m, start);
+  split(m, start);
   return true;
 }
 
-function isWithinHuge(m: Machine, page: number): boolean {
+/** Whether the page is one of a huge page that is mapped, and not its first. */
+export function isWithinHuge(m: Machine, page: number): boolean {
   return page % PAGES_PER_HUGE !== 0 && findVma(m, page)?.huge === true;
 }
 
-/** Cuts a mapping of huge pages in two, for good: they are not merged. */
-export function splitHuge(m: Machine, page: number): void {
+/** Cuts the mapping there in two, which are not merged as long as nothing is done with either. */
+export function split(m: Machine, page: number): void {
   const vma = findVma(m, page);
-  if (vma?.huge && vma.start < page && hasRoom(m, 1))
-    replaceRange(m, page, vma.end, [clip(vma, page, vma.end)]);
+  if (vma === null || vma.start === page || !hasRoom(m, 1)) return;
+  if (vma.file >= 0) holdFile(m, vma.file);
+  splice(m, indexFrom(m, page), 1, [clip(vma, vma.start, page), clip(vma, page, vma.end)]);
 }
 
 /** Whether so many more VMAs fit the table. */

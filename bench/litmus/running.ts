@@ -4,7 +4,7 @@ import { sleepWhile } from '../../uffd/sync.ts';
 import type { Actor } from './actor.ts';
 import type { Scratch } from './look.ts';
 import type { Answer } from './perform.ts';
-import type { Step, ThreadName } from './program.ts';
+import { CHILD, type Step, type ThreadName } from './program.ts';
 import type { Sleep, SleepOf } from './waiting.ts';
 
 /** What programs run on, one after the other. */
@@ -43,7 +43,7 @@ export interface Running extends Machine {
 const DEADLINE_MS = 3000;
 const PAUSE_MS = 0.02;
 /** Waits until every thread has answered or sleeps; answers those who have. */
-export function settle(running: Running): [ThreadName, readonly Answer[]][] {
+function settle(running: Running): [ThreadName, readonly Answer[]][] {
   const { actors, busy } = running;
   const answered: [ThreadName, readonly Answer[]][] = [];
   const until = performance.now() + DEADLINE_MS;
@@ -62,6 +62,25 @@ export function settle(running: Running): [ThreadName, readonly Answer[]][] {
     if (looks > 20) sleepWhile(IDLE, 0, 0, PAUSE_MS);
   }
   return answered.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** All is quiet, and a process that was forked has its thread. */
+export function settled(running: Running): [ThreadName, readonly Answer[]][] {
+  return settle(running).map(([thread, answers]) => [
+    thread,
+    answers.map((each) => adopt(running, thread, each)),
+  ]);
+}
+
+/** Answers what kernels are compared by. */
+function adopt(running: Running, parent: ThreadName, { handle, ...answer }: Answer): Answer {
+  if (handle === undefined) return answer;
+  const actor = running.actors.get(CHILD) as Actor;
+  actor.moveTo(handle);
+  running.actors.get(parent)?.moveTo(null); // from now on it is CHILD's alone, and ends with that
+  running.names.threads[CHILD] = actor.tid();
+  running.hasChild = true;
+  return answer;
 }
 
 const IDLE = new Int32Array(new SharedArrayBuffer(4));

@@ -7,6 +7,7 @@
  */
 import * as u from '../../uffd/index.ts';
 import { type Actor, startActor } from './actor.ts';
+import { cleanUp, REACHED_BYTES } from './clean-up.ts';
 import { claimHugePool } from './huge-pool.ts';
 import { look, openScratch } from './look.ts';
 import type { Answer, Names } from './perform.ts';
@@ -14,7 +15,6 @@ import {
   CHILD,
   HUGE,
   HUGE_POOL,
-  HUGE_ROOM,
   hasHugePages,
   type Program,
   type Step,
@@ -22,7 +22,7 @@ import {
   type ThreadName,
   threadOf,
 } from './program.ts';
-import { type Machine, type Running, settle, sleepersOf } from './running.ts';
+import { type Machine, type Running, settled } from './running.ts';
 import { begin, mayWakeTwo, probe } from './step.ts';
 import { watchSleep } from './waiting.ts';
 
@@ -83,8 +83,6 @@ export interface Stage {
 
 /** Where the area lies; nothing else of the process comes there. */
 const BASE = { sim: HUGE * u.PAGE_BYTES, linux: 0x2000_0000_0000 } as const;
-/** From the area on, as far as the calls of a program may reach. */
-const REACHED_BYTES = (1 + HUGE_ROOM + 4) * u.HUGE_PAGE_BYTES;
 /**
  * Small pages of one huge program, at the most: 3,072 of a file, and as many again of each room and of what is copied from, if
  * they are private.
@@ -244,74 +242,7 @@ function forgetTranslations(kernel: u.Kernel): void {
   kernel.munmap(addr, bytes);
 }
 
-/** All is quiet, and a process that was forked has its thread. */
-function settled(running: Running): [ThreadName, readonly Answer[]][] {
-  return settle(running).map(([thread, answers]) => [
-    thread,
-    answers.map((each) => adopt(running, thread, each)),
-  ]);
-}
-
-/** Answers what kernels are compared by. */
-function adopt(running: Running, parent: ThreadName, { handle, ...answer }: Answer): Answer {
-  if (handle === undefined) return answer;
-  const actor = running.actors.get(CHILD) as Actor;
-  actor.moveTo(handle);
-  running.actors.get(parent)?.moveTo(null); // from now on it is CHILD's alone, and ends with that
-  running.names.threads[CHILD] = actor.tid();
-  running.hasChild = true;
-  return answer;
-}
-
 /** What the forked process has in the area; null if there is none, or it sleeps and cannot look. */
 function stateOfChild({ hasChild, busy, actors, names, scratch }: Running): string | null {
   return hasChild && !busy.has(CHILD) ? (actors.get(CHILD) as Actor).look(names.base, scratch) : null;
-}
-
-/** Whoever sleeps is woken and finds plain memory; then nothing is left of the program. */
-function cleanUp(running: Running): void {
-  const { kernel, names } = running;
-  const area = REACHED_BYTES;
-  const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED_NOREPLACE;
-  if (running.hasEvents) unmapTelling(running);
-  kernel.munmap(names.base, area);
-  kernel.mmap(names.base, area, u.PROT_READ | u.PROT_WRITE, flags, -1, 0);
-  for (const [key, fd] of Object.entries(names.uffds)) {
-    kernel.ioctl(fd, u.UFFDIO_WAKE, u.uffdioRange.encode({ start: names.base, len: area }));
-    settled(running); // before it is closed: a call may be using it
-    kernel.close(fd);
-    delete names.uffds[key];
-  }
-  for (const fd of Object.values(names.files)) kernel.close(fd);
-  kernel.munmap(names.base, area);
-  if (running.hasChild) (running.actors.get(CHILD) as Actor).moveTo(null);
-}
-
-/** A FORK that nobody has read brings a userfaultfd that nobody has a name for. */
-function closeBrought(kernel: u.Kernel, into: Uint8Array, bytes: number): void {
-  for (let at = 0; at < bytes; at += u.uffdMsg.size) {
-    const message = u.uffdMsg.decode(into.subarray(at));
-    if (message.event === u.UFFD_EVENT_FORK) kernel.close(message.ufd);
-  }
-}
-
-/**
- * What is unmapped may have to be told, which who unmaps it cannot read itself. Others wait for theirs to be read, too: then they
- * are done, and map nothing any more.
- */
-function unmapTelling(running: Running): void {
-  const { kernel, names, janitor } = running;
-  const into = new Uint8Array(16 * u.uffdMsg.size);
-  const readAll = (): void => {
-    for (const fd of Object.values(names.uffds))
-      for (let bytes = kernel.read(fd, into); bytes > 0; bytes = kernel.read(fd, into))
-        closeBrought(kernel, into, bytes);
-  };
-  for (const fd of Object.values(names.uffds)) kernel.fcntl(fd, u.F_SETFL, u.O_NONBLOCK);
-  janitor.ask([{ call: 'munmap', at: 0, pages: REACHED_BYTES / u.PAGE_BYTES }], names);
-  while (janitor.answers() === null) readAll();
-  do {
-    readAll();
-    settled(running);
-  } while (sleepersOf(running).includes('event'));
 }

@@ -6,11 +6,22 @@
  * and gc is joined into a few files, of which a thread loads one for the heap and one for its kernel. Each module keeps
  * its own file, which names its part of them: a class is the same one for whoever imports it, from wherever.
  */
-import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import { main as asc } from 'assemblyscript/asc';
 import { rolldown } from 'rolldown';
 
+const { version } = createRequire(import.meta.url)('assemblyscript/package.json');
 const ROOMS = ['uffd', 'heap', 'gc'];
 /** What runs as soon as it is loaded. */
 const THREADS = ['collector', 'compactor', 'fault', 'mutator'].map((name) => `gc/threads/${name}.ts`);
@@ -47,20 +58,27 @@ function modulesOf(room) {
     .filter((file) => /(?<!\.d)\.ts$/.test(file) && !file.startsWith('gc/wasm/'));
 }
 
-function changedAt(file) {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-/** The inner loops, which take longest to compile: only if they, or the compiler, are newer than what there is. */
+/** The inner loops, which take longest to compile: only if anything has changed since they were. */
 async function compileLoops() {
-  const sources = readdirSync('gc/wasm').map((file) => join('gc/wasm', file));
-  const built = changedAt('dist/gc/collector.wasm');
-  if ([...sources, 'package-lock.json'].every((file) => changedAt(file) < built)) return;
-  const { error } = await asc(['--config', 'gc/wasm/asconfig.json'], {
+  const wasm = 'dist/gc/collector.wasm';
+  const stamp = 'dist/gc/collector.made-of';
+  const sources = readdirSync('gc/wasm').map(
+    (file) => `${file}\n${readFileSync(join('gc/wasm', file), 'utf8')}`,
+  );
+  const made = createHash('sha256')
+    .update([version, ...sources].join('\n'))
+    .digest('hex');
+  if (existsSync(wasm) && existsSync(stamp) && readFileSync(stamp, 'utf8') === made) return;
+  const { main } = await import('assemblyscript/asc');
+  rmSync(stamp, { force: true });
+  const { error } = await main(['--config', 'gc/wasm/asconfig.json'], {
     stdout: process.stdout,
     stderr: process.stderr,
   });
   if (error) throw error;
+  if (!WebAssembly.validate(readFileSync(wasm)))
+    throw new Error(`${wasm} was not written whole: is the disk full?`);
+  writeFileSync(stamp, made);
 }
 
 await compileLoops();

@@ -3,7 +3,7 @@
  * those that did so in the past.
  */
 import fc, { type Arbitrary } from 'fast-check';
-import { CheckError } from '../errors.ts';
+import { CheckError, InterruptedError } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
@@ -21,7 +21,7 @@ import { type Difference, firstDifference, runOne, type Search } from './search.
 
 /**
  * @returns the exit code
- * @throws InterruptedError, when what has run by then is told; CheckError if the kernels differ (the program is as small as it
+ * @throws InterruptedError (what random programs have come to by then is told); CheckError if the kernels differ (the program is as small as it
  * gets, and has been saved), or if they answer what the rules of the coverage call impossible
  */
 export async function fuzzCommand(call: FuzzCall): Promise<number> {
@@ -45,7 +45,14 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
       return report(call, search.coverage, ran);
     }
     save(call, found.program);
-    throw await unlessInterrupted(signal, tell(call, generated, lanes.first, found, progress));
+    const telling = unlessInterrupted(signal, tell(call, generated, lanes.first, found, progress));
+    throw await telling.catch((error) => {
+      if (!(error instanceof InterruptedError)) throw error;
+      return new InterruptedError(
+        error.signal,
+        `what tells the kernels apart is in ${call.save}, not made smaller`,
+      );
+    });
   } finally {
     lanes.close();
     progress.end();

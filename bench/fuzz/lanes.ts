@@ -9,6 +9,8 @@ export interface Lanes {
   readonly run: (program: Program) => Promise<void>;
   /** Settles once none is running. Rejects if one has thrown. */
   readonly idle: () => Promise<void>;
+  /** What a program has thrown, or null. */
+  readonly failure: () => unknown;
   readonly close: () => void;
 }
 
@@ -45,6 +47,7 @@ export function openLanes(
       await Promise.all(lanes.map((lane) => lane.turn));
       check();
     },
+    failure: () => failure?.error ?? null,
     close() {
       for (const { kernels } of lanes) kernels.close();
     },

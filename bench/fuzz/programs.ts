@@ -84,7 +84,7 @@ const populates = step('madvise', {
   advice: oneOf('POPULATE_READ', 'POPULATE_WRITE'),
   thread: caller,
 });
-/** By a thread, which dies of a page that cannot be had, or by a system call, which says so. */
+/** By a thread, which dies of a page that cannot be had, or by a system call, which says so (and may only read). */
 const writes = weighted([3, stores], [1, preads], [1, populates]);
 const allocates = step('fallocate', { file, page: fc.constant(0), pages: fc.constant(FILE_PAGES) });
 

@@ -72,9 +72,21 @@ export async function firstDifference(
   } catch (error) {
     if (error instanceof Difference) return error;
     if (!(error instanceof InterruptedError)) throw error;
+    // Another lane may have been waited for.
+    const found = lanes.failure();
+    if (found instanceof Difference) return found;
     progress.end();
-    report(call, coverage, ran);
+    tellSoFar(call, coverage, ran, progress);
     throw new InterruptedError(error.signal, 'the programs that had run by then are told of');
+  }
+}
+
+/** A rule that is wrong, or a file that cannot be written, does not keep the command from ending as the signal asked for. */
+function tellSoFar(call: FuzzCall, coverage: Coverage, ran: Ran, { note }: Progress): void {
+  try {
+    report(call, coverage, ran);
+  } catch (error) {
+    note(String(error));
   }
 }
 

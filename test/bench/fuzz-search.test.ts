@@ -19,7 +19,7 @@ const progress = { note() {}, watch() {}, end() {} } as unknown as Search['progr
 /** A search of at most 100 programs, `each` being what becomes of the nth of them, from 1; and how many there were. */
 async function search(
   options: { gapsOnly?: boolean },
-  each: (n: number, coverage: Coverage, abort: AbortController) => void,
+  each: (n: number, coverage: Coverage, abort: AbortController, hang: () => void) => void,
 ) {
   const call = {
     ...{ programs: 100, steps: 40, seed: 1, huge: 0, forks: 0, gapsOnly: false, jobs: 1 },
@@ -30,19 +30,25 @@ async function search(
   const ran = { began: performance.now(), programs: 0, onLinux: 0 };
   const abort = new AbortController();
   let failure: unknown = null;
+  let still = Promise.resolve();
+  const hang = () => {
+    still = new Promise(() => {});
+  };
   const lanes = {
     async run() {
       if (failure !== null) throw failure;
       try {
-        each(++ran.programs, coverage, abort);
+        each(++ran.programs, coverage, abort, hang);
       } catch (error) {
         failure = error;
       }
       await new Promise(setImmediate);
     },
     async idle() {
+      await still;
       if (failure !== null) throw failure;
     },
+    failure: () => failure,
   } as unknown as Parameters<typeof firstDifference>[2];
   const generated = fc.constant(program);
   const found = firstDifference({ call, progress, ran, coverage }, generated, lanes, abort.signal);
@@ -67,6 +73,17 @@ it('a difference ends it, and is what comes of it', async () => {
   });
   expect(found).toBe(difference);
   expect(programs()).toBe(5);
+});
+
+it('a signal that comes while another program is waited for loses no difference', async () => {
+  const difference = new Difference(program, 4, { text: 'they differ', died: false, hung: false });
+  const { found } = await search({}, (n, _, abort, hang) => {
+    if (n < 5) return;
+    hang();
+    setTimeout(() => abort.abort(new InterruptedError('SIGINT')), 20);
+    throw difference;
+  });
+  expect(found).toBe(difference);
 });
 
 it('a signal ends it, and what has run by then is told', async () => {

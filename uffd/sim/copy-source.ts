@@ -18,15 +18,27 @@ export interface Source {
   readonly bytes: number;
 }
 
-/** One page of a COPY, small or huge: what is left of its range is [page, end). */
+/** One page of a COPY, small or huge. */
 export interface PageCopy {
+  /** The range that was asked for is [first, end), what is left of it [page, end). */
+  readonly first: number;
   readonly page: number;
   readonly end: number;
   readonly source: Source;
   readonly mode: number;
 }
 
-/** What an attempt under the lock answers where not all of the source can be read as it stands: no errno. */
+/**
+ * Where what must lie in one mapping begins: of all that was asked for once the lock has been let go, to wait for the source. (Linux
+ * holds it from there to the end; here it is let go between pages, which shows in nothing.)
+ */
+export function lookedAtFrom({ first, page }: PageCopy, read: Uint8Array | null): number {
+  return read === null ? page : first;
+}
+
+/** What an attempt under the lock comes to that is not over yet, beside 0 and −errno. */
+export const IS_HUGE = 1;
+/** Not all of the source can be read as it stands. */
 export const SOURCE_ABSENT = 2;
 
 /** Whether all of it can be read as it stands, which stays so under the lock. */

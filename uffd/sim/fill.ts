@@ -21,7 +21,9 @@ import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ESRCH } from '../errno.
 import { HUGE_PAGE_BYTES, PAGE_BYTES } from '../kernel.ts';
 import {
   fillFrom,
+  IS_HUGE,
   isReadable,
+  lookedAtFrom,
   type PageCopy,
   readFaulting,
   SOURCE_ABSENT,
@@ -69,7 +71,13 @@ export function copy(
   let step = 1;
   for (; page < end; page += step) {
     const address = src + (page - first) * PAGE_BYTES;
-    const from = (bytes: number): PageCopy => ({ page, end, source: { ...caller, address, bytes }, mode });
+    const from = (bytes: number): PageCopy => ({
+      first,
+      page,
+      end,
+      source: { ...caller, address, bytes },
+      mode,
+    });
     stopped = step === 1 ? copyOnce(m, context, from(PAGE_BYTES)) : IS_HUGE;
     if (stopped === IS_HUGE) {
       step = PAGES_PER_HUGE;
@@ -81,15 +89,12 @@ export function copy(
   return answer(arg, fields.copy, out, len);
 }
 
-/** What a step on small pages answers where the mapping is one of huge pages: no errno. */
-const IS_HUGE = 1;
-
 /** Copies one page: 0, or −errno, or IS_HUGE. */
 function copyOnce(m: Machine, context: number, call: PageCopy): number {
-  const { page, end, source, mode } = call;
+  const { end, source, mode } = call;
   let read: Uint8Array | null = null;
   for (;;) {
-    const errno = inVma(m, context, page, end, (vma) => {
+    const errno = inVma(m, context, lookedAtFrom(call, read), end, (vma) => {
       if (vma.huge) return IS_HUGE;
       const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
       if (protect && !isWatchedForWrites(vma)) return -EINVAL;

@@ -6,7 +6,14 @@
  */
 import { UFFDIO_COPY_MODE_WP, UFFDIO_REGISTER_MODE_WP } from '../abi.ts';
 import { EAGAIN, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ESRCH } from '../errno.ts';
-import { fillFrom, isReadable, type PageCopy, readFaulting, SOURCE_ABSENT } from './copy-source.ts';
+import {
+  fillFrom,
+  isReadable,
+  lookedAtFrom,
+  type PageCopy,
+  readFaulting,
+  SOURCE_ABSENT,
+} from './copy-source.ts';
 import { isChanging } from './events.ts';
 import { isWatched } from './fault-step.ts';
 import { NO_FRAME } from './frames.ts';
@@ -79,7 +86,8 @@ export function copyHuge(m: Machine, context: number, call: PageCopy): number {
   let read: Uint8Array | null = null;
   let holds = false;
   for (;;) {
-    const errno = inHugeVma(m, context, call.page, call.end, (vma) => copyPage(m, vma, call, read));
+    const first = lookedAtFrom(call, read);
+    const errno = inHugeVma(m, context, first, call.end, (vma) => copyPage(m, vma, call, read));
     if (errno === SOURCE_ABSENT) {
       holds = exclusively(m, () => holdHuge(m));
       read = readFaulting(call.source);
@@ -94,7 +102,8 @@ export function copyHuge(m: Machine, context: number, call: PageCopy): number {
 function copyPage(m: Machine, vma: Vma, call: PageCopy, read: Uint8Array | null): number {
   const { page, source, mode } = call;
   const protect = (mode & UFFDIO_COPY_MODE_WP) !== 0;
-  if (protect && !isWatched(vma, UFFDIO_REGISTER_MODE_WP)) return -EINVAL;
+  // Of huge pages this is not asked once more when the source has been waited for.
+  if (read === null && protect && !isWatched(vma, UFFDIO_REGISTER_MODE_WP)) return -EINVAL;
   if (isPresent(loadHuge(m, page))) return -EEXIST;
   if (vma.shared && cachedAt(m, vma, page) !== NO_FRAME) return -EEXIST;
   const index = hugeIndexOf(vma, page);

@@ -41,7 +41,7 @@ process.on('message', async (request: Request) => {
     return;
   }
   await tell(await answer(request));
-  process.disconnect();
+  if (process.connected) process.disconnect(); // whoever asked may be gone as soon as it knows
 });
 process.on('disconnect', () => interrupt.abort(new InterruptedError('SIGTERM')));
 // A terminal sends these to all of its processes: the one that started this one says what is to be done.

@@ -2,22 +2,19 @@
  * What `fuzz` does: random programs on both kernels in lock step, up to the first one that tells them apart; before them
  * those that did so in the past.
  */
-import fc, { type Arbitrary } from 'fast-check';
-import { CheckError, InterruptedError } from '../errors.ts';
+import { CheckError } from '../errors.ts';
 import { interruption, unlessInterrupted } from '../interrupt.ts';
 import type { Kernels } from '../litmus/kernels.ts';
 import { bundledPrograms } from '../litmus/load.ts';
-import type { Program } from '../litmus/program.ts';
-import { print, writeJson } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { emptyCoverage } from './coverage.ts';
-import { findIn, isFoundIn } from './finding.ts';
+import { findIn } from './finding.ts';
 import { openLanes } from './lanes.ts';
 import type { FuzzCall } from './options.ts';
 import { programs } from './programs.ts';
-import { reduce } from './reduce.ts';
 import { howFast, type Ran, report } from './report.ts';
-import { type Difference, firstDifference, runOne, type Search } from './search.ts';
+import { firstDifference, runOne, type Search } from './search.ts';
+import { tellDifference } from './tell-difference.ts';
 
 /**
  * @returns the exit code
@@ -44,33 +41,11 @@ export async function fuzzCommand(call: FuzzCall): Promise<number> {
       progress.end();
       return report(call, search.coverage, ran);
     }
-    save(call, found.program);
-    const telling = unlessInterrupted(signal, tell(call, generated, lanes.first, found, progress));
-    throw await telling.catch((error) => {
-      if (!(error instanceof InterruptedError)) throw error;
-      return new InterruptedError(
-        error.signal,
-        `what tells the kernels apart is in ${call.save}, not made smaller`,
-      );
-    });
+    throw await tellDifference({ call, generated, kernels: lanes.first, progress, signal }, found);
   } finally {
     lanes.close();
     progress.end();
   }
-}
-
-/** The program as fast-check shrinks it; itself if it does not tell the kernels apart once more. */
-async function shrunk(
-  { seed }: FuzzCall,
-  generated: Arbitrary<Program>,
-  kernels: Kernels,
-  { program, number }: Difference,
-): Promise<Program> {
-  const property = fc.asyncProperty(generated, async (smaller) => {
-    return !(await isFoundIn(kernels, smaller));
-  });
-  const { counterexample } = await fc.check(property, { seed, path: String(number), numRuns: 1 });
-  return counterexample?.[0] ?? program;
 }
 
 /** Whether programs can have huge pages; if not, that is told. */
@@ -89,38 +64,4 @@ async function replayCorpus(kernels: Kernels): Promise<void> {
     const wrong = await findIn(kernels, program);
     if (wrong !== null) throw new CheckError(`a difference of old is back: ${program.name}: ${wrong.text}`);
   }
-}
-
-function save({ save, seed }: FuzzCall, program: Program): void {
-  writeJson('--save', save, { ...program, name: `found-${seed}`, shows: 'the kernels differ' });
-}
-
-/** Makes the program, which is saved already, as small as it gets, and says what it shows. */
-async function tell(
-  call: FuzzCall,
-  generated: Arbitrary<Program>,
-  kernels: Kernels,
-  found: Difference,
-  progress: Progress,
-): Promise<CheckError> {
-  const { number, finding } = found;
-  let { text } = finding;
-  const { save: file } = call;
-  if (finding.hung) {
-    text = `${text}\n(the program is saved as it was found: each run of a smaller one could hang as long)`;
-  } else {
-    progress.note(`program ${number} tells the kernels apart, and is in ${file}: making it smaller\n${text}`);
-    progress.watch(() => `making program ${number} smaller`);
-    const smaller = await shrunk(call, generated, kernels, found);
-    const smallest = await reduce(smaller, (program) => isFoundIn(kernels, program));
-    save(call, smallest);
-    text =
-      (await findIn(kernels, smallest))?.text ??
-      `${text}\n(the threads of the program race: not every run of it shows it)`;
-  }
-  progress.end();
-  print(text);
-  return new CheckError(
-    `the kernels differ (seed ${call.seed}): run it again with minorfault litmus ${file}`,
-  );
 }

@@ -160,19 +160,29 @@ export function protect(libc: Libc, m: LinuxMachine, addr: number, length: numbe
   return answer < 0 ? answer : -ENOMEM;
 }
 
-/** madvise(2), the same: holes are passed over, but for the advices that populate, which stop there. */
+/**
+ * madvise(2), the same: holes are passed over, but for the advices that populate, which stop there. What is mapped behind a part is
+ * looked up when that part is done, as Linux does: it may have waited until somebody was told of it.
+ */
 export function advise(libc: Libc, m: LinuxMachine, addr: number, length: number, advice: number): number {
   if (isOurs(m, addr, length)) return libc.madvise(addr, length, advice);
+  const refused = libc.madvise(addr, 0, advice); // of no bytes: whether the call is one at all
+  if (refused < 0) return refused;
   const stops = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
-  const parts = stops
-    ? [{ start: addr, end: addr + wholeBytes(oursFrom(m, addr, length), length) }]
-    : [{ start: addr, end: addr }, ...partsOf(m, addr, addr + length)];
-  for (const { start, end } of parts) {
-    const answer = libc.madvise(start, end - start, advice); // of no bytes: whether the call is one at all
+  const end = addr + length;
+  let hasHole = false;
+  let at = addr;
+  do {
+    const [part] = partsOf(m, at, end);
+    hasHole ||= part === undefined || part.start > at;
+    if (part === undefined || (hasHole && stops)) break;
+    const answer = libc.madvise(part.start, part.end - part.start, advice);
     // A hole that the book has not yet: an mremap moved pages away, and waits until its event is read.
     if (answer < 0 && (stops || answer !== -ENOMEM)) return answer;
-  }
-  return -ENOMEM;
+    hasHole ||= answer < 0;
+    at = part.end;
+  } while (at < end);
+  return hasHole ? -ENOMEM : 0;
 }
 
 /** What is the machine's of a range, from the bottom up. */

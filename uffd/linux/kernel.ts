@@ -14,6 +14,7 @@ import { createLinear } from '../linear.ts';
 import { loadRelaxed, storeRelease } from '../sync.ts';
 import { endChild } from './child.ts';
 import { forgetAtExit, quellAtExit } from './exit.ts';
+import { pread, pwrite } from './file-io.ts';
 import { countAsking, forkMachine, inTurn, mailboxOf } from './forked.ts';
 import type { Extent } from './intervals.ts';
 import { type Libc, uninterrupted } from './libc.ts';
@@ -30,7 +31,6 @@ import {
   type LinuxMachine,
   noteDescriptor,
   noteWatch,
-  oursFrom,
   quell,
   reserveDescriptors,
   STATE,
@@ -44,9 +44,6 @@ import { fdinfo, pagemaps, presence } from './proc.ts';
 import { remap } from './remap.ts';
 import { remoteLibc } from './remote.ts';
 import { mutatorView, pageView } from './views.ts';
-
-/** An address at which no process has anything: the kernel then finds what is wrong in its own order. */
-const NOWHERE = 8;
 
 /** A new machine over this process's memory, with linear memory if that is wanted and can be had. */
 export function openLinuxMachine(libc: Libc, wantsLinear: boolean): Kernel {
@@ -173,17 +170,11 @@ export function linuxKernel(here: Libc, m: LinuxMachine, opener: boolean): Kerne
     },
     pread(fd, addr, length, offset) {
       alive();
-      const ours = oursFrom(m, addr, length); // it stops where nothing is mapped
-      return libc.pread(fd, ours === 0 ? NOWHERE : addr, ours === 0 ? length : ours, offset);
+      return pread(libc, m, { fd, addr, length, offset });
     },
     pwrite(fd, addr, length, offset) {
       alive();
-      const ours = oursFrom(m, addr, length);
-      const written = ours === 0 && length > 0 ? 0 : libc.pwrite(fd, addr, ours, offset);
-      if (written !== ours || ours === length) return written;
-      // As far as the file goes the kernel begins with the next page before it finds that it cannot be read.
-      const stopped = libc.pwrite(fd, NOWHERE, length - ours, offset + ours);
-      return ours === 0 ? stopped : ours;
+      return pwrite(libc, m, { fd, addr, length, offset });
     },
     mmap(addr, length, prot, flags, fd, offset) {
       alive();

@@ -176,17 +176,6 @@ it('Ctrl-C ends the threads and answers 130', async () => {
   expect(code).toBe(130);
 });
 
-it('a command that is killed leaves no process that measures, which ends without a word', async () => {
-  let told = '';
-  const { code, stderr } = await minorfault(['run', 'churn', '--heap', '8MiB', '--cycles', '100000'], {
-    onStderr: (stderr, kill) => {
-      if (told === '') kill('SIGKILL');
-      told ||= stderr;
-    },
-  });
-  expect({ code, stderr }).toEqual({ code: null, stderr: told });
-});
-
 const OTHER = 0; // SCHED_OTHER
 const BATCH = 3; // SCHED_BATCH
 const OURS = 3; // a mutator, a collector, a fault thread

@@ -88,3 +88,10 @@ describe('what is wrong with a module is told in one line', () => {
     expect(await refusal(['workloads', broken('number')])).toContain('no object as export `workload`');
   });
 });
+
+it('a command that is killed leaves no process that measures: that ends without a word', async () => {
+  const { code, stderr } = await minorfault(['run', broken('runs for ever'), ...SMALL], {
+    onStderr: (_, kill) => kill('SIGKILL'),
+  });
+  expect({ code, stderr }).toEqual({ code: null, stderr: 'running\n' });
+});

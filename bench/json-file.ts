@@ -1,8 +1,8 @@
 /** Files of JSON that others wrote: what is wrong with one is said with the file and the place in it. */
 import { readFileSync } from 'node:fs';
 import type { TSchema } from 'typebox';
-import { Value } from 'typebox/value';
 import { UsageError } from './errors.ts';
+import { Value } from './typebox.ts';
 
 /**
  * What the file holds. `advice` says which file to use instead.

@@ -1,6 +1,7 @@
 /** The configuration in results, as a schema. */
-import Type from 'typebox';
+
 import { Count, record } from './results-parts.ts';
+import { Type } from './typebox.ts';
 
 /** Every option as resolved, under its long name; sizes in bytes. */
 export const ConfigSchema = record({

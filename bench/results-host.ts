@@ -1,6 +1,7 @@
 /** The facts of a host in results, as a schema: bench/host.ts finds them. */
-import Type from 'typebox';
+
 import { Count, record } from './results-parts.ts';
+import { Type } from './typebox.ts';
 
 const Text = Type.Union([Type.String(), Type.Null()]);
 const Flag = Type.Union([Type.Boolean(), Type.Null()]);

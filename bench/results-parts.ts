@@ -1,6 +1,6 @@
 /** What schemas of results are made of. */
 import type { TObject, TProperties } from 'typebox';
-import Type from 'typebox';
+import { Type } from './typebox.ts';
 
 export const Count = Type.Integer({ minimum: 0 });
 export const Milliseconds = Type.Number({ minimum: 0 });

@@ -5,10 +5,10 @@
  */
 
 import type { Static } from 'typebox';
-import Type from 'typebox';
 import { ConfigSchema } from './results-config.ts';
 import { HostSchema } from './results-host.ts';
 import { Count, type Fixed, Measured, Milliseconds, Part, record } from './results-parts.ts';
+import { Type } from './typebox.ts';
 
 export type { Fixed };
 export { ConfigSchema, HostSchema };

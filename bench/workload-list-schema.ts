@@ -1,6 +1,6 @@
 /** What `workloads --json` writes, as a schema and as the types that follow from it. Fields are the contract's, and more. */
 import type { Static } from 'typebox';
-import Type from 'typebox';
+import { Type } from './typebox.ts';
 
 /** A parameter that `--set name=value` sets. Sizes are in bytes here; `--set` takes 4MiB, too. */
 export const ParameterSchema = Type.Object({

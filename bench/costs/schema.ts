@@ -1,7 +1,7 @@
 /** The result file of `costs`, as a schema and as the types that follow from it. Fields are the contract's, and more. */
 import type { Static, TObject, TProperties } from 'typebox';
-import Type from 'typebox';
 import { type Host, HostSchema } from '../results.ts';
+import { Type } from '../typebox.ts';
 
 /** An object with these fields, and any others. */
 function record<Properties extends TProperties>(properties: Properties): TObject<Properties> {

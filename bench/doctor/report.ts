@@ -1,7 +1,7 @@
 /** The result file of `doctor`, as a schema and as the types that follow from it. */
 import type { Static } from 'typebox';
-import Type from 'typebox';
 import { type Host, HostSchema } from '../results.ts';
+import { Type } from '../typebox.ts';
 
 export const DOCTOR_SCHEMA = 'minorfault/doctor/1';
 

@@ -1,8 +1,8 @@
 /** Litmus files: the bundled ones, and a user's, checked against the schema. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Value } from 'typebox/value';
 import { UsageError } from '../errors.ts';
+import { Value } from '../typebox.ts';
 import { type Program, ProgramSchema, StepSchema } from './schema.ts';
 
 const LIBRARY = new URL('./library/', import.meta.url);

@@ -1,6 +1,6 @@
 /** Programs (program.ts) as a schema, by which their files are read. Whoever only runs programs need not load what it takes. */
 import type { Static, TSchema } from 'typebox';
-import Type from 'typebox';
+import { Type } from '../typebox.ts';
 import { THREADS } from './program.ts';
 
 const At = Type.Number({ minimum: 0 });

@@ -1,7 +1,7 @@
 /** What `merge --json` writes: the cells of one sweep or of many results, each with its figures. */
 import type { Static } from 'typebox';
-import Type from 'typebox';
 import { CellSchema, ConfigSchema, HostSchema, RatioSchema } from '../results.ts';
+import { Type } from '../typebox.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const MaybeRatio = Type.Union([RatioSchema, Type.Null()]);

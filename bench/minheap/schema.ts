@@ -1,7 +1,7 @@
 /** What `minheap --json` writes. */
 import type { Static } from 'typebox';
-import Type from 'typebox';
 import { ConfigSchema, HostSchema } from '../results.ts';
+import { Type } from '../typebox.ts';
 
 const Bytes = Type.Integer({ minimum: 0 });
 

@@ -3,7 +3,7 @@
  * on one host, and has a file of results of its own: what is compared is never taken from two hosts or two hours.
  */
 import type { Static } from 'typebox';
-import Type from 'typebox';
+import { Type } from '../typebox.ts';
 
 /** As the command line takes it; numbers and truths are written as such. */
 const ValueSchema = Type.Union([Type.String({ minLength: 1 }), Type.Number(), Type.Boolean()]);

@@ -4,8 +4,8 @@
  * enough (bench/results.ts).
  */
 import type { Static, TProperties } from 'typebox';
-import Type from 'typebox';
 import { ConfigSchema, type Fixed, HostSchema } from '../results.ts';
+import { Type } from '../typebox.ts';
 
 const Micros = Type.Number({ minimum: 0 });
 
